@@ -1,0 +1,143 @@
+//! Checkpoints: what a task asserts of a submission. One file per kind.
+//!
+//! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`], and add one line to `kinds!` below.
+
+pub mod cel;
+pub mod evidence;
+pub mod file;
+pub mod git;
+pub mod manifest;
+pub mod outcome;
+pub mod spec;
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::submission::history::History;
+use crate::submission::tree::Tree;
+use crate::submission::yaml::{Dialect, YamlFiles};
+use evidence::Evidence;
+use outcome::{Blame, Outcome};
+
+pub use spec::{Checkpoint, CheckpointFile, Kind};
+
+/// What a kind has to offer. Implementations are pure: all they may look at is in [`Context`].
+pub trait Check {
+    /// Problems of the checkpoint itself that need no submission: an expression that does not compile, a bad glob, an
+    /// operator that does not exist. Each as (JSON pointer below the kind's key, message with the remedy).
+    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)>;
+
+    /// Judges a submission. `trace` takes what `gradus explain` shows; say nothing unless `trace.is_on()`.
+    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement;
+}
+
+/// All that a checkpoint may look at.
+pub struct Context<'a> {
+    /// The files of the task's directory in the submission; paths relative to it.
+    pub files: &'a Tree,
+    /// The same directory where the learner started: at the merge base, else the published starter.
+    pub base: &'a Tree,
+    /// Parsed YAML of `files`, parsed once per path however many checkpoints ask.
+    pub yaml: &'a YamlFiles<'a>,
+    /// Fixtures the learner never sees. None where they are not to be had (a fork): then answer [`Judgement::not_run`].
+    pub hidden: Option<&'a Tree>,
+    /// Values of the task's parameters.
+    pub params: &'a BTreeMap<String, Value>,
+    /// None for a working tree: then answer [`Judgement::not_run`] with "commit first".
+    pub history: Option<&'a History>,
+    /// `tasks/TASK-ID/`, for kinds that look at paths of the whole workspace (`history`).
+    pub prefix: &'a str,
+    /// How scalars read unless the checkpoint says otherwise (the task's `dialect`).
+    pub dialect: Dialect,
+}
+
+/// What a kind found.
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Judgement {
+    /// Never `blocked`: dependencies are the runner's business.
+    pub outcome: Outcome,
+    /// Whose matter it is; none for `pass` and `notRun`.
+    pub blame: Option<Blame>,
+    /// At least one for every outcome but `pass`; all differences of the nearest candidate for `fail`.
+    pub evidence: Vec<Evidence>,
+    /// Cases that passed and cases in all, where the kind judges several (`credit: perCase`).
+    pub cases: Option<(u32, u32)>,
+}
+
+impl Judgement {
+    /// The work is right.
+    pub fn pass() -> Self {
+        Self { outcome: Outcome::Pass, blame: None, evidence: Vec::new(), cases: None }
+    }
+
+    /// The learner's files are wrong, for these reasons.
+    pub fn fail(evidence: Vec<Evidence>) -> Self {
+        Self { outcome: Outcome::Fail, blame: Some(Blame::YourFiles), evidence, cases: None }
+    }
+
+    /// Cannot be judged here, for this reason.
+    pub fn not_run(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::NotRun, blame: None, evidence: vec![Self::sentence(why)], cases: None }
+    }
+
+    /// Should have been judged, could not.
+    pub fn inconclusive(why: impl Into<String>) -> Self {
+        let evidence = vec![Self::sentence(why)];
+        Self { outcome: Outcome::Inconclusive, blame: Some(Blame::Ours), evidence, cases: None }
+    }
+
+    /// The author's or our fault.
+    pub fn error(why: impl Into<String>) -> Self {
+        Self { outcome: Outcome::Error, blame: Some(Blame::Ours), evidence: vec![Self::sentence(why)], cases: None }
+    }
+
+    fn sentence(why: impl Into<String>) -> Evidence {
+        Evidence { message: why.into(), ..Evidence::default() }
+    }
+}
+
+/// A log of how a verdict came about, for `gradus explain`: indented lines, off by default.
+#[derive(Debug, Default)]
+pub struct Trace {
+    lines: Option<Vec<(usize, String)>>,
+    depth: usize,
+}
+
+impl Trace {
+    /// A trace that keeps nothing.
+    pub fn off() -> Self {
+        Self::default()
+    }
+
+    /// A trace that keeps what it is told.
+    pub fn on() -> Self {
+        Self { lines: Some(Vec::new()), depth: 0 }
+    }
+
+    /// Whether it is worth computing something only to trace it.
+    pub fn is_on(&self) -> bool {
+        self.lines.is_some()
+    }
+
+    /// Adds a line; `text` is called only when the trace is on.
+    pub fn say(&mut self, text: impl FnOnce() -> String) {
+        if let Some(lines) = &mut self.lines {
+            lines.push((self.depth, text()));
+        }
+    }
+
+    /// Runs `inner` with its lines one level deeper.
+    pub fn indented<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
+        self.depth += 1;
+        let result = inner(self);
+        self.depth -= 1;
+        result
+    }
+
+    /// The lines so far with their depth.
+    pub fn into_lines(self) -> Vec<(usize, String)> {
+        self.lines.unwrap_or_default()
+    }
+}

@@ -1,0 +1,251 @@
+//! A checkpoint as authors write it, and as we use it: common fields plus exactly one kind.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{Check, Context, Judgement, Trace};
+use crate::course::id::CheckpointId;
+
+/// Text of the ladder that a learner climbs by failing.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Hint {
+    /// Shown from this number of attempts on in which the checkpoint was `fail` (1 = with the first failure).
+    #[serde(default = "one")]
+    pub after: u32,
+    /// Markdown, one or two sentences, in the learner's terms.
+    pub text: String,
+    /// Points taken off when the learner asks for it; such a hint is only given on `/hint`.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub cost: u32,
+}
+
+/// Who sees what a checkpoint expects. Never hides its hints.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Visibility {
+    /// Everybody; the checkpoint is published in `.gradus/` and judged by `gradus grade` in a fork.
+    #[default]
+    Always,
+    /// Learners see the expectation when the task is due.
+    AfterDue,
+    /// Learners see only id, title, points, the outcome, the hints and the place.
+    Never,
+}
+
+/// How cases turn into points.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Credit {
+    /// All points when all is right, else none.
+    #[default]
+    AllOrNothing,
+    /// A share of the points for each case that passed, rounded down.
+    PerCase,
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_zero(n: &u32) -> bool {
+    *n == 0
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// The kinds in one place: `key => Type` gives the YAML key, the variant and the dispatch.
+macro_rules! kinds {
+    ($($(#[$doc:meta])* $key:ident => $variant:ident($type:ty),)*) => {
+        /// A checkpoint as written in task.yaml: the common fields and exactly one kind key.
+        #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+        #[serde(rename_all = "camelCase", deny_unknown_fields)]
+        #[schemars(rename = "Checkpoint")]
+        pub struct CheckpointFile {
+            /// Unique in the task.
+            pub id: CheckpointId,
+            /// What the learner has to reach, in a few words.
+            pub title: String,
+            /// What it is worth; a task's checkpoints sum to its points.
+            #[serde(default = "one")]
+            pub points: u32,
+            /// Checkpoints that must pass before this one is judged.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub depends_on: Vec<CheckpointId>,
+            /// The ladder of hints.
+            #[serde(default, skip_serializing_if = "Vec::is_empty")]
+            pub hints: Vec<Hint>,
+            /// Who sees the expectation.
+            #[serde(default, skip_serializing_if = "is_default")]
+            pub visibility: Visibility,
+            /// How cases turn into points.
+            #[serde(default, skip_serializing_if = "is_default")]
+            pub credit: Credit,
+            /// Replaces the generated sentence of a failure, in the learner's terms.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub message: Option<String>,
+            /// In a workspace's `.gradus/`: the kind is not published. Refused in a course.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub withheld: Option<Withheld>,
+            $(
+                $(#[$doc])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $key: Option<$type>,
+            )*
+        }
+
+        /// What a checkpoint asserts.
+        #[derive(Debug, Clone, PartialEq)]
+        pub enum Kind {
+            /// Not published: judged only by the daemon.
+            Withheld(Withheld),
+            $($(#[$doc])* $variant(Box<$type>),)*
+        }
+
+        impl Kind {
+            /// All kind keys, in the order of the documentation.
+            pub const KEYS: &'static [&'static str] = &[$(stringify!($key)),*];
+
+            /// The key in task.yaml.
+            pub fn key(&self) -> &'static str {
+                match self {
+                    Kind::Withheld(_) => "withheld",
+                    $(Kind::$variant(_) => stringify!($key),)*
+                }
+            }
+        }
+
+        impl Check for Kind {
+            fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+                match self {
+                    Kind::Withheld(_) => Vec::new(),
+                    $(Kind::$variant(kind) => kind.lint(params),)*
+                }
+            }
+
+            fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
+                match self {
+                    Kind::Withheld(_) => Judgement::not_run("judged only after a push"),
+                    $(Kind::$variant(kind) => kind.judge(context, trace),)*
+                }
+            }
+        }
+
+        impl TryFrom<CheckpointFile> for Checkpoint {
+            type Error = KindError;
+
+            fn try_from(file: CheckpointFile) -> Result<Self, KindError> {
+                let mut found: Vec<Kind> = Vec::new();
+                found.extend(file.withheld.map(Kind::Withheld));
+                $(found.extend(file.$key.map(|kind| Kind::$variant(Box::new(kind))));)*
+                let keys: Vec<_> = found.iter().map(Kind::key).collect();
+                let Ok([kind]) = <[Kind; 1]>::try_from(found) else {
+                    return Err(KindError { id: file.id, found: keys });
+                };
+                Ok(Checkpoint {
+                    id: file.id,
+                    title: file.title,
+                    points: file.points,
+                    depends_on: file.depends_on,
+                    hints: file.hints,
+                    visibility: file.visibility,
+                    credit: file.credit,
+                    message: file.message,
+                    kind,
+                })
+            }
+        }
+
+        impl From<Checkpoint> for CheckpointFile {
+            fn from(checkpoint: Checkpoint) -> Self {
+                let mut file = CheckpointFile {
+                    id: checkpoint.id,
+                    title: checkpoint.title,
+                    points: checkpoint.points,
+                    depends_on: checkpoint.depends_on,
+                    hints: checkpoint.hints,
+                    visibility: checkpoint.visibility,
+                    credit: checkpoint.credit,
+                    message: checkpoint.message,
+                    withheld: None,
+                    $($key: None,)*
+                };
+                match checkpoint.kind {
+                    Kind::Withheld(kind) => file.withheld = Some(kind),
+                    $(Kind::$variant(kind) => file.$key = Some(*kind),)*
+                }
+                file
+            }
+        }
+    };
+}
+
+kinds! {
+    /// A file of the task's directory: there, absent, its text, its YAML, its schema.
+    file => File(super::file::File),
+    /// Objects of YAML files match a partial object.
+    manifest => Manifest(super::manifest::Manifest),
+    /// A CEL rule holds for objects of YAML files.
+    cel => Cel(super::cel::Cel),
+    /// What the commits did.
+    git => Git(super::git::Git),
+}
+
+/// Why a checkpoint of `.gradus/` has no kind.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Withheld {
+    /// Its expectation is not the learner's to see.
+    Visibility,
+    /// It needs fixtures that are not published.
+    Hidden,
+}
+
+/// A checkpoint with its one kind.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "CheckpointFile", into = "CheckpointFile")]
+pub struct Checkpoint {
+    /// Unique in the task.
+    pub id: CheckpointId,
+    /// What the learner has to reach, in a few words.
+    pub title: String,
+    /// What it is worth.
+    pub points: u32,
+    /// Checkpoints that must pass before this one is judged.
+    pub depends_on: Vec<CheckpointId>,
+    /// The ladder of hints.
+    pub hints: Vec<Hint>,
+    /// Who sees the expectation.
+    pub visibility: Visibility,
+    /// How cases turn into points.
+    pub credit: Credit,
+    /// Replaces the generated sentence of a failure.
+    pub message: Option<String>,
+    /// What it asserts.
+    pub kind: Kind,
+}
+
+/// A checkpoint has no kind key, or several.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KindError {
+    /// Which one.
+    pub id: CheckpointId,
+    /// The kind keys it has.
+    pub found: Vec<&'static str>,
+}
+
+impl std::fmt::Display for KindError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let keys = Kind::KEYS.join("`, `");
+        let has =
+            if self.found.is_empty() { "has none".to_owned() } else { format!("has `{}`", self.found.join("` and `")) };
+        write!(f, "checkpoint `{}` needs exactly one of `{keys}` and {has}", self.id)
+    }
+}
+
+impl std::error::Error for KindError {}

@@ -1,0 +1,1 @@
+//! Forges: the port and its dialects.

@@ -1,0 +1,1 @@
+//! From hints to reviews: queue, observe, decide, act, post.

@@ -1,0 +1,90 @@
+//! All that a review is made of.
+
+use std::collections::BTreeMap;
+
+use crate::course::id::{CheckpointId, TaskId};
+use crate::course::task::Task;
+use crate::course::values::Values;
+use crate::grade::report::{CourseRef, Report};
+use crate::submission::diff::DiffLines;
+use crate::submission::scope::NearMiss;
+use crate::submission::sha::CommitId;
+
+/// All that a review is made of.
+#[derive(Debug, Clone)]
+pub struct ReviewInput<'a> {
+    /// The graded head.
+    pub head: &'a CommitId,
+    /// What judged it.
+    pub course: &'a CourseRef,
+    /// One per graded task, in the order of the course.
+    pub sections: Vec<Section<'a>>,
+    /// Tasks whose files equal a submission that already passed: one folded line.
+    pub passed_before: Vec<TaskId>,
+    /// Changes that missed, with what was probably meant.
+    pub near_misses: &'a [NearMiss],
+    /// Heads pushed since the last review and superseded by this one, oldest first.
+    pub skipped: &'a [CommitId],
+    /// Where line comments may stand.
+    pub diff: &'a DiffLines,
+    /// Drafts are practice: feedback, no attempt.
+    pub mode: Mode,
+    /// Address of the pull request's page, where there is one.
+    pub page: Option<&'a str>,
+}
+
+/// Whether this head counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// Counts as an attempt.
+    Graded,
+    /// A draft pull request: feedback, no attempt.
+    Practice,
+}
+
+/// One task of a review.
+#[derive(Debug, Clone)]
+pub struct Section<'a> {
+    /// With the learner's values filled in.
+    pub task: &'a Task,
+    /// In the learner's view.
+    pub report: &'a Report,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
+    /// The report of the attempt before, in the learner's view.
+    pub previous: Option<&'a Report>,
+    /// For each checkpoint the number of attempts, this one included, in which it was `fail`.
+    pub failures: BTreeMap<CheckpointId, u32>,
+    /// The learner's values.
+    pub values: &'a Values,
+    /// Rendered Markdown; shown only after a pass.
+    pub debrief: &'a str,
+    /// Points of the task's domain so far, this head included.
+    pub domain: Option<DomainScore>,
+    /// The task to go on with after a pass.
+    pub next: Option<NextTask>,
+    /// Checkpoints that `gradus grade` in the fork can judge before the next push.
+    pub judged_locally: u32,
+    /// The task changed since the learner branched off: the review says how to merge.
+    pub task_changed: bool,
+}
+
+/// Points of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DomainScore {
+    /// Its title.
+    pub title: String,
+    /// Points reached.
+    pub score: u32,
+    /// Points of its tasks.
+    pub points: u32,
+}
+
+/// The task to go on with.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NextTask {
+    /// Which one.
+    pub id: TaskId,
+    /// Its title.
+    pub title: String,
+}

@@ -1,0 +1,1 @@
+//! HTTP: git, pages, API.
