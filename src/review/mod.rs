@@ -1,6 +1,7 @@
 //! Reviews: reports and history in, text, line comments and a status out. Pure; escapes all learner text.
 
 pub mod input;
+pub mod safe;
 
 use serde::{Deserialize, Serialize};
 
