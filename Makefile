@@ -1,0 +1,15 @@
+# The two commands of the README are `make run` and `make test`.
+
+.PHONY: run test bench setup screenshots
+
+run: ## Start everything on this machine
+	cargo run --release -- up
+
+test: ## Everything that has to hold; installs what it needs on a Debian machine
+	.ci/suite
+
+setup: ## Only install what the tests need
+	.ci/setup
+
+bench: ## Figures of docs/performance.md, with peers measured in the same run
+	cargo bench --bench speed
