@@ -31,6 +31,9 @@ pub struct ReviewInput<'a> {
     pub mode: Mode,
     /// Address of the pull request's page, where there is one.
     pub page: Option<&'a str>,
+    /// What to give `git fetch` to get the workspace's newest `main`: a remote's name or an address. `origin` where the
+    /// learner's own repository follows the workspace, as on the local forge.
+    pub upstream: &'a str,
 }
 
 /// Whether this head counts.
