@@ -1,14 +1,24 @@
 //! Grading: Task@course revision × Submission@commit → Report. The same code in the daemon, on a runner and on a laptop.
+//!
+//! `plan` orders the checkpoints and carries outcomes along dependencies, the sandbox judges, `score` makes the report.
+//! `view` is what a learner may see of it, `digest` what must change before anybody is told again.
 
+pub mod digest;
+pub mod plan;
 pub mod report;
+mod score;
+pub mod view;
 
+use crate::checkpoint::Judgement;
+use crate::course::id::CheckpointId;
 use crate::course::task::Task;
 use crate::course::values::Values;
-use crate::sandbox::Sandbox;
+use crate::sandbox::{Sandbox, Tracing, Work};
 use crate::submission::history::History;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
-use report::{CourseRef, Report, ReportKind};
+use plan::Plan;
+use report::{CourseRef, Report};
 
 /// One submission of one task, ready to be judged.
 #[derive(Debug, Clone)]
@@ -31,19 +41,116 @@ pub struct Job<'a> {
     pub history: Option<&'a History>,
 }
 
+impl Job<'_> {
+    /// `tasks/TASK-ID/`: where the task's files are in the workspace.
+    pub fn prefix(&self) -> String {
+        format!("tasks/{}/", self.task.id)
+    }
+}
+
 /// Judges every checkpoint of a job. Never fails: what goes wrong is an outcome.
-pub fn grade(job: &Job<'_>, _sandbox: &Sandbox) -> Report {
-    Report {
-        api_version: crate::course::task::API_VERSION.to_owned(),
-        kind: ReportKind::Report,
-        task: job.task.id.clone(),
-        title: job.task.title.clone(),
-        course: job.course.clone(),
-        commit: job.commit.cloned(),
-        score: 0,
-        points: 0,
-        outcome: crate::checkpoint::outcome::Outcome::NotRun,
-        provisional: false,
-        checkpoints: Vec::new(),
+pub fn grade(job: &Job<'_>, sandbox: &Sandbox) -> Report {
+    let plan = Plan::new(&job.task.checkpoints);
+    let prefix = job.prefix();
+    let judged = sandbox.judge(&work(job, plan.order(), &prefix, Tracing::Off));
+    let judged = judged.into_iter().map(|(id, judged)| (id, judged.judgement)).collect();
+    score::report(job, &plan.standings(judged))
+}
+
+/// How one checkpoint comes to its verdict, whatever it depends on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Explanation {
+    /// What it found; paths below the task's directory.
+    pub judgement: Judgement,
+    /// What it did: depth and text.
+    pub trace: Vec<(usize, String)>,
+}
+
+/// Judges one checkpoint of a job with its trace on. None when the task has no such checkpoint.
+pub fn explain(job: &Job<'_>, id: &CheckpointId, sandbox: &Sandbox) -> Option<Explanation> {
+    let mut checkpoint = job.task.checkpoints.iter().find(|c| c.id == *id)?.clone();
+    checkpoint.depends_on.clear();
+    let prefix = job.prefix();
+    let judged = sandbox.judge(&work(job, &[&checkpoint], &prefix, Tracing::On)).remove(id)?;
+    Some(Explanation { judgement: judged.judgement, trace: judged.trace })
+}
+
+fn work<'a>(
+    job: &Job<'a>,
+    checkpoints: &'a [&'a crate::checkpoint::Checkpoint],
+    prefix: &'a str,
+    tracing: Tracing,
+) -> Work<'a> {
+    Work {
+        checkpoints,
+        files: job.files,
+        base: job.base,
+        hidden: job.hidden,
+        params: job.values,
+        history: job.history,
+        prefix,
+        dialect: job.task.dialect,
+        tracing,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod testing {
+    //! A task without a course: what the unit tests of this room share.
+
+    use super::*;
+    use crate::checkpoint::spec::{Credit, Visibility, Withheld};
+    use crate::checkpoint::{Checkpoint, Kind};
+    use crate::course::task::ReviewBy;
+    use crate::submission::yaml::Dialect;
+
+    /// A checkpoint whose kind does not matter.
+    pub fn checkpoint(id: &str, points: u32, depends_on: &[&str]) -> Checkpoint {
+        Checkpoint {
+            id: id.parse().unwrap(),
+            title: format!("title of {id}"),
+            points,
+            depends_on: depends_on.iter().map(|id| id.parse().unwrap()).collect(),
+            hints: Vec::new(),
+            visibility: Visibility::Always,
+            credit: Credit::AllOrNothing,
+            message: None,
+            kind: Kind::Withheld(Withheld::Visibility),
+        }
+    }
+
+    /// A task with these checkpoints.
+    pub fn task(checkpoints: Vec<Checkpoint>) -> Task {
+        Task {
+            id: "first-steps".parse().unwrap(),
+            title: "First steps".to_owned(),
+            points: checkpoints.iter().map(|c| c.points).sum(),
+            minutes: 5,
+            dialect: Dialect::Kubectl,
+            review: ReviewBy::Grader,
+            checkpoints,
+        }
+    }
+
+    /// Course and revision of nothing in particular.
+    pub fn course_ref() -> CourseRef {
+        CourseRef { id: "hello".parse().unwrap(), revision: "0".repeat(40).parse().unwrap() }
+    }
+
+    /// The report of a task whose checkpoints were judged so.
+    pub fn report(task: &Task, judged: Vec<(&str, Judgement)>) -> Report {
+        let (course, values, tree) = (course_ref(), Values::new(), Tree::default());
+        let job = Job {
+            course: &course,
+            task,
+            values: &values,
+            commit: None,
+            files: &tree,
+            base: &tree,
+            hidden: None,
+            history: None,
+        };
+        let judged = judged.into_iter().map(|(id, judgement)| (id.parse().unwrap(), judgement)).collect();
+        score::report(&job, &Plan::new(&task.checkpoints).standings(judged))
     }
 }

@@ -1,10 +1,81 @@
-//! The child process that evaluates learner input: limits and protocol (design §9).
+//! Where checkpoints are evaluated: in a restricted child process (design §9), or in this one.
+//!
+//! `evaluate` is the loop over checkpoints that both share; everything else of this room is about the child.
+
+mod evaluate;
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::{Checkpoint, Judgement};
+use crate::course::id::CheckpointId;
+use crate::course::values::Values;
+use crate::submission::history::History;
+use crate::submission::tree::Tree;
+use crate::submission::yaml::Dialect;
 
 /// Where checkpoints are evaluated.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum Sandbox {
-    /// In a restricted child process: the only choice for anybody else's work.
-    Child,
-    /// In this process: for the child itself, for benchmarks and unit tests.
+    /// In this process: for the child itself, for benchmarks and unit tests. Never for anybody else's work.
     InProcess,
+}
+
+/// Whether to record how verdicts come about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Tracing {
+    /// Grading.
+    Off,
+    /// `gradus explain`.
+    On,
+}
+
+/// What is to be judged, on what.
+#[derive(Debug, Clone)]
+pub struct Work<'a> {
+    /// Dependencies first. A checkpoint is left out of the answer when one it depends on did not pass.
+    pub checkpoints: &'a [&'a Checkpoint],
+    /// The files of the task's directory in the submission.
+    pub files: &'a Tree,
+    /// The same directory where the learner started.
+    pub base: &'a Tree,
+    /// None where hidden fixtures are not to be had.
+    pub hidden: Option<&'a Tree>,
+    /// Values of the task's parameters.
+    pub params: &'a Values,
+    /// None for a working tree.
+    pub history: Option<&'a History>,
+    /// `tasks/TASK-ID/`.
+    pub prefix: &'a str,
+    /// How scalars read unless a checkpoint says otherwise.
+    pub dialect: Dialect,
+    /// Whether to record how verdicts come about.
+    pub tracing: Tracing,
+}
+
+/// One checkpoint's answer.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Judged {
+    /// What the kind found; paths below the task's directory.
+    pub judgement: Judgement,
+    /// How, when asked: depth and text.
+    pub trace: Vec<(usize, String)>,
+}
+
+impl Sandbox {
+    /// Judges the checkpoints. Never fails: what goes wrong is a judgement too.
+    pub fn judge(&self, work: &Work<'_>) -> BTreeMap<CheckpointId, Judged> {
+        match self {
+            Sandbox::InProcess => {
+                let mut all = BTreeMap::new();
+                evaluate::evaluate(work, |event| {
+                    if let evaluate::Event::Judged(index, judged) = event {
+                        all.insert(work.checkpoints[index].id.clone(), judged);
+                    }
+                });
+                all
+            }
+        }
+    }
 }
