@@ -1,18 +1,31 @@
 //! A submission: one head commit of one pull request (or a working tree), as data.
 
+mod collision;
+pub mod deadline;
 pub mod diff;
 pub mod history;
+pub mod limits;
+mod names;
+pub mod read;
 pub mod scope;
 pub mod sha;
+#[cfg(test)]
+pub(crate) mod testing;
 pub mod tree;
+mod tree_id;
+pub mod violation;
 pub mod yaml;
 
 use history::History;
 use sha::CommitId;
 use tree::Tree;
+use violation::Violation;
+
+pub use read::ReadError;
+pub use tree_id::tree_id;
 
 /// One head commit, or a working tree as `git add -A` would commit it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Submission {
     /// None for a working tree.
     pub commit: Option<CommitId>,
@@ -22,4 +35,7 @@ pub struct Submission {
     pub base: Option<Tree>,
     /// None for a working tree: assertions on history are then not run.
     pub history: Option<History>,
+    /// Limits exceeded and tricks tried by the learner: what the merge base already has is left out. A checkpoint of a
+    /// task is `fail` when [`violation::violations_below`] that task's directory yields any.
+    pub violations: Vec<Violation>,
 }

@@ -1,0 +1,55 @@
+//! Limits of a submission, in one place. The table of `docs/submission.md` is checked against them.
+//!
+//! All of them are deterministic: the same commit exceeds them everywhere. Exceeding one is a [`Violation`], which the
+//! grader turns into `fail`, *your files*; only a deadline is not a matter of the learner.
+//!
+//! [`Violation`]: super::violation::Violation
+
+/// Bytes of all files of a tree together. A workspace of 200 tasks measures below 5 MB; trees are held in memory, and
+/// several are graded at once.
+pub const MAX_TOTAL_BYTES: u64 = 64 << 20;
+
+/// Bytes of one file. The YAML reader stops at 10 MB too, and no task needs a file of a tenth of that.
+pub const MAX_FILE_BYTES: u64 = 10 << 20;
+
+/// Files of a tree. Ten times a large workspace.
+pub const MAX_FILES: usize = 20_000;
+
+/// Bytes of a path. Windows stops at 260 characters by default, with the directory of the clone in front.
+pub const MAX_PATH_BYTES: usize = 400;
+
+/// Bytes of one name in a path: what ext4, APFS and NTFS can hold.
+pub const MAX_NAME_BYTES: usize = 255;
+
+/// Directories above a file. Deeper trees occur only in attacks on recursive readers.
+pub const MAX_DEPTH: usize = 32;
+
+/// Bytes received in one fetch: the history of a fork on top of what we have. Git compresses text about four times.
+pub const MAX_FETCH_BYTES: usize = 64 << 20;
+
+/// Commits between merge base and head that are read. Beyond it the history counts as truncated.
+pub const MAX_COMMITS: usize = 1_000;
+
+/// Changed paths, summed over the commits that are read. Beyond it the history counts as truncated.
+pub const MAX_CHANGED_PATHS: usize = 50_000;
+
+/// Bytes of a commit message that are kept.
+pub const MAX_MESSAGE_BYTES: usize = 16 << 10;
+
+/// Files of a diff; GitHub shows 300.
+pub const MAX_DIFF_FILES: usize = 300;
+
+/// Bytes of one side of a file in a diff; larger files are flagged and not compared line by line.
+pub const MAX_DIFF_FILE_BYTES: u64 = 1 << 20;
+
+/// Lines of a diff over all files; GitHub shows 20,000.
+pub const MAX_DIFF_LINES: usize = 20_000;
+
+/// Commits of one push that are looked at before it is let in.
+pub const MAX_PUSH_COMMITS: usize = 10_000;
+
+/// Trees of one push that are looked at before it is let in: a tree per directory and commit that touches it.
+pub const MAX_PUSH_TREES: usize = 200_000;
+
+/// Violations that are reported; the first few are what a learner acts on.
+pub const MAX_VIOLATIONS: usize = 100;
