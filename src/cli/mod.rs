@@ -65,6 +65,9 @@ enum Verb {
 
 /// Parses the arguments and runs the verb.
 pub fn main() -> ExitCode {
+    if let Some(code) = crate::sandbox::child::run_if_called() {
+        return code;
+    }
     match Cli::parse().verb {
         Verb::Up(args) => up::run(args),
         Verb::Grade(args) => grade::run(args),

@@ -2,9 +2,18 @@
 //!
 //! `evaluate` is the loop over checkpoints that both share; everything else of this room is about the child.
 
+pub mod child;
+mod confine;
 mod evaluate;
+mod launcher;
+mod parent;
+mod probe;
+#[cfg(target_os = "linux")]
+mod syscalls;
+mod wire;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
@@ -15,9 +24,14 @@ use crate::submission::history::History;
 use crate::submission::tree::Tree;
 use crate::submission::yaml::Dialect;
 
+pub use confine::{Strictness, Walls};
+pub use launcher::{Launcher, Limits, Unusable};
+
 /// Where checkpoints are evaluated.
 #[derive(Debug, Clone)]
 pub enum Sandbox {
+    /// In a restricted child process: the only choice for anybody else's work.
+    Child(Launcher),
     /// In this process: for the child itself, for benchmarks and unit tests. Never for anybody else's work.
     InProcess,
 }
@@ -64,9 +78,39 @@ pub struct Judged {
 }
 
 impl Sandbox {
+    /// Children of `program`, which must be gradus itself.
+    pub fn child(program: impl Into<PathBuf>, strictness: Strictness) -> Self {
+        Self::Child(Launcher::new(program.into(), strictness, Limits::default()))
+    }
+
+    /// Children of the running program.
+    pub fn this_program(strictness: Strictness) -> std::io::Result<Self> {
+        // This link leads to the running program even after an update has replaced its file.
+        let running = std::path::Path::new("/proc/self/exe");
+        let program = if running.exists() { running.to_owned() } else { std::env::current_exe()? };
+        Ok(Self::child(program, strictness))
+    }
+
+    /// Whether grading is possible and how well others' work is walled in. The daemon asks before it starts.
+    pub fn check(&self) -> Result<(), Unusable> {
+        match self {
+            Sandbox::Child(launcher) => launcher.check().map(drop),
+            Sandbox::InProcess => Ok(()),
+        }
+    }
+
+    /// One line for people when the walls around the children so far have gaps.
+    pub fn gap(&self) -> Option<String> {
+        match self {
+            Sandbox::Child(launcher) => launcher.walls().and_then(Walls::gap),
+            Sandbox::InProcess => None,
+        }
+    }
+
     /// Judges the checkpoints. Never fails: what goes wrong is a judgement too.
     pub fn judge(&self, work: &Work<'_>) -> BTreeMap<CheckpointId, Judged> {
         match self {
+            Sandbox::Child(launcher) => launcher.judge(work),
             Sandbox::InProcess => {
                 let mut all = BTreeMap::new();
                 evaluate::evaluate(work, |event| {
