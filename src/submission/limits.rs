@@ -45,6 +45,9 @@ pub const MAX_DIFF_FILE_BYTES: u64 = 1 << 20;
 /// Lines of a diff over all files; GitHub shows 20,000.
 pub const MAX_DIFF_LINES: usize = 20_000;
 
+/// Bytes of the lines of a diff over all files: what a page may weigh.
+pub const MAX_DIFF_BYTES: usize = 4 << 20;
+
 /// Commits of one push that are looked at before it is let in.
 pub const MAX_PUSH_COMMITS: usize = 10_000;
 

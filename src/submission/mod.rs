@@ -3,6 +3,7 @@
 mod collision;
 pub mod deadline;
 pub mod diff;
+pub mod fetch;
 pub mod history;
 pub mod limits;
 mod names;
@@ -14,6 +15,7 @@ pub(crate) mod testing;
 pub mod tree;
 mod tree_id;
 pub mod violation;
+mod weigh;
 pub mod yaml;
 
 use history::History;

@@ -192,7 +192,7 @@ impl GitReader<'_> {
 }
 
 /// Bytes of one tree object beyond which it holds more than [`MAX_FILES`] names or names that are too long.
-const MAX_TREE_BYTES: usize = MAX_FILES * (MAX_NAME_BYTES + "100644 ".len() + 1 + 20);
+pub(super) const MAX_TREE_BYTES: usize = MAX_FILES * (MAX_NAME_BYTES + "100644 ".len() + 1 + 20);
 
 /// Git orders a directory as if its name ended in a slash.
 fn sort_key(name: &[u8], is_tree: bool) -> Vec<u8> {
@@ -447,12 +447,7 @@ mod tests {
     #[test]
     fn a_tree_that_doubles_at_every_level_is_refused_quickly() {
         let git = Git::new();
-        let blob = git.blob(b"x");
-        let mut tree = git.raw_tree(&[("100644", b"f", &blob)]);
-        for _ in 0..30 {
-            tree = git.raw_tree(&[("40000", b"a", &tree), ("40000", b"b", &tree)]);
-        }
-        let (tree, violations) = read(&git, &tree);
+        let (tree, violations) = read(&git, &git.doubling_tree());
         assert_eq!(tree.len(), MAX_FILES);
         assert_eq!(rules(&violations), [("", Rule::Files)]);
     }
@@ -461,7 +456,7 @@ mod tests {
     fn a_deep_tree_is_refused_with_a_path_that_can_be_read() {
         let git = Git::new();
         let mut tree = git.raw_tree(&[("100644", b"f", &git.blob(b"x"))]);
-        for _ in 0..5_000 {
+        for _ in 0..1_000 {
             tree = git.raw_tree(&[("40000", b"d", &tree)]);
         }
         let (tree, violations) = read(&git, &tree);
@@ -473,14 +468,14 @@ mod tests {
     #[test]
     fn a_large_file_is_refused_by_its_size_alone() {
         let git = Git::new();
-        let blob = git.blob(&vec![0; 200 << 20]);
+        let blob = git.blob(&vec![0; 20 << 20]);
         let tree = git.raw_tree(&[("100644", b"big", &blob), ("100644", b"small", &git.blob(b"x"))]);
         let (tree, violations) = read(&git, &tree);
         assert_eq!(tree.paths().collect::<Vec<_>>(), ["small"]);
         assert_eq!(rules(&violations), [("big", Rule::FileBytes)]);
         assert_eq!(
             violations[0].to_string(),
-            "`big` is too large: 200 MiB (limit: 10 MiB): take it out with `git rm` or make it smaller"
+            "`big` is too large: 20 MiB (limit: 10 MiB): take it out with `git rm` or make it smaller"
         );
     }
 

@@ -116,10 +116,80 @@ impl Git {
         self.repository().odb().unwrap().write(git2::ObjectType::Tree, &object).unwrap().to_string()
     }
 
+    /// A tree of 32 objects that stands for a billion files.
+    pub fn doubling_tree(&self) -> String {
+        let leaf = self.raw_tree(&[("100644", b"f", &self.blob(b"x"))]);
+        (0..30).fold(leaf, |tree, _| self.raw_tree(&[("40000", b"a", &tree), ("40000", b"b", &tree)]))
+    }
+
     /// Commits a tree, however wrong, on top of `parents`.
     pub fn raw_commit(&self, tree: &str, parents: &[&CommitId]) -> CommitId {
         let mut args = vec!["commit-tree", tree, "-m", "raw"];
         parents.iter().for_each(|parent| args.extend(["-p", parent.as_str()]));
         self.run(&args).parse().unwrap()
+    }
+}
+
+/// Bytes that no compression makes smaller, the same on every call.
+pub(crate) fn noise(bytes: usize) -> Vec<u8> {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    std::iter::repeat_with(|| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    })
+    .flatten()
+    .take(bytes)
+    .collect()
+}
+
+/// `git daemon` on loopback, ended when dropped.
+pub(crate) struct Server {
+    child: std::process::Child,
+    port: u16,
+}
+
+impl Server {
+    pub fn url(&self) -> String {
+        format!("git://127.0.0.1:{}/", self.port)
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // The daemon forks a child for each connection; it leads a process group of its own.
+        if let Ok(id) = i32::try_from(self.child.id()) {
+            let group = rustix::process::Pid::from_raw(id);
+            let _ = group.map(|group| rustix::process::kill_process_group(group, rustix::process::Signal::KILL));
+        }
+        let _ = self.child.wait();
+    }
+}
+
+impl Git {
+    /// Serves this repository by Git's own protocol.
+    pub fn serve(&self) -> Server {
+        use std::os::unix::process::CommandExt;
+        for _ in 0..20 {
+            // `git daemon` cannot be told to take a free port and say which.
+            let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+            let dir = self.dir().display();
+            let mut child = Command::new("git")
+                .args(["daemon", "--export-all", "--listen=127.0.0.1", "--reuseaddr"])
+                .args([format!("--port={port}"), format!("--base-path={dir}"), dir.to_string()])
+                .env("GIT_CONFIG_GLOBAL", "/dev/null")
+                .stderr(Stdio::null())
+                .process_group(0)
+                .spawn()
+                .unwrap();
+            while child.try_wait().unwrap().is_none() {
+                if std::net::TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                    return Server { child, port };
+                }
+                std::thread::sleep(std::time::Duration::from_millis(10));
+            }
+        }
+        panic!("git daemon found no port");
     }
 }
