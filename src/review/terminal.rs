@@ -1,0 +1,107 @@
+//! The result of a push on the learner's terminal: the `remote:` lines.
+//!
+//! Our own words are ASCII; learner text keeps its letters and has everything invisible shown as `\u{…}`, so that it
+//! cannot move the cursor or recolour the terminal.
+
+use super::difference::{place, sentence};
+use super::hints::Ladder;
+use super::input::{Mode, ReviewInput, Section};
+use super::{safe, words};
+use crate::checkpoint::outcome::Outcome;
+use crate::grade::report::CheckpointResult;
+
+/// Most lines printed: what fits on a small terminal with the push's own output.
+pub const MAX_LINES: usize = 40;
+
+/// Longest line in characters, without git's `remote: `.
+pub const MAX_WIDTH: usize = 240;
+
+/// Near misses told on the terminal; the page has the others.
+const MAX_NEAR_MISSES: usize = 4;
+
+/// The lines to print after a push, each with a line end; at most [`MAX_LINES`].
+pub fn push_output(input: &ReviewInput<'_>) -> String {
+    let mut lines = Vec::new();
+    for section in &input.sections {
+        task(&mut lines, section, input);
+    }
+    if input.sections.is_empty() {
+        lines.push(match input.passed_before.len() {
+            n @ 1.. if input.near_misses.is_empty() => {
+                format!("Nothing new to grade: {} unchanged since they passed.", words::count(n, "task"))
+            }
+            _ => "Nothing to grade yet: this push changes no file below tasks/TASK-ID/.".to_owned(),
+        });
+    }
+    for miss in input.near_misses.iter().take(MAX_NEAR_MISSES) {
+        lines.push(format!("  not looked at: {}  {}", miss.found, miss.why));
+        lines.push(format!("    looked for:  {}", miss.meant));
+        lines.extend(miss.remedy.lines().map(|line| format!("    do:          {line}")));
+    }
+    if let Some(more @ 1..) = input.near_misses.len().checked_sub(MAX_NEAR_MISSES) {
+        lines.push(format!("  and {} that no task looks at", words::count(more, "more path")));
+    }
+    let foot = input.page.map(|page| format!("Review: {page}"));
+    let room = MAX_LINES - usize::from(foot.is_some());
+    if lines.len() > room {
+        let rest = lines.len() - (room - 1);
+        lines.truncate(room - 1);
+        lines.push(format!("  ... {}", words::count(rest, "more line")));
+    }
+    lines.extend(foot);
+    lines.iter().map(|line| safe::plain(line, MAX_WIDTH) + "\n").collect::<String>().replace('…', "...")
+}
+
+fn task(lines: &mut Vec<String>, section: &Section<'_>, input: &ReviewInput<'_>) {
+    let verdict = words::Verdict::of(section.report);
+    let rest = if verdict.rest.is_empty() { String::new() } else { format!(" {}.", verdict.rest) };
+    let name = if input.sections.len() > 1 { format!("{}: ", section.report.task) } else { String::new() };
+    let practice = if input.mode == Mode::Practice { " Practice, no attempt counted." } else { "" };
+    lines.push(format!("{name}{}.{rest}{practice}", verdict.headline));
+    if section.task_changed {
+        let command = format!("git fetch {} main && git merge FETCH_HEAD", input.upstream);
+        lines.push(format!("  The task changed after your branch began: {command}"));
+    }
+    for checkpoint in &section.report.checkpoints {
+        checkpoint_lines(lines, checkpoint, section);
+    }
+    if let Some(next) = section.next.as_ref().filter(|_| section.report.outcome == Outcome::Pass) {
+        lines.push(format!("  Next: {}  ({})", next.id, next.title));
+    }
+}
+
+fn checkpoint_lines(lines: &mut Vec<String>, checkpoint: &CheckpointResult, section: &Section<'_>) {
+    let id = &checkpoint.id;
+    let why = checkpoint.evidence.first().map_or("", |e| e.message.as_str());
+    match checkpoint.outcome {
+        Outcome::Pass => {}
+        Outcome::Fail => {
+            let first = checkpoint.evidence.first();
+            let place = first.and_then(|e| place(&e.place)).map(|place| format!("{place}  ")).unwrap_or_default();
+            let message = first.map_or_else(|| checkpoint.title.clone(), |e| sentence(e, str::to_owned, str::to_owned));
+            let more = match checkpoint.evidence.len() {
+                0 | 1 => String::new(),
+                n => format!(" (and {})", words::count(n - 1, "more difference")),
+            };
+            lines.push(format!("  {id}  {place}{}{more}", safe::cut(&message, MAX_WIDTH / 2)));
+            let failures = section.failures.get(id).copied().unwrap_or(1);
+            let known = section.task.checkpoints.iter().find(|c| c.id == *id);
+            let ladder = known.map(Ladder::of).unwrap_or_default();
+            if let Some(index) = ladder.given(failures) {
+                lines.push(format!(
+                    "    hint {} of {}: {}",
+                    index + 1,
+                    ladder.hints().len(),
+                    ladder.hints()[index].text.trim()
+                ));
+            }
+        }
+        Outcome::Blocked => {
+            let by: Vec<&str> = checkpoint.blocked_by.iter().map(|id| id.as_str()).collect();
+            lines.push(format!("  {id}  waits for {}", by.join(", ")));
+        }
+        Outcome::NotRun => lines.push(format!("  {id}  not judged here: {why}")),
+        Outcome::Inconclusive => lines.push(format!("  {id}  could not be judged, is tried again: {why}")),
+        Outcome::Error => lines.push(format!("  {id}  could not be judged, ours to mend: {why}")),
+    }
+}
