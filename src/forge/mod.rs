@@ -1,1 +1,3 @@
 //! Forges: the port and its dialects.
+
+pub mod pull;

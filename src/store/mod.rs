@@ -1,1 +1,199 @@
-//! SQLite: journal and read model.
+//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version.
+//!
+//! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
+//! see the last committed state (WAL). Another process on the same file is waited for up to [`BUSY`]. `synchronous =
+//! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
+//! the refs again, and the posting protocol adopts what it already wrote.
+
+pub mod heads;
+pub mod queue;
+pub mod time;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Connection, Row, SqlitePool};
+
+/// Raised with every change of `schema.sql`.
+pub const SCHEMA_VERSION: i64 = 1;
+
+/// Marks the file as ours (SQLite's `application_id`): "Grds".
+const APPLICATION_ID: i64 = 0x4772_6473;
+
+/// How long a statement waits for another process before it fails.
+const BUSY: Duration = Duration::from_secs(10);
+
+/// Connections for reading: pages, API, and observation in the workers.
+const READERS: u32 = 4;
+
+/// The open store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    write: SqlitePool,
+    read: SqlitePool,
+}
+
+/// The store cannot be opened or used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Written by another version of the program.
+    #[error(
+        "{} has data of schema version {found}, this program reads version {SCHEMA_VERSION}: use the program that wrote \
+         it, or another directory with `--data DIR`; nothing was changed", path.display()
+    )]
+    OtherVersion {
+        /// The database file.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// Not written by this program at all.
+    #[error("{} is not a database of Gradus: choose another directory with `--data DIR`; nothing was changed", path.display())]
+    NotOurs {
+        /// The database file.
+        path: PathBuf,
+    },
+    /// SQLite says no: disk full, no permission, damaged file.
+    #[error("cannot use the database: {0}")]
+    Database(#[from] sqlx::Error),
+    /// A value that was stored does not read back.
+    #[error("the database holds something unreadable in {what}: {source}")]
+    Damaged {
+        /// Table and column.
+        what: &'static str,
+        /// What is wrong with it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl Store {
+    /// Opens the database file, makes it when it is not there, and refuses one of another version.
+    pub async fn open(path: &Path) -> Result<Self, StoreError> {
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Normal)
+            .foreign_keys(true)
+            .busy_timeout(BUSY);
+        // Look before touching anything: setting WAL would already write to a file that is not ours.
+        if path.metadata().is_ok_and(|metadata| metadata.len() > 0) {
+            check(path).await?;
+        }
+        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
+        let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
+        if version == 0 {
+            sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 1").execute(&mut *transaction).await?;
+        }
+        transaction.commit().await?;
+        let read = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        Ok(Self { write, read })
+    }
+
+    /// For statements that change something.
+    pub(crate) fn writer(&self) -> &SqlitePool {
+        &self.write
+    }
+
+    /// For statements that only look.
+    pub(crate) fn reader(&self) -> &SqlitePool {
+        &self.read
+    }
+
+    /// A transaction that holds the write lock from its first statement on.
+    pub(crate) async fn begin(&self) -> Result<sqlx::Transaction<'static, sqlx::Sqlite>, sqlx::Error> {
+        self.write.begin_with("BEGIN IMMEDIATE").await
+    }
+
+    /// Closes all connections: what was written is in the main file afterwards.
+    pub async fn close(&self) {
+        self.read.close().await;
+        self.write.close().await;
+    }
+}
+
+async fn check(path: &Path) -> Result<(), StoreError> {
+    let not_ours = || StoreError::NotOurs { path: path.to_owned() };
+    let options = SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(BUSY);
+    let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
+    let pragma = async |connection: &mut sqlx::SqliteConnection, sql: &'static str| -> Result<i64, sqlx::Error> {
+        sqlx::query(sql).fetch_one(connection).await?.try_get(0)
+    };
+    // A file that is no database at all fails here, not when it is opened.
+    let application = match pragma(&mut connection, "PRAGMA application_id").await {
+        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("26") => return Err(not_ours()),
+        other => other?,
+    };
+    let version = pragma(&mut connection, "PRAGMA user_version").await?;
+    connection.close().await?;
+    match (application, version) {
+        // Made and not yet filled: the process ended in between.
+        (0, 0) => Ok(()),
+        (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        (APPLICATION_ID, found) => Err(StoreError::OtherVersion { path: path.to_owned(), found }),
+        _ => Err(not_ours()),
+    }
+}
+
+/// Reads a column that is JSON.
+pub(crate) fn json<T: serde::de::DeserializeOwned>(what: &'static str, text: &str) -> Result<T, StoreError> {
+    serde_json::from_str(text).map_err(|source| StoreError::Damaged { what, source: source.into() })
+}
+
+/// Reads a column that is one of our newtypes.
+pub(crate) fn parsed<T>(what: &'static str, text: &str) -> Result<T, StoreError>
+where
+    T: std::str::FromStr,
+    T::Err: std::error::Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error: T::Err| StoreError::Damaged { what, source: error.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn pragma(path: &Path, sql: &'static str) {
+        let options = SqliteConnectOptions::new().filename(path).create_if_missing(true);
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::raw_sql(sql).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn data_of_another_version_is_refused_and_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("gradus.db");
+        Store::open(&path).await.unwrap().close().await;
+        Store::open(&path).await.unwrap().close().await;
+        pragma(&path, "PRAGMA user_version = 7").await;
+        let before = std::fs::read(&path).unwrap();
+        let error = Store::open(&path).await.unwrap_err();
+        assert!(matches!(error, StoreError::OtherVersion { found: 7, .. }), "{error}");
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+    }
+
+    #[tokio::test]
+    async fn a_file_of_another_program_is_refused_and_left_as_it_was() {
+        let dir = tempfile::tempdir().unwrap();
+        let foreign = dir.path().join("foreign.db");
+        pragma(&foreign, "CREATE TABLE t (x); PRAGMA user_version = 1").await;
+        let text = dir.path().join("text.db");
+        std::fs::write(&text, "not a database, whatever its name says".repeat(40)).unwrap();
+        for path in [foreign, text] {
+            let before = std::fs::read(&path).unwrap();
+            let error = Store::open(&path).await.unwrap_err();
+            assert!(matches!(error, StoreError::NotOurs { .. }), "{error}");
+            assert_eq!(std::fs::read(&path).unwrap(), before);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_constants_and_the_statement_agree() {
+        assert_eq!(APPLICATION_ID, 1_198_679_155);
+        assert_eq!(SCHEMA_VERSION, 1);
+    }
+}

@@ -1,0 +1,241 @@
+//! The words for pull requests: keys, branches, comments, what is on a forge.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::course::id::{CourseId, Learner};
+use crate::review::Review;
+use crate::store::time::Time;
+use crate::submission::sha::CommitId;
+
+/// Which workspace on which forge, as in `github.com/acme/cnpe`; the local forge is one workspace, `local`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Workspace(pub String);
+
+impl fmt::Display for Workspace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A pull request of a workspace. Positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PullNumber(pub i64);
+
+impl std::str::FromStr for PullNumber {
+    type Err = std::num::ParseIntError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // No sign, no leading zero: one address per page.
+        text.parse::<std::num::NonZeroU32>().map(|number| Self(number.get().into()))
+    }
+}
+
+impl fmt::Display for PullNumber {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// One pull request among all workspaces: what the queue holds.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PullKey {
+    /// Where.
+    pub workspace: Workspace,
+    /// Which one.
+    pub number: PullNumber,
+}
+
+/// As in `local#12`.
+impl fmt::Display for PullKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}#{}", self.workspace, self.number)
+    }
+}
+
+/// Longest branch name in bytes: it must fit a file name beside Git's `.lock`.
+pub const MAX_BRANCH: usize = 200;
+
+/// The name of a branch: harmless in a path, a page, a terminal and a shell command.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Branch(String);
+
+/// The text is not a branch name that is accepted here.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "`{}` is not a branch name that is accepted here: use up to {MAX_BRANCH} letters, digits and `.` `_` `/` `-` `+` `=` `@` `#`, as in \
+     `fix-the-probe`", .0.escape_debug()
+)]
+pub struct InvalidBranch(String);
+
+impl Branch {
+    /// Where the workspace itself is published; work does not belong there.
+    pub const MAIN: &'static str = "main";
+
+    /// The name as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether this is the branch that the workspace is published on.
+    pub fn is_main(&self) -> bool {
+        self.0 == Self::MAIN
+    }
+}
+
+impl TryFrom<String> for Branch {
+    type Error = InvalidBranch;
+    fn try_from(text: String) -> Result<Self, InvalidBranch> {
+        let plain = |c: char| c.is_ascii_alphanumeric() || "._/-+=@#".contains(c);
+        let segment = |s: &str| {
+            !s.is_empty() && !s.starts_with(['.', '-']) && !s.ends_with('.') && !s.ends_with(".lock") && !s.contains("..")
+        };
+        let good =
+            text.len() <= MAX_BRANCH && text.chars().all(plain) && text.split('/').all(segment) && !text.contains("@{");
+        if good && text != "@" && text != "HEAD" { Ok(Self(text)) } else { Err(InvalidBranch(text)) }
+    }
+}
+
+impl std::str::FromStr for Branch {
+    type Err = InvalidBranch;
+    fn from_str(text: &str) -> Result<Self, InvalidBranch> {
+        Self::try_from(text.to_owned())
+    }
+}
+
+impl From<Branch> for String {
+    fn from(branch: Branch) -> String {
+        branch.0
+    }
+}
+
+impl fmt::Display for Branch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether a pull request wants an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum PullState {
+    /// Each head is answered.
+    Open,
+    /// Gets nothing.
+    Closed,
+}
+
+impl PullState {
+    /// The word in the store and on pages.
+    pub fn word(self) -> &'static str {
+        match self {
+            PullState::Open => "open",
+            PullState::Closed => "closed",
+        }
+    }
+}
+
+/// A pull request as the forge has it now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pull {
+    /// Its number.
+    pub number: PullNumber,
+    /// Whose work it is.
+    pub learner: Learner,
+    /// Which course's workspace it was forked from.
+    pub course: CourseId,
+    /// The branch it comes from.
+    pub branch: Branch,
+    /// The newest commit.
+    pub head: CommitId,
+    /// Open or closed.
+    pub state: PullState,
+    /// When it was opened.
+    pub opened_at: Time,
+    /// When the forge last saw something happen to it.
+    pub updated_at: Time,
+}
+
+/// A comment's id; grows with time within a workspace.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct CommentId(pub i64);
+
+/// Who wrote a comment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// We did.
+    Grader,
+    /// Somebody else.
+    Person(Learner),
+}
+
+/// A comment on a pull request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Comment {
+    /// Its id.
+    pub id: CommentId,
+    /// Who wrote it.
+    pub author: Author,
+    /// Markdown.
+    pub body: String,
+    /// When.
+    pub created_at: Time,
+}
+
+/// Names what a posted text answers; never shown, unique per pull request on the forge.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Marker(pub String);
+
+/// A review of ours that stands on the forge.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PostedReview {
+    /// The forge's id.
+    pub id: String,
+    /// What it answers.
+    pub marker: Marker,
+    /// The commit it was made for.
+    pub head: CommitId,
+    /// What it says.
+    pub review: Review,
+    /// When it was posted.
+    pub created_at: Time,
+}
+
+/// What somebody may do on a pull request, asked when it is done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Permission {
+    /// It is their own.
+    Owner,
+    /// Nothing but reading.
+    Reader,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_are_harmless_everywhere() {
+        for good in ["main", "fix-the-probe", "you/d2-04", "v1.2_x", "a+b=c", "task#3", "user@host"] {
+            assert!(good.parse::<Branch>().is_ok(), "{good}");
+        }
+        for bad in [
+            "", "-x", ".hidden", "a/.b", "a//b", "a/", "/a", "a..b", "x.lock", "a b", "a\u{1b}[0m", "é", "HEAD", "@", "a$(id)",
+            "a`b`", "a'b", "<b>", "a.", &"a".repeat(201),
+        ] {
+            assert!(bad.parse::<Branch>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn pull_numbers_are_positive() {
+        assert_eq!("12".parse(), Ok(PullNumber(12)));
+        for bad in ["0", "-1", "", "x", "1.5", "99999999999"] {
+            assert!(bad.parse::<PullNumber>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,315 @@
+//! The durable queue: one entry per pull request.
+//!
+//! A hint makes or touches an entry; a worker claims one for a lease, looks at the pull request, and gives it back: done,
+//! or to be looked at again at a time. Hints that come while a worker is at it raise the entry's version, so that giving
+//! it back as done keeps it for another look. Nothing but the key is in a hint: losing one costs a delay until the
+//! next sweep, and having one too many costs a look.
+//!
+//! Order: what has waited longer than [`AGED`] first, oldest first; then learners' actions, newest first; then our own
+//! housekeeping. Two entries of one lane (learner) are never claimed at once.
+
+use std::time::Duration;
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::time::Time;
+use super::{Store, StoreError};
+use crate::forge::pull::{PullKey, PullNumber, Workspace};
+
+/// After this wait an entry goes before newer ones, so that nobody starves under load. A learner looks at the terminal
+/// for ten seconds; thirty is when they have turned to the page.
+pub const AGED: Duration = Duration::from_secs(30);
+
+/// How long a claim holds when the worker vanishes. Longer than any reconcile of one pull request takes.
+pub const LEASE: Duration = Duration::from_secs(300);
+
+/// Why a pull request is to be looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hint {
+    /// A push: failures so far do not count against it.
+    NewHead,
+    /// A comment, or the branch was deleted.
+    Action,
+    /// Sweep or timer: waits its turn, and for `not_before`.
+    Housekeeping,
+}
+
+/// An entry that a worker holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// Which pull request.
+    pub key: PullKey,
+    /// Failures in a row so far.
+    pub failures: u32,
+    version: i64,
+}
+
+impl Store {
+    /// Notes that a pull request is to be looked at; several hints collapse into one entry.
+    pub async fn enqueue(&self, key: &PullKey, lane: &str, hint: Hint, now: Time) -> Result<(), StoreError> {
+        enqueue(self.writer(), key, lane, hint, now).await
+    }
+
+    /// Takes the next entry that is due and whose lane is free.
+    pub async fn claim(&self, now: Time) -> Result<Option<Claim>, StoreError> {
+        let row = sqlx::query(
+            "UPDATE queue SET lease_until = ?2, waiting_since = ?1
+             WHERE (workspace, number) = (
+                 SELECT workspace, number FROM queue AS q
+                 WHERE not_before <= ?1 AND lease_until <= ?1
+                   AND NOT EXISTS (SELECT 1 FROM queue AS busy WHERE busy.lane = q.lane AND busy.lease_until > ?1)
+                 ORDER BY CASE WHEN waiting_since <= ?3 THEN 0 ELSE 1 + class END,
+                          CASE WHEN waiting_since <= ?3 OR class = 1 THEN waiting_since ELSE -hinted_at END,
+                          number
+                 LIMIT 1)
+             RETURNING workspace, number, failures, version",
+        )
+        .bind(now.0)
+        .bind(now.plus(LEASE).0)
+        .bind(now.0 - i64::try_from(AGED.as_millis()).unwrap_or(i64::MAX))
+        .fetch_optional(self.writer())
+        .await?;
+        Ok(row.as_ref().map(claim).transpose()?)
+    }
+
+    /// Gives an entry back: everything that its hints asked for is done. Stays when a hint came meanwhile.
+    pub async fn finish(&self, claim: &Claim) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("DELETE FROM queue WHERE workspace = ? AND number = ? AND version = ?")
+            .bind(&claim.key.workspace.0)
+            .bind(claim.key.number.0)
+            .bind(claim.version)
+            .execute(&mut *transaction)
+            .await?;
+        // A hint came: the entry is whole again, as if new.
+        sqlx::query("UPDATE queue SET lease_until = 0, failures = 0 WHERE workspace = ? AND number = ?")
+            .bind(&claim.key.workspace.0)
+            .bind(claim.key.number.0)
+            .execute(&mut *transaction)
+            .await?;
+        Ok(transaction.commit().await?)
+    }
+
+    /// Gives an entry back to be looked at again at `at`, or at once when a hint came meanwhile.
+    pub async fn postpone(&self, claim: &Claim, at: Time, failures: u32) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE queue SET lease_until = 0, failures = ?1, class = CASE WHEN version = ?2 THEN 1 ELSE class END,
+                 not_before = CASE WHEN version = ?2 THEN ?3 ELSE not_before END,
+                 waiting_since = max(waiting_since, CASE WHEN version = ?2 THEN ?3 ELSE 0 END)
+             WHERE workspace = ?4 AND number = ?5",
+        )
+        .bind(failures)
+        .bind(claim.version)
+        .bind(at.0)
+        .bind(&claim.key.workspace.0)
+        .bind(claim.key.number.0)
+        .execute(self.writer())
+        .await?;
+        Ok(())
+    }
+
+    /// When the next entry is due that nobody holds, if there is one.
+    pub async fn next_due(&self) -> Result<Option<Time>, StoreError> {
+        let row = sqlx::query("SELECT min(max(not_before, lease_until)) FROM queue").fetch_one(self.reader()).await?;
+        Ok(row.try_get::<Option<i64>, _>(0)?.map(Time))
+    }
+
+    /// Number of entries.
+    pub async fn queue_length(&self) -> Result<i64, StoreError> {
+        Ok(sqlx::query("SELECT count(*) FROM queue").fetch_one(self.reader()).await?.try_get(0)?)
+    }
+
+    /// Forgets all leases: for a start that is known to be alone on the store.
+    pub async fn break_leases(&self) -> Result<(), StoreError> {
+        sqlx::query("UPDATE queue SET lease_until = 0").execute(self.writer()).await?;
+        Ok(())
+    }
+}
+
+/// [`Store::enqueue`] inside somebody's transaction.
+pub(crate) async fn enqueue<'e>(
+    executor: impl sqlx::SqliteExecutor<'e>,
+    key: &PullKey,
+    lane: &str,
+    hint: Hint,
+    now: Time,
+) -> Result<(), StoreError> {
+    // A learner's action lifts `not_before`: it is something new to answer. Housekeeping must not, or a forge that is
+    // down would be asked at every sweep.
+    sqlx::query(
+        "INSERT INTO queue (workspace, number, lane, class, hinted_at, waiting_since) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
+         ON CONFLICT (workspace, number) DO UPDATE SET
+             version = version + 1,
+             class = min(class, ?4),
+             hinted_at = CASE WHEN ?4 = 0 THEN ?5 ELSE hinted_at END,
+             not_before = CASE WHEN ?4 = 0 THEN 0 ELSE not_before END,
+             waiting_since = CASE WHEN ?4 = 0 THEN min(waiting_since, ?5) ELSE waiting_since END,
+             failures = CASE WHEN ?6 THEN 0 ELSE failures END",
+    )
+    .bind(&key.workspace.0)
+    .bind(key.number.0)
+    .bind(lane)
+    .bind(i64::from(hint == Hint::Housekeeping))
+    .bind(now.0)
+    .bind(hint == Hint::NewHead)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+fn claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
+    let key = PullKey { workspace: Workspace(row.try_get(0)?), number: PullNumber(row.try_get(1)?) };
+    Ok(Claim { key, failures: row.try_get(2)?, version: row.try_get(3)? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    struct Queue {
+        store: Store,
+        now: Time,
+        _dir: tempfile::TempDir,
+    }
+
+    impl Queue {
+        async fn new() -> Self {
+            let dir = tempfile::tempdir().unwrap();
+            let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
+            Self { store, now: Time(1_000_000), _dir: dir }
+        }
+
+        async fn hint(&mut self, number: i64, lane: &str, hint: Hint) {
+            self.now = self.now.plus(Duration::from_millis(1));
+            self.store.enqueue(&key(number), lane, hint, self.now).await.unwrap();
+        }
+
+        async fn claim(&mut self) -> Option<Claim> {
+            self.now = self.now.plus(Duration::from_millis(1));
+            self.store.claim(self.now).await.unwrap()
+        }
+
+        async fn next(&mut self) -> Option<i64> {
+            let claim = self.claim().await?;
+            self.store.finish(&claim).await.unwrap();
+            Some(claim.key.number.0)
+        }
+    }
+
+    fn key(number: i64) -> PullKey {
+        PullKey { workspace: Workspace("local".into()), number: PullNumber(number) }
+    }
+
+    #[tokio::test]
+    async fn hints_of_one_pull_request_collapse() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.hint(1, "a", Hint::Action).await;
+        queue.hint(1, "a", Hint::Housekeeping).await;
+        assert_eq!(queue.next().await, Some(1));
+        assert_eq!(queue.next().await, None);
+        assert_eq!(queue.store.queue_length().await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn the_newest_action_goes_first_and_housekeeping_last() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::Housekeeping).await;
+        queue.hint(2, "b", Hint::NewHead).await;
+        queue.hint(3, "c", Hint::Action).await;
+        assert_eq!(queue.next().await, Some(3));
+        assert_eq!(queue.next().await, Some(2));
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn what_waited_long_goes_before_newer_actions() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::Housekeeping).await;
+        queue.hint(2, "b", Hint::NewHead).await;
+        queue.now = queue.now.plus(AGED + SECOND);
+        queue.hint(3, "c", Hint::NewHead).await;
+        assert_eq!(queue.next().await, Some(1));
+        assert_eq!(queue.next().await, Some(2));
+        assert_eq!(queue.next().await, Some(3));
+    }
+
+    #[tokio::test]
+    async fn pushing_again_and_again_does_not_reset_the_wait() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.now = queue.now.plus(AGED);
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.now = queue.now.plus(SECOND);
+        queue.hint(2, "b", Hint::NewHead).await;
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_learner_is_served_by_one_worker_at_a_time() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.hint(2, "a", Hint::NewHead).await;
+        queue.hint(3, "b", Hint::NewHead).await;
+        let first = queue.claim().await.unwrap();
+        let second = queue.claim().await.unwrap();
+        assert_eq!((first.key.number.0, second.key.number.0), (3, 2));
+        assert_eq!(queue.claim().await, None);
+        queue.store.finish(&second).await.unwrap();
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_hint_while_working_asks_for_one_more_look() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let claim = queue.claim().await.unwrap();
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        assert_eq!(queue.claim().await, None, "nobody else gets it meanwhile");
+        queue.store.finish(&claim).await.unwrap();
+        assert_eq!(queue.next().await, Some(1));
+        assert_eq!(queue.next().await, None);
+    }
+
+    #[tokio::test]
+    async fn a_postponed_entry_waits_for_its_time_unless_the_learner_acts() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let claim = queue.claim().await.unwrap();
+        let later = queue.now.plus(60 * SECOND);
+        queue.store.postpone(&claim, later, 1).await.unwrap();
+        assert_eq!(queue.store.next_due().await.unwrap(), Some(later));
+        queue.hint(1, "a", Hint::Housekeeping).await;
+        assert_eq!(queue.claim().await, None, "a sweep does not shorten the wait");
+        queue.hint(1, "a", Hint::Action).await;
+        let claim = queue.claim().await.unwrap();
+        assert_eq!(claim.failures, 1, "an action is no reason to forget failures");
+        queue.store.postpone(&claim, later, 2).await.unwrap();
+        queue.hint(1, "a", Hint::NewHead).await;
+        assert_eq!(queue.claim().await.unwrap().failures, 0, "a new head is");
+    }
+
+    #[tokio::test]
+    async fn postponing_does_not_swallow_a_hint_that_came_meanwhile() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let claim = queue.claim().await.unwrap();
+        queue.hint(1, "a", Hint::Action).await;
+        queue.store.postpone(&claim, queue.now.plus(60 * SECOND), 1).await.unwrap();
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn the_entry_of_a_vanished_worker_comes_back() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        queue.claim().await.unwrap();
+        assert_eq!(queue.claim().await, None);
+        queue.now = queue.now.plus(LEASE + SECOND);
+        assert_eq!(queue.next().await, Some(1));
+    }
+}

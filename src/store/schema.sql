@@ -1,0 +1,118 @@
+-- The whole schema, made in one transaction when the file is new. Times are milliseconds since the epoch.
+-- A change here raises SCHEMA_VERSION in mod.rs.
+
+-- What is to be looked at: one entry per pull request, events collapse into it.
+CREATE TABLE queue (
+    workspace     TEXT    NOT NULL,
+    number        INTEGER NOT NULL,
+    lane          TEXT    NOT NULL,            -- the learner: two entries of one lane are never worked on at once
+    class         INTEGER NOT NULL,            -- 0 a learner waits, 1 our own housekeeping
+    hinted_at     INTEGER NOT NULL,            -- the newest hint
+    waiting_since INTEGER NOT NULL,            -- the oldest hint that nobody has looked at
+    not_before    INTEGER NOT NULL DEFAULT 0,
+    failures      INTEGER NOT NULL DEFAULT 0,  -- in a row
+    version       INTEGER NOT NULL DEFAULT 1,  -- raised by each hint: tells whether one came while working
+    lease_until   INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (workspace, number)
+) STRICT, WITHOUT ROWID;
+
+-- Every head a pull request had, in the order seen; the same head may come back.
+CREATE TABLE heads (
+    workspace   TEXT    NOT NULL,
+    number      INTEGER NOT NULL,
+    seq         INTEGER NOT NULL,
+    head        TEXT    NOT NULL,
+    seen_at     INTEGER NOT NULL,
+    answered_at INTEGER,                       -- a review of this head, or of a later one, stands
+    PRIMARY KEY (workspace, number, seq)
+) STRICT, WITHOUT ROWID;
+
+-- The newest grading of each head.
+CREATE TABLE gradings (
+    workspace   TEXT    NOT NULL,
+    number      INTEGER NOT NULL,
+    head        TEXT    NOT NULL,
+    digest      TEXT    NOT NULL,              -- of the outcome, see reconcile/digest.rs
+    provisional INTEGER NOT NULL,
+    tries       INTEGER NOT NULL,              -- gradings of this head so far
+    first_at    INTEGER NOT NULL,
+    graded_at   INTEGER NOT NULL,
+    grading     TEXT    NOT NULL,              -- JSON
+    PRIMARY KEY (workspace, number, head)
+) STRICT, WITHOUT ROWID;
+
+-- What we were about to write on a forge and what became of it.
+CREATE TABLE journal (
+    id         INTEGER PRIMARY KEY,
+    workspace  TEXT    NOT NULL,
+    number     INTEGER NOT NULL,
+    head       TEXT    NOT NULL,
+    digest     TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('intent', 'posted', 'done', 'superseded', 'failed')),
+    review     TEXT    NOT NULL,               -- JSON
+    up_to      INTEGER NOT NULL,               -- heads.seq that this review answers, and all before
+    review_id  TEXT,
+    intent_at  INTEGER NOT NULL,
+    settled_at INTEGER,
+    UNIQUE (workspace, number, head, digest)
+) STRICT;
+
+-- The last comment of each pull request that was looked at for commands.
+CREATE TABLE cursors (
+    workspace TEXT    NOT NULL,
+    number    INTEGER NOT NULL,
+    comment   INTEGER NOT NULL,
+    PRIMARY KEY (workspace, number)
+) STRICT, WITHOUT ROWID;
+
+-- The full report of each attempt; what counts is in the gradebook's files.
+CREATE TABLE attempts (
+    learner TEXT    NOT NULL,
+    course  TEXT    NOT NULL,
+    task    TEXT    NOT NULL,
+    attempt INTEGER NOT NULL,
+    report  TEXT    NOT NULL,                  -- JSON
+    PRIMARY KEY (learner, course, task, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- The local forge's own truth: what GitHub's database is to GitHub.
+CREATE TABLE local_pulls (
+    number     INTEGER PRIMARY KEY AUTOINCREMENT,
+    learner    TEXT    NOT NULL,
+    course     TEXT    NOT NULL,
+    branch     TEXT    NOT NULL,
+    head       TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'closed')),
+    opened_at  INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL,
+    UNIQUE (learner, course, branch)
+) STRICT;
+
+CREATE TABLE local_reviews (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    number     INTEGER NOT NULL REFERENCES local_pulls (number),
+    marker     TEXT    NOT NULL,               -- names head and outcome: the fence against a second review
+    head       TEXT    NOT NULL,
+    review     TEXT    NOT NULL,               -- JSON
+    created_at INTEGER NOT NULL,
+    UNIQUE (number, marker)
+) STRICT;
+
+CREATE TABLE local_comments (
+    id         INTEGER PRIMARY KEY AUTOINCREMENT,
+    number     INTEGER NOT NULL REFERENCES local_pulls (number),
+    author     TEXT,                           -- null: the grader
+    body       TEXT    NOT NULL,
+    marker     TEXT,                           -- names what an answer answers: the fence against a second answer
+    created_at INTEGER NOT NULL,
+    UNIQUE (number, marker)
+) STRICT;
+
+CREATE TABLE local_statuses (
+    number      INTEGER NOT NULL REFERENCES local_pulls (number),
+    head        TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    description TEXT    NOT NULL,
+    updated_at  INTEGER NOT NULL,
+    PRIMARY KEY (number, head)
+) STRICT, WITHOUT ROWID;
