@@ -91,7 +91,11 @@ impl TryFrom<String> for Branch {
     fn try_from(text: String) -> Result<Self, InvalidBranch> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "._/-+=@#".contains(c);
         let segment = |s: &str| {
-            !s.is_empty() && !s.starts_with(['.', '-']) && !s.ends_with('.') && !s.ends_with(".lock") && !s.contains("..")
+            !s.is_empty()
+                && !s.starts_with(['.', '-'])
+                && !s.ends_with('.')
+                && !s.ends_with(".lock")
+                && !s.contains("..")
         };
         let good =
             text.len() <= MAX_BRANCH && text.chars().all(plain) && text.split('/').all(segment) && !text.contains("@{");
@@ -224,8 +228,26 @@ mod tests {
             assert!(good.parse::<Branch>().is_ok(), "{good}");
         }
         for bad in [
-            "", "-x", ".hidden", "a/.b", "a//b", "a/", "/a", "a..b", "x.lock", "a b", "a\u{1b}[0m", "é", "HEAD", "@", "a$(id)",
-            "a`b`", "a'b", "<b>", "a.", &"a".repeat(201),
+            "",
+            "-x",
+            ".hidden",
+            "a/.b",
+            "a//b",
+            "a/",
+            "/a",
+            "a..b",
+            "x.lock",
+            "a b",
+            "a\u{1b}[0m",
+            "é",
+            "HEAD",
+            "@",
+            "a$(id)",
+            "a`b`",
+            "a'b",
+            "<b>",
+            "a.",
+            &"a".repeat(201),
         ] {
             assert!(bad.parse::<Branch>().is_err(), "{bad}");
         }

@@ -1,1 +1,3 @@
 //! From hints to reviews: queue, observe, decide, act, post.
+
+pub mod pulse;

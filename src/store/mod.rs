@@ -86,7 +86,9 @@ impl Store {
         let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
         if version == 0 {
             sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
-            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 1").execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 1")
+                .execute(&mut *transaction)
+                .await?;
         }
         transaction.commit().await?;
         let read = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;

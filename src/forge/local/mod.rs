@@ -1,0 +1,313 @@
+//! The embedded forge: bare repositories in the data directory, pull requests and reviews in the store.
+//!
+//! A branch is a pull request: it opens with the first push, moves with each further one, closes when the branch is
+//! deleted and opens again with the same number when it comes back. `main` is one too as soon as it holds anything that
+//! was not published.
+//!
+//! The refs on disk are the truth. [`LocalForge::received`] (from a hook) and [`LocalForge::sweep`] both end in the same
+//! comparison of a branch with its row, so that a lost hook, two hooks in the wrong order, or a crash between push and
+//! row only cost time. [`Forge::pull`] reads the ref itself, so a review is never posted for a head that has moved on.
+
+pub mod data;
+pub mod fork;
+pub mod git;
+pub mod hook;
+mod rows;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::pull::{
+    Branch, Comment, CommentId, Marker, Permission, PostedReview, Pull, PullKey, PullNumber, PullState, Workspace,
+};
+use super::{ErrorClass, Forge, ForgeError};
+use crate::course::id::{CourseId, Learner};
+use crate::review::{Review, Status, StatusState};
+use crate::store::queue::{Hint, enqueue};
+use crate::store::time::Clock;
+use crate::store::{Store, StoreError};
+use crate::submission::sha::CommitId;
+use data::{DataDir, DataError};
+use fork::{Fork, ForkError};
+use hook::{Received, Update};
+
+/// Shown at once after a push, until a review stands.
+pub const BEING_GRADED: &str = "Being graded; usually done within a second";
+
+/// The embedded forge.
+#[derive(Clone)]
+pub struct LocalForge {
+    data: Arc<DataDir>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    courses: BTreeSet<CourseId>,
+    workspace: Workspace,
+}
+
+/// The local forge cannot do what it is asked.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// About the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// About a fork.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    /// About the data directory.
+    #[error(transparent)]
+    Data(#[from] DataError),
+}
+
+impl From<sqlx::Error> for LocalError {
+    fn from(error: sqlx::Error) -> Self {
+        LocalError::Store(error.into())
+    }
+}
+
+/// What became of an update.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recorded {
+    /// Its branch.
+    pub branch: Branch,
+    /// Its pull request; none for a `main` that holds nothing of the learner's.
+    pub pull: Option<Pull>,
+}
+
+impl LocalForge {
+    /// A forge over this data directory that serves these courses; their upstreams are published.
+    pub fn new(data: Arc<DataDir>, store: Store, clock: Arc<dyn Clock>, courses: BTreeSet<CourseId>) -> Self {
+        Self { data, store, clock, courses, workspace: Workspace("local".to_owned()) }
+    }
+
+    /// Where everything lies.
+    pub fn data(&self) -> &DataDir {
+        &self.data
+    }
+
+    /// The key of a pull request.
+    pub fn key(&self, number: PullNumber) -> PullKey {
+        PullKey { workspace: self.workspace.clone(), number }
+    }
+
+    /// The path of a fork, made on first use; none when there is no such course.
+    pub async fn fork(&self, learner: &Learner, course: &CourseId) -> Result<Option<PathBuf>, LocalError> {
+        if !self.courses.contains(course) {
+            return Ok(None);
+        }
+        let path = self.data.fork(learner, course);
+        if !path.is_dir() {
+            self.blocking(learner, course, |fork| fork.ensure()).await?;
+        }
+        Ok(Some(path))
+    }
+
+    /// Records what a push moved, and asks for it to be graded.
+    pub async fn received(&self, received: &Received) -> Result<Vec<Recorded>, LocalError> {
+        self.record(&received.learner, &received.course, &received.updates).await
+    }
+
+    /// Compares the refs of all forks with the pull requests and records what differs.
+    pub async fn sweep(&self) -> Result<Vec<Recorded>, LocalError> {
+        let mut recorded = Vec::new();
+        for (learner, course) in self.data.forks()? {
+            if self.courses.contains(&course) {
+                recorded.extend(self.sweep_fork(&learner, &course).await?);
+            }
+        }
+        Ok(recorded)
+    }
+
+    /// [`LocalForge::sweep`] of one fork.
+    pub async fn sweep_fork(&self, learner: &Learner, course: &CourseId) -> Result<Vec<Recorded>, LocalError> {
+        let branches = self.blocking(learner, course, |fork| fork.branches()).await?;
+        let known = rows::pulls_of_fork(self.store.reader(), learner, course).await?;
+        let mut updates = Vec::new();
+        for pull in &known {
+            if pull.state == PullState::Open && !branches.contains_key(&pull.branch) {
+                updates.push(Update { branch: pull.branch.clone(), head: None });
+            }
+        }
+        for (branch, head) in branches {
+            let row = known.iter().find(|pull| pull.branch == branch);
+            // An untouched main has no row, and a closed row of main is one whose work was moved away.
+            let same = row.is_some_and(|pull| pull.head == head && (pull.state == PullState::Open || branch.is_main()));
+            if !same {
+                updates.push(Update { branch, head: Some(head) });
+            }
+        }
+        self.record(learner, course, &updates).await
+    }
+
+    async fn record(
+        &self,
+        learner: &Learner,
+        course: &CourseId,
+        updates: &[Update],
+    ) -> Result<Vec<Recorded>, LocalError> {
+        let mut recorded = Vec::new();
+        for update in updates {
+            recorded.push(self.record_one(learner, course, update).await?);
+        }
+        Ok(recorded)
+    }
+
+    async fn record_one(&self, learner: &Learner, course: &CourseId, update: &Update) -> Result<Recorded, LocalError> {
+        let branch = update.branch.clone();
+        // What is on disk counts; what the hook says only tells of a head that may be gone already.
+        let (actual, published) = self
+            .blocking(learner, course, {
+                let branch = branch.clone();
+                move |fork| {
+                    let actual = fork.head(&branch)?;
+                    let published = match &actual {
+                        Some(head) if branch.is_main() => fork.is_published(head)?,
+                        _ => false,
+                    };
+                    Ok((actual, published))
+                }
+            })
+            .await?;
+        let wanted = actual.clone().filter(|_| !published);
+        let now = self.clock.now();
+        let mut transaction = self.store.begin().await?;
+        let row = rows::pull_of_branch(&mut *transaction, learner, course, &branch).await?;
+        let number = match (&row, wanted) {
+            (None, None) => None,
+            (Some(row), None) => {
+                let head = actual.as_ref().unwrap_or(&row.head);
+                rows::update(&mut *transaction, row.number, head, PullState::Closed, now).await?;
+                enqueue(&mut *transaction, &self.key(row.number), learner.as_str(), Hint::Action, now).await?;
+                Some(row.number)
+            }
+            (row, Some(head)) => {
+                let number = match row {
+                    Some(row) => {
+                        rows::update(&mut *transaction, row.number, &head, PullState::Open, now).await?;
+                        row.number
+                    }
+                    None => rows::insert(&mut *transaction, learner, course, &branch, &head, now).await?,
+                };
+                let key = self.key(number);
+                for seen in update.head.iter().chain([&head]) {
+                    crate::store::heads::see_head(&mut *transaction, &key, seen, now).await?;
+                }
+                enqueue(&mut *transaction, &key, learner.as_str(), Hint::NewHead, now).await?;
+                let pending = Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() };
+                rows::set_status(&mut *transaction, number, &head, &pending, now, rows::Overwrite::Never).await?;
+                Some(number)
+            }
+        };
+        let pull = match number {
+            Some(number) => rows::pull(&mut *transaction, number).await?,
+            None => None,
+        };
+        transaction.commit().await?;
+        Ok(Recorded { branch, pull })
+    }
+
+    /// All pull requests, newest activity first.
+    pub async fn pulls(&self) -> Result<Vec<Pull>, LocalError> {
+        Ok(rows::pulls(self.store.reader()).await?)
+    }
+
+    /// The status of a head, if it was ever set.
+    pub async fn status(&self, number: PullNumber, head: &CommitId) -> Result<Option<Status>, LocalError> {
+        Ok(rows::status(self.store.reader(), number, head).await?)
+    }
+
+    /// A comment by a person; asks for it to be looked at.
+    pub async fn comment(&self, pull: &Pull, author: &Learner, body: &str) -> Result<Comment, LocalError> {
+        let now = self.clock.now();
+        let mut transaction = self.store.begin().await?;
+        let id = rows::comment(&mut *transaction, pull.number, Some(author), body, None, now).await?;
+        enqueue(&mut *transaction, &self.key(pull.number), pull.learner.as_str(), Hint::Action, now).await?;
+        transaction.commit().await?;
+        let author = super::pull::Author::Person(author.clone());
+        Ok(Comment { id, author, body: body.to_owned(), created_at: now })
+    }
+
+    async fn blocking<T: Send + 'static>(
+        &self,
+        learner: &Learner,
+        course: &CourseId,
+        work: impl FnOnce(Fork<'_>) -> Result<T, ForkError> + Send + 'static,
+    ) -> Result<T, ForkError> {
+        let (data, learner, course) = (self.data.clone(), learner.clone(), course.clone());
+        tokio::task::spawn_blocking(move || work(Fork { data: &data, learner: &learner, course: &course }))
+            .await
+            .unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+/// Any failure here may be gone later: a full disk, a locked file.
+fn failed<E: Into<LocalError>>(what: &'static str) -> impl FnOnce(E) -> ForgeError {
+    move |source| ForgeError { what, class: ErrorClass::Retry, source: Box::new(source.into()) }
+}
+
+impl Forge for LocalForge {
+    fn workspace(&self) -> &Workspace {
+        &self.workspace
+    }
+
+    async fn pull(&self, number: PullNumber) -> Result<Option<Pull>, ForgeError> {
+        let what = "read the pull request";
+        let Some(mut pull) = rows::pull(self.store.reader(), number).await.map_err(failed(what))? else {
+            return Ok(None);
+        };
+        if pull.state == PullState::Open {
+            let branch = pull.branch.clone();
+            let head = self.blocking(&pull.learner, &pull.course, move |fork| fork.head(&branch)).await;
+            match head.map_err(failed(what))? {
+                Some(head) => pull.head = head,
+                None => pull.state = PullState::Closed,
+            }
+        }
+        Ok(Some(pull))
+    }
+
+    async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
+        let all = rows::pulls(self.store.reader()).await.map_err(failed("list the pull requests"))?;
+        Ok(all.into_iter().filter(|pull| pull.state == PullState::Open).collect())
+    }
+
+    async fn objects(&self, pull: &Pull) -> Result<PathBuf, ForgeError> {
+        Ok(self.data.fork(&pull.learner, &pull.course))
+    }
+
+    async fn reviews(&self, number: PullNumber) -> Result<Vec<PostedReview>, ForgeError> {
+        rows::reviews(self.store.reader(), number).await.map_err(failed("list the reviews"))
+    }
+
+    async fn post_review(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        marker: &Marker,
+        review: &Review,
+    ) -> Result<String, ForgeError> {
+        let now = self.clock.now();
+        let id = rows::post_review(self.store.writer(), number, head, marker, review, now).await;
+        Ok(id.map_err(failed("post the review"))?.to_string())
+    }
+
+    async fn comments_after(&self, number: PullNumber, after: CommentId) -> Result<Vec<Comment>, ForgeError> {
+        rows::comments_after(self.store.reader(), number, after).await.map_err(failed("list the comments"))
+    }
+
+    async fn post_comment(&self, number: PullNumber, marker: &Marker, body: &str) -> Result<CommentId, ForgeError> {
+        let now = self.clock.now();
+        let id = rows::comment(self.store.writer(), number, None, body, Some(marker), now).await;
+        id.map_err(failed("post the comment"))
+    }
+
+    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), ForgeError> {
+        let now = self.clock.now();
+        let set = rows::set_status(self.store.writer(), number, head, status, now, rows::Overwrite::Differing).await;
+        set.map_err(failed("set the status"))
+    }
+
+    async fn permission(&self, pull: &Pull, who: &Learner) -> Result<Permission, ForgeError> {
+        Ok(if pull.learner == *who { Permission::Owner } else { Permission::Reader })
+    }
+}
