@@ -1,16 +1,29 @@
 //! Courses on disk: kinds, loading, parameters, publishing.
 
+pub mod diagnostic;
 pub mod draw;
+pub mod edit;
+pub mod fill;
 pub mod id;
+pub mod kinds;
+pub mod load;
+pub mod overlay;
+pub mod patch;
+pub mod source;
+mod strict;
 pub mod task;
+pub mod template;
 pub mod values;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde_json::Value;
 
 use crate::submission::sha::TreeId;
 use crate::submission::tree::Tree;
 use id::{CourseId, DomainId, ModuleId, TaskId};
-use task::Task;
+use task::{Task, TaskSource};
 
 /// A loaded, valid course.
 #[derive(Debug, Clone)]
@@ -19,6 +32,8 @@ pub struct Course {
     pub id: CourseId,
     /// Title for people.
     pub title: String,
+    /// One paragraph: for whom, what they can do afterwards.
+    pub description: String,
     /// Git tree hash of its directory, computed whether or not it is committed.
     pub revision: TreeId,
     /// Mixed into every draw of values.
@@ -71,9 +86,12 @@ pub struct Lesson {
 }
 
 /// A task with all its files, values not yet filled in.
+///
+/// Made by [`load::load`] only.
 #[derive(Debug, Clone)]
 pub struct CourseTask {
-    /// The parsed task.yaml.
+    /// The parsed task.yaml with the values of [`values::Scope::Course`]: good for ids, points and titles. What a
+    /// learner is judged by comes from [`CourseTask::draw`].
     pub task: Task,
     /// Where it belongs.
     pub module: ModuleId,
@@ -81,4 +99,54 @@ pub struct CourseTask {
     pub dir: String,
     /// All files of that directory as they are; [`draw::Drawn`] has them rendered and overlaid.
     pub files: Tree,
+    source: Arc<TaskSource>,
+}
+
+impl Course {
+    /// The tasks in the order of the course.
+    pub fn tasks_in_order(&self) -> impl Iterator<Item = &CourseTask> {
+        self.modules.iter().flat_map(|module| &module.tasks).filter_map(|id| self.tasks.get(id))
+    }
+
+    /// The module of a task.
+    pub fn module_of(&self, task: &CourseTask) -> Option<&Module> {
+        self.modules.iter().find(|module| module.id == task.module)
+    }
+
+    /// The domain of a task.
+    pub fn domain_of(&self, task: &CourseTask) -> Option<&Domain> {
+        let module = self.module_of(task)?;
+        self.domains.iter().find(|domain| domain.id == module.domain)
+    }
+}
+
+impl CourseTask {
+    /// The hidden files that checkpoints name, each with the pointer to where task.yaml does.
+    fn hidden_paths(&self) -> Vec<(String, String)> {
+        let mut found = Vec::new();
+        if let Some(Value::Array(checkpoints)) = self.source.raw.pointer("/spec/checkpoints") {
+            for (index, checkpoint) in checkpoints.iter().enumerate() {
+                hidden_strings(checkpoint, &format!("/spec/checkpoints/{index}"), &mut found);
+            }
+        }
+        found
+    }
+}
+
+/// Strings that name a file below `hidden/`, with their pointers.
+fn hidden_strings(value: &Value, pointer: &str, found: &mut Vec<(String, String)>) {
+    match value {
+        Value::String(text) if text.starts_with("hidden/") => found.push((pointer.to_owned(), text.clone())),
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                hidden_strings(item, &format!("{pointer}/{index}"), found);
+            }
+        }
+        Value::Object(map) => {
+            for (key, value) in map {
+                hidden_strings(value, &source::join(pointer, key), found);
+            }
+        }
+        _ => {}
+    }
 }

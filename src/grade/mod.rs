@@ -128,6 +128,8 @@ pub(crate) mod testing {
             minutes: 5,
             dialect: Dialect::Kubectl,
             review: ReviewBy::Grader,
+            competencies: Vec::new(),
+            sources: Vec::new(),
             checkpoints,
         }
     }

@@ -1,0 +1,290 @@
+//! What a well-formed task must obey besides: sums, references, paths, names of values.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::files::check_path;
+use super::{Loader, is_template};
+use crate::checkpoint::{Checkpoint, Kind};
+use crate::course::CourseTask;
+use crate::course::diagnostic::{Diagnostic, Spot, nearest};
+use crate::course::fill::{self, Names};
+use crate::course::id::CheckpointId;
+use crate::course::kinds::MutantFile;
+use crate::course::source::{Node, join};
+use crate::course::template;
+use crate::course::values::ParameterScope;
+
+type Mutants = BTreeMap<String, (Node, MutantFile)>;
+
+impl Loader<'_> {
+    pub(super) fn check_task(&mut self, task: &CourseTask, mutants: &Mutants) {
+        self.check_points(task);
+        self.check_checkpoints(task);
+        self.check_dependencies(task);
+        self.check_hidden(task);
+        self.check_mutants(task, mutants);
+        self.check_names(task, mutants);
+    }
+
+    fn check_points(&mut self, task: &CourseTask) {
+        let sum: u32 = task.task.checkpoints.iter().map(|checkpoint| checkpoint.points).sum();
+        if sum != task.task.points {
+            let message = format!("the checkpoints sum to {sum} points, not {}", task.task.points);
+            let at = task.source.node.locate("/spec/points");
+            self.say(
+                Diagnostic::new(task.file(), message)
+                    .at(at)
+                    .help(format!("write `points: {sum}`, or correct a checkpoint")),
+            );
+        }
+        if task.task.checkpoints.is_empty() {
+            let at = task.source.node.locate_key("/spec/checkpoints");
+            self.say(
+                Diagnostic::new(task.file(), "the task has no checkpoint")
+                    .at(at)
+                    .help("add one: see docs/authoring.md"),
+            );
+        }
+    }
+
+    fn check_checkpoints(&mut self, task: &CourseTask) {
+        let mut seen = BTreeSet::new();
+        for (index, checkpoint) in task.task.checkpoints.iter().enumerate() {
+            let pointer = format!("/spec/checkpoints/{index}");
+            let at = |below: &str| task.source.node.locate(&format!("{pointer}{below}"));
+            if !seen.insert(&checkpoint.id) {
+                let problem =
+                    Diagnostic::new(task.file(), format!("the checkpoint id `{}` is used twice", checkpoint.id));
+                self.say(problem.at(at("/id")).help("checkpoint ids are unique in the task: rename one"));
+            }
+            if matches!(checkpoint.kind, Kind::Withheld(_)) {
+                let problem = Diagnostic::new(task.file(), "`withheld` is for published workspaces only");
+                self.say(problem.at(at("/withheld")).help(format!("write one of {}", Kind::KEYS.join(", "))));
+            }
+            for (number, pair) in checkpoint.hints.windows(2).enumerate() {
+                if pair[1].after < pair[0].after {
+                    let problem = Diagnostic::new(task.file(), "this hint comes before the one above it");
+                    let at = at(&format!("/hints/{}/after", number + 1));
+                    self.say(problem.at(at).help("order hints by `after`"));
+                }
+            }
+            if let Some(number) = checkpoint.hints.iter().position(|hint| hint.after == 0) {
+                let problem = Diagnostic::new(task.file(), "a hint is for somebody who failed: `after` is 1 or more");
+                self.say(problem.at(at(&format!("/hints/{number}/after"))));
+            }
+            let key = checkpoint.kind.key();
+            let kind = task.source.raw.pointer(&format!("{pointer}/{key}")).cloned().unwrap_or_default();
+            for (below, path) in author_paths(&kind) {
+                if let Some(problem) = check_path(&path) {
+                    self.say(
+                        Diagnostic::new(task.file(), problem)
+                            .at(at(&format!("/{key}{below}")))
+                            .help("paths are relative to the task's directory, `/` between names"),
+                    );
+                }
+            }
+        }
+    }
+
+    fn check_dependencies(&mut self, task: &CourseTask) {
+        let checkpoints = &task.task.checkpoints;
+        let known: BTreeSet<&CheckpointId> = checkpoints.iter().map(|checkpoint| &checkpoint.id).collect();
+        for (index, checkpoint) in checkpoints.iter().enumerate() {
+            for (number, needed) in checkpoint.depends_on.iter().enumerate() {
+                if known.contains(needed) {
+                    continue;
+                }
+                let at = task.source.node.locate(&format!("/spec/checkpoints/{index}/dependsOn/{number}"));
+                let problem = Diagnostic::new(task.file(), format!("no checkpoint is called `{needed}`")).at(at);
+                self.say(problem.help(one_of(needed.as_str(), &known)));
+            }
+        }
+        if let Some(cycle) = cycle(checkpoints) {
+            let first = checkpoints.iter().position(|checkpoint| checkpoint.id == cycle[0]).unwrap_or(0);
+            let at = task.source.node.locate_key(&format!("/spec/checkpoints/{first}/dependsOn"));
+            let shown = cycle.iter().map(CheckpointId::as_str).collect::<Vec<_>>().join(" → ");
+            let problem = Diagnostic::new(task.file(), format!("checkpoints depend on each other: {shown}")).at(at);
+            self.say(problem.help("remove one of these `dependsOn`"));
+        }
+    }
+
+    /// Fixtures that a checkpoint names are there.
+    fn check_hidden(&mut self, task: &CourseTask) {
+        for (pointer, path) in task.hidden_paths() {
+            let there = task.files.file(&path).is_some() || task.files.file(&format!("{path}.hbs")).is_some();
+            if !there && check_path(&path).is_none() {
+                let hidden = task.files.paths().filter(|path| path.starts_with("hidden/"));
+                let help = nearest(&path, hidden)
+                    .map_or_else(|| format!("add {}/{path}", task.dir), |near| format!("did you mean `{near}`?"));
+                let at = task.source.node.locate(&pointer);
+                self.say(Diagnostic::new(task.file(), format!("the file `{path}` is missing")).at(at).help(help));
+            }
+        }
+    }
+
+    fn check_mutants(&mut self, task: &CourseTask, mutants: &Mutants) {
+        let known: BTreeSet<&CheckpointId> = task.task.checkpoints.iter().map(|checkpoint| &checkpoint.id).collect();
+        for (name, (node, mutant)) in mutants {
+            let file = format!("{}/mutants/{name}.yaml", task.dir);
+            if mutant.fails.is_empty() {
+                let problem = Diagnostic::new(&file, "a mutant makes at least one checkpoint fail");
+                self.say(problem.at(node.locate_key("/fails")).help("a right answer belongs into alternatives/"));
+            }
+            for (index, id) in mutant.fails.iter().enumerate().filter(|(_, id)| !known.contains(id)) {
+                let at = node.locate(&format!("/fails/{index}"));
+                let problem = Diagnostic::new(&file, format!("no checkpoint is called `{id}`")).at(at);
+                self.say(problem.help(one_of(id.as_str(), &known)));
+            }
+            if mutant.edits.is_empty() {
+                let problem = Diagnostic::new(&file, "a mutant without edits is the solution");
+                self.say(problem.at(node.locate_key("/edits")).help("add an edit: see docs/authoring.md"));
+            }
+            for (index, edit) in mutant.edits.iter().enumerate() {
+                let at = |field: &str| node.locate(&format!("/edits/{index}{field}"));
+                if let Err(problem) = edit.action() {
+                    self.say(Diagnostic::new(&file, problem).at(at("")).help(
+                        "an edit is one of: file + set + to, file + delete, file + replace + with, add + text, remove",
+                    ));
+                }
+                let paths = [("/file", &edit.file), ("/add", &edit.add), ("/remove", &edit.remove)];
+                for (field, path) in paths {
+                    if let Some(problem) = path.as_deref().and_then(check_path) {
+                        let problem = Diagnostic::new(&file, problem).at(at(field));
+                        self.say(problem.help("paths are relative to `tasks/TASK-ID/` of the workspace"));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every name that is used has a parameter, and the other way round.
+    fn check_names(&mut self, task: &CourseTask, mutants: &Mutants) {
+        let mut used: BTreeSet<String> = BTreeSet::new();
+        let mut spec = task.source.raw.clone();
+        if let Some(spec) = spec.get_mut("spec").and_then(Value::as_object_mut) {
+            spec.shift_remove("parameters");
+        }
+        self.check_placeholders(task, &task.file(), &task.source.node, fill::names(&spec), &mut used);
+        for (name, (node, _)) in mutants {
+            let file = format!("{}/mutants/{name}.yaml", task.dir);
+            self.check_placeholders(task, &file, node, fill::names(&node.to_value()), &mut used);
+        }
+        for (path, _) in
+            task.files.iter().filter(|(path, _)| is_template(path) || ["brief.md", "debrief.md"].contains(path))
+        {
+            let full = format!("{}/{path}", task.dir);
+            let Some(text) = self.text(&full, "the template") else { continue };
+            let names = match template::names(&text) {
+                Ok(names) => names,
+                Err(problem) => {
+                    self.say(problem.diagnostic(&full));
+                    continue;
+                }
+            };
+            for (name, line) in names {
+                match task.source.parameters.get(&name) {
+                    None => {
+                        let parameters = task.source.parameters.keys();
+                        let near = nearest(&name, parameters.map(String::as_str));
+                        let help = near.map_or_else(
+                            || format!("declare it in task.yaml, or write `\\{{{{{name}}}}}` for the text itself"),
+                            |near| format!("did you mean `{near}`?"),
+                        );
+                        let problem = Diagnostic::new(&full, format!("no parameter is called `{name}`"));
+                        self.say(problem.at(Spot::point(line, 0)).help(help));
+                    }
+                    Some(parameter) if parameter.scope == ParameterScope::Learner && path.starts_with("starter/") => {
+                        let message = format!("the starter is the same for everybody and cannot hold `{name}`");
+                        let problem = Diagnostic::new(&full, message).at(Spot::point(line, 0));
+                        self.say(problem.help("use it in the brief and in checkpoints, or drop `scope: learner`"));
+                    }
+                    Some(_) => {}
+                }
+                used.insert(name);
+            }
+        }
+        for name in task.source.parameters.keys().filter(|name| !used.contains(*name)) {
+            let at = task.source.node.locate_key(&join("/spec/parameters", name));
+            let problem = Diagnostic::new(task.file(), format!("nothing uses the parameter `{name}`")).at(at);
+            self.say(
+                problem.help(format!("use it as `${{{name}}}`, `params.{name}` or `{{{{{name}}}}}`, or remove it")),
+            );
+        }
+    }
+
+    fn check_placeholders(
+        &mut self,
+        task: &CourseTask,
+        file: &str,
+        node: &Node,
+        names: Names,
+        used: &mut BTreeSet<String>,
+    ) {
+        for (name, pointer) in names.placeholders {
+            if !task.source.parameters.contains_key(&name) {
+                let near = nearest(&name, task.source.parameters.keys().map(String::as_str));
+                let help = near.map_or_else(
+                    || format!("declare it in `spec.parameters`, or write `$${{{name}}}` for the text itself"),
+                    |near| format!("did you mean `${{{near}}}`?"),
+                );
+                let problem = Diagnostic::new(file, format!("no parameter is called `{name}`"));
+                self.say(problem.at(node.locate(&pointer)).help(help));
+            }
+            used.insert(name);
+        }
+        used.extend(names.params.into_keys());
+    }
+}
+
+/// Paths and globs of the submission that a kind names, with their pointers. `git` has its own rules.
+fn author_paths(kind: &Value) -> Vec<(String, String)> {
+    let mut paths = Vec::new();
+    for key in ["path", "in", "cases"] {
+        match kind.get(key) {
+            Some(Value::String(path)) => paths.push((format!("/{key}"), path.clone())),
+            Some(Value::Array(items)) if key == "in" => {
+                let texts = items.iter().enumerate().filter_map(|(index, item)| Some((index, item.as_str()?)));
+                paths.extend(texts.map(|(index, path)| (format!("/{key}/{index}"), path.to_owned())));
+            }
+            _ => {}
+        }
+    }
+    paths
+}
+
+fn one_of(word: &str, known: &BTreeSet<&CheckpointId>) -> String {
+    match nearest(word, known.iter().map(|id| id.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("checkpoints: {}", known.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// The first cycle of dependencies, its first checkpoint repeated at the end.
+fn cycle(checkpoints: &[Checkpoint]) -> Option<Vec<CheckpointId>> {
+    let needs: BTreeMap<&CheckpointId, &[CheckpointId]> =
+        checkpoints.iter().map(|checkpoint| (&checkpoint.id, checkpoint.depends_on.as_slice())).collect();
+    let mut done = BTreeSet::new();
+    checkpoints.iter().find_map(|checkpoint| walk(&checkpoint.id, &needs, &mut Vec::new(), &mut done))
+}
+
+fn walk<'a>(
+    id: &'a CheckpointId,
+    needs: &BTreeMap<&'a CheckpointId, &'a [CheckpointId]>,
+    path: &mut Vec<&'a CheckpointId>,
+    done: &mut BTreeSet<&'a CheckpointId>,
+) -> Option<Vec<CheckpointId>> {
+    if let Some(start) = path.iter().position(|seen| *seen == id) {
+        return Some(path[start..].iter().copied().chain([id]).cloned().collect());
+    }
+    if done.contains(id) {
+        return None;
+    }
+    path.push(id);
+    let found =
+        needs.get(id).into_iter().flat_map(|needed| needed.iter()).find_map(|needed| walk(needed, needs, path, done));
+    path.pop();
+    done.insert(id);
+    found
+}
