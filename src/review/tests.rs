@@ -39,6 +39,8 @@ fn task(checkpoints: Vec<Checkpoint>) -> Task {
         points: checkpoints.iter().map(|c| c.points).sum(),
         minutes: 8,
         dialect: Default::default(),
+        competencies: Vec::new(),
+        sources: Vec::new(),
         review: ReviewBy::Grader,
         checkpoints,
     }
