@@ -16,6 +16,7 @@ pub mod tree;
 mod tree_id;
 pub mod violation;
 mod weigh;
+pub mod working;
 pub mod yaml;
 
 use history::History;
@@ -40,4 +41,15 @@ pub struct Submission {
     /// Limits exceeded and tricks tried by the learner: what the merge base already has is left out. A checkpoint of a
     /// task is `fail` when [`violation::violations_below`] that task's directory yields any.
     pub violations: Vec<Violation>,
+}
+
+impl Submission {
+    /// The same below `dir`: a lone task directory becomes `tasks/TASK-ID/` of a workspace.
+    pub fn mounted_at(self, dir: &str) -> Self {
+        let below = |path: &str| format!("{dir}/{path}");
+        let mount = |tree: Tree| tree.iter().map(|(path, entry)| (below(path), entry.clone())).collect();
+        let mut violations = self.violations;
+        violations.iter_mut().filter(|v| !v.path.is_empty()).for_each(|v| v.path = below(&v.path));
+        Self { files: mount(self.files), base: self.base.map(mount), violations, ..self }
+    }
 }

@@ -26,6 +26,9 @@ pub enum ReadError {
     /// The tree exceeds limits or holds tricks, and the caller takes no incomplete one.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Refused(Vec<Violation>),
+    /// There is no working tree to read.
+    #[error("{} is a bare repository: clone it and work in the clone", .0.display())]
+    Bare(PathBuf),
     /// The file system said no.
     #[error("cannot read {}", path.display())]
     Io {

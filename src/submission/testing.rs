@@ -44,7 +44,18 @@ impl Git {
         self.run_with_input(args, b"")
     }
 
+    /// Runs `git`, which must refuse.
+    pub fn run_refused(&self, args: &[&str]) {
+        assert!(!self.output(args, b"").status.success(), "git {args:?} went through");
+    }
+
     fn run_with_input(&self, args: &[&str], input: &[u8]) -> String {
+        let output = self.output(args, input);
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn output(&self, args: &[&str], input: &[u8]) -> std::process::Output {
         let mut child = Command::new("git")
             .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.file.allow=always"])
             .args(args)
@@ -60,9 +71,7 @@ impl Git {
             .spawn()
             .unwrap();
         child.stdin.take().unwrap().write_all(input).unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        child.wait_with_output().unwrap()
     }
 
     pub fn write(&self, path: &str, text: impl AsRef<[u8]>) {
