@@ -8,6 +8,7 @@ mod explain;
 mod grade;
 mod lint;
 mod new;
+mod output;
 mod preview;
 mod publish;
 mod schema;

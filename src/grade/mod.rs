@@ -9,7 +9,8 @@ pub mod report;
 mod score;
 pub mod view;
 
-use crate::checkpoint::Judgement;
+use crate::checkpoint::evidence::{Evidence, Place};
+use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::task::Task;
 use crate::course::values::Values;
@@ -17,6 +18,7 @@ use crate::sandbox::{Sandbox, Tracing, Work};
 use crate::submission::history::History;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
+use crate::submission::violation::{Violation, violations_below};
 use plan::Plan;
 use report::{CourseRef, Report};
 
@@ -39,6 +41,8 @@ pub struct Job<'a> {
     pub hidden: Option<&'a Tree>,
     /// None for a working tree.
     pub history: Option<&'a History>,
+    /// All of the submission's: those below the task's directory, or of the whole submission, fail its checkpoints.
+    pub violations: &'a [Violation],
 }
 
 impl Job<'_> {
@@ -52,9 +56,32 @@ impl Job<'_> {
 pub fn grade(job: &Job<'_>, sandbox: &Sandbox) -> Report {
     let plan = Plan::new(&job.task.checkpoints);
     let prefix = job.prefix();
-    let judged = sandbox.judge(&work(job, plan.order(), &prefix, Tracing::Off));
-    let judged = judged.into_iter().map(|(id, judged)| (id, judged.judgement)).collect();
+    let judged = match unacceptable(job, &prefix) {
+        Some(judgement) => plan.order().iter().map(|c| (c.id.clone(), judgement.clone())).collect(),
+        None => {
+            let judged = sandbox.judge(&work(job, plan.order(), &prefix, Tracing::Off));
+            judged.into_iter().map(|(id, judged)| (id, judged.judgement)).collect()
+        }
+    };
     score::report(job, &plan.standings(judged))
+}
+
+/// What a submission may not hold is a `fail` of every checkpoint, and reason enough to look at nothing else in it.
+fn unacceptable(job: &Job<'_>, prefix: &str) -> Option<Judgement> {
+    let evidence: Vec<Evidence> = violations_below(job.violations, prefix)
+        .map(|violation| {
+            let file = violation.path.strip_prefix(prefix).unwrap_or(&violation.path);
+            let file = (!file.is_empty()).then(|| file.to_owned());
+            Evidence {
+                message: violation.to_string(),
+                place: Place { file, ..Place::default() },
+                expected: violation.limit.clone().map(Into::into),
+                operator: Some("limit".to_owned()),
+                ..Evidence::default()
+            }
+        })
+        .collect();
+    (!evidence.is_empty()).then(|| Judgement::fail(evidence))
 }
 
 /// How one checkpoint comes to its verdict, whatever it depends on.
@@ -75,12 +102,7 @@ pub fn explain(job: &Job<'_>, id: &CheckpointId, sandbox: &Sandbox) -> Option<Ex
     Some(Explanation { judgement: judged.judgement, trace: judged.trace })
 }
 
-fn work<'a>(
-    job: &Job<'a>,
-    checkpoints: &'a [&'a crate::checkpoint::Checkpoint],
-    prefix: &'a str,
-    tracing: Tracing,
-) -> Work<'a> {
+fn work<'a>(job: &Job<'a>, checkpoints: &'a [&'a Checkpoint], prefix: &'a str, tracing: Tracing) -> Work<'a> {
     Work {
         checkpoints,
         files: job.files,
@@ -95,12 +117,58 @@ fn work<'a>(
 }
 
 #[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::outcome::{Blame, Outcome};
+    use crate::submission::violation::Rule;
+    use testing::{checkpoint, course_ref, task};
+
+    #[test]
+    fn what_a_submission_may_not_hold_fails_the_task_it_concerns_and_no_other() {
+        let (course, values, tree) = (course_ref(), Values::new(), Tree::default());
+        let task = task(vec![checkpoint("a", 1, &[]), checkpoint("b", 1, &["a"])]);
+        for (path, outcomes) in [
+            ("tasks/first-steps/passwd", [Outcome::Fail, Outcome::Blocked]),
+            ("", [Outcome::Fail, Outcome::Blocked]),
+            ("tasks/first-steps-2/passwd", [Outcome::NotRun, Outcome::NotRun]),
+        ] {
+            let violations = [Violation {
+                path: path.to_owned(),
+                rule: Rule::Symlink,
+                what: "it is a symbolic link".to_owned(),
+                limit: None,
+                remedy: "put the file itself there".to_owned(),
+            }];
+            let job = Job {
+                course: &course,
+                task: &task,
+                values: &values,
+                commit: None,
+                files: &tree,
+                base: &tree,
+                hidden: None,
+                history: None,
+                violations: &violations,
+            };
+            let report = grade(&job, &Sandbox::InProcess);
+            let found: Vec<_> = report.checkpoints.iter().map(|c| c.outcome).collect();
+            assert_eq!(found, outcomes, "{path}");
+            if report.outcome == Outcome::Fail {
+                let first = &report.checkpoints[0];
+                assert_eq!(first.blame, Some(Blame::YourFiles));
+                assert_eq!(first.evidence[0].place.file.as_deref().unwrap_or_default(), path);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
 pub(crate) mod testing {
     //! A task without a course: what the unit tests of this room share.
 
     use super::*;
+    use crate::checkpoint::Kind;
     use crate::checkpoint::spec::{Credit, Visibility, Withheld};
-    use crate::checkpoint::{Checkpoint, Kind};
     use crate::course::task::ReviewBy;
     use crate::submission::yaml::Dialect;
 
@@ -151,6 +219,7 @@ pub(crate) mod testing {
             base: &tree,
             hidden: None,
             history: None,
+            violations: &[],
         };
         let judged = judged.into_iter().map(|(id, judgement)| (id.parse().unwrap(), judgement)).collect();
         score::report(&job, &Plan::new(&task.checkpoints).standings(judged))

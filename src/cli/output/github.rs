@@ -1,0 +1,98 @@
+//! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
+
+use std::fmt::Write as _;
+
+use super::Graded;
+use crate::checkpoint::evidence::Evidence;
+use crate::checkpoint::outcome::Outcome;
+use crate::grade::report::CheckpointResult;
+use crate::review::words::Verdict;
+
+/// One command per difference and one notice with the verdict per task. Nothing else is printed: a line of learner text
+/// that begins with `::` would be a command.
+pub fn render(graded: &[Graded<'_>]) -> String {
+    let mut text = String::new();
+    for Graded { report, .. } in graded {
+        for result in &report.checkpoints {
+            let level = match result.outcome {
+                Outcome::Fail => "error",
+                Outcome::Inconclusive | Outcome::Error => "warning",
+                Outcome::Pass | Outcome::Blocked | Outcome::NotRun => continue,
+            };
+            for evidence in &result.evidence {
+                text.push_str(&annotation(level, result, evidence));
+            }
+        }
+        let verdict = Verdict::of(report);
+        let message = [verdict.headline, verdict.rest].join("; ");
+        let message = message.trim_end_matches("; ");
+        let _ = writeln!(text, "::notice title={}::{}", property(&report.title), data(message));
+    }
+    text
+}
+
+fn annotation(level: &str, result: &CheckpointResult, evidence: &Evidence) -> String {
+    let place = &evidence.place;
+    let mut text = format!("::{level} ");
+    if let Some(file) = &place.file {
+        let _ = write!(text, "file={},", property(file));
+    }
+    for (name, number) in [("line", place.line), ("endLine", place.end_line)] {
+        if let Some(number) = number {
+            let _ = write!(text, "{name}={number},");
+        }
+    }
+    // GitHub takes columns only within one line.
+    if place.line == place.end_line.or(place.line) {
+        for (name, number) in [("col", place.column), ("endColumn", place.end_column)] {
+            if let Some(number) = number {
+                let _ = write!(text, "{name}={number},");
+            }
+        }
+    }
+    let title = format!("{}: {}", result.id, result.title);
+    let _ = writeln!(text, "title={}::{}", property(&title), data(&super::text::sentence(evidence)));
+    text
+}
+
+/// Escapes the text after `::`.
+fn data(text: &str) -> String {
+    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
+}
+
+/// Escapes the value of a property.
+fn property(text: &str) -> String {
+    data(text).replace(':', "%3A").replace(',', "%2C")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::checkpoint::Judgement;
+    use crate::checkpoint::evidence::Place;
+    use crate::grade::testing;
+    use crate::submission::tree::Tree;
+
+    fn rendered(message: &str, file: &str) -> String {
+        let task = testing::task(vec![testing::checkpoint("a", 2, &[])]);
+        let place = Place { file: Some(file.to_owned()), line: Some(3), column: Some(5), ..Place::default() };
+        let evidence = Evidence { message: message.to_owned(), place, ..Evidence::default() };
+        let report = testing::report(&task, vec![("a", Judgement::fail(vec![evidence]))]);
+        render(&[Graded { report, files: &Tree::default(), shown_as: String::new() }])
+    }
+
+    #[test]
+    fn a_difference_is_an_error_on_its_line() {
+        let text = rendered("too few", "app/web.yaml");
+        let first = text.lines().next().unwrap();
+        assert_eq!(first, "::error file=tasks/first-steps/app/web.yaml,line=3,col=5,title=a%3A title of a::too few");
+    }
+
+    #[test]
+    fn learner_text_cannot_become_a_command_or_a_property() {
+        let text = rendered("x\n::add-mask::y\r\n100%", "a,line=9::b\n::stop-commands::z");
+        assert_eq!(text.lines().count(), 2, "{text}");
+        assert!(text.contains("x%0A::add-mask::y%0D%0A100%25"), "{text}");
+        assert!(text.contains("file=tasks/first-steps/a%2Cline=9%3A%3Ab%0A%3A%3Astop-commands%3A%3Az,"), "{text}");
+    }
+}
