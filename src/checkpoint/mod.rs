@@ -6,8 +6,11 @@ pub mod cel;
 pub mod evidence;
 pub mod file;
 pub mod git;
+pub mod globs;
 pub mod manifest;
+pub mod matching;
 pub mod outcome;
+pub mod select;
 pub mod spec;
 
 use std::collections::BTreeMap;

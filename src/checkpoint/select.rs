@@ -1,0 +1,411 @@
+//! Which objects of the learner's YAML a checkpoint is about. A selection that finds nothing fails, and says what came
+//! nearest.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use globset::GlobSet;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+
+use super::evidence::{Evidence, Place};
+use super::globs::{Globs, similarity};
+use super::matching::Pattern;
+use super::{Context, Judgement, Trace};
+use crate::submission::yaml::{Dialect, Document, Object, Problem, ProblemKind, YamlFile};
+
+/// The objects a checkpoint is about; all given fields must fit, none means every document.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Select {
+    /// As in `apps/v1`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_version: Option<String>,
+    /// As in `Deployment`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kind: Option<String>,
+    /// `metadata.name`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// `metadata.namespace` as written in the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub namespace: Option<String>,
+    /// `metadata.labels` that must be there with these values.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub labels: BTreeMap<String, String>,
+    /// A partial object, as in `match`.
+    #[serde(default, rename = "where", skip_serializing_if = "Option::is_none")]
+    pub matching: Option<Value>,
+}
+
+impl Select {
+    /// Problems of the selection itself, as (JSON pointer below `select`, message).
+    pub fn lint(&self) -> Vec<(String, String)> {
+        let Some(Err(problems)) = self.matching.as_ref().map(Pattern::parse) else { return Vec::new() };
+        problems.into_iter().map(|(at, message)| (format!("/where{at}"), message)).collect()
+    }
+}
+
+/// The fields with which a kind names its objects.
+#[derive(Debug, Clone, Copy)]
+pub struct Source<'a> {
+    /// None: all YAML files of the task's directory, templates left out.
+    pub files: Option<&'a Globs>,
+    /// What is looked for in them.
+    pub select: &'a Select,
+    /// At least so many.
+    pub min: u32,
+    /// None: the task's.
+    pub dialect: Option<Dialect>,
+}
+
+/// An object that was selected.
+#[derive(Debug, Clone)]
+pub struct Selected {
+    /// Path below the task's directory.
+    pub file: Arc<str>,
+    /// The parsed file.
+    pub yaml: Arc<YamlFile>,
+    /// Index into `yaml.documents`.
+    pub document: usize,
+    /// JSON pointer of the object in its document: empty but for the items of a `kind: List`.
+    pub at: Arc<str>,
+    /// The object.
+    pub value: Arc<Value>,
+}
+
+impl Selected {
+    /// Where the value at this JSON pointer of the object stands, or the key of its nearest existing ancestor.
+    pub fn place(&self, pointer: &str) -> Place {
+        self.with_file(|document, pointer| document.locate(pointer), pointer)
+    }
+
+    /// Where the key of the entry at this JSON pointer of the object stands.
+    pub fn place_of_key(&self, pointer: &str) -> Place {
+        self.with_file(|document, pointer| document.locate_key(pointer), pointer)
+    }
+
+    fn with_file(&self, find: impl Fn(&Document, &str) -> Place, pointer: &str) -> Place {
+        let Some(document) = self.yaml.documents.get(self.document) else { return Place::default() };
+        Place { file: Some(self.file.to_string()), ..find(document, &format!("{}{pointer}", self.at)) }
+    }
+
+    /// The object in words, as in `Deployment team-a/web`.
+    pub fn subject(&self) -> String {
+        subject(&self.value)
+    }
+}
+
+/// An object in words, as in `Deployment team-a/web`; a document that is no object has its kind or name missing.
+pub fn subject(value: &Value) -> String {
+    let text = |pointer: &str| value.pointer(pointer).and_then(Value::as_str);
+    let kind = text("/kind").unwrap_or("document");
+    match (text("/metadata/namespace"), text("/metadata/name").or_else(|| text("/metadata/generateName"))) {
+        (Some(namespace), Some(name)) => format!("{kind} {namespace}/{name}"),
+        (None, Some(name)) => format!("{kind} {name}"),
+        (_, None) => kind.to_owned(),
+    }
+}
+
+/// The objects that fit, in the order of paths and documents.
+///
+/// # Errors
+/// `fail` when there are fewer than `min`, or when a file of the selection cannot be read: an object in it might be the
+/// one that breaks the rule. `error` when the checkpoint itself is broken.
+pub fn select(context: &Context<'_>, source: &Source<'_>, trace: &mut Trace) -> Result<Vec<Selected>, Judgement> {
+    let default = Globs::yaml();
+    let globs = source.files.unwrap_or(&default);
+    let set = globs.compile().map_err(|(_, message)| Judgement::error(message))?;
+    let matching = source.select.matching.as_ref().map(Pattern::parse).transpose();
+    let matching = matching.map_err(|problems| Judgement::error(super::matching::words(&problems)))?;
+    let dialect = source.dialect.unwrap_or(context.dialect);
+
+    let survey = Survey::of(context, source, &set, dialect, trace);
+    if !survey.unreadable.is_empty() {
+        return Err(Judgement::fail(survey.unreadable));
+    }
+    let mut found = Vec::new();
+    for candidate in survey.candidates(dialect) {
+        let fits = fits(source.select, matching.as_ref(), &candidate.object.value);
+        trace.say(|| {
+            let selected = candidate.select();
+            let line = selected.place("").line.unwrap_or_default();
+            let verdict = if fits { "fits".to_owned() } else { why_not(source.select, &selected.value).join(", ") };
+            format!("{}:{line} {}: {verdict}", selected.file, selected.subject())
+        });
+        if fits {
+            found.push(candidate.select());
+        }
+    }
+    trace.say(|| format!("selected {} in {}", found.len(), count(survey.files.len(), "file")));
+    if (found.len() as u64) < u64::from(source.min.max(1)) {
+        return Err(Judgement::fail(vec![survey.nothing(context, globs, source, dialect, &found)]));
+    }
+    Ok(found)
+}
+
+fn unreadable(file: &Arc<str>, problem: &Problem) -> Evidence {
+    Evidence {
+        message: format!("`{file}` cannot be read: {}", problem.message),
+        place: Place { file: Some(file.to_string()), ..problem.place.clone() },
+        operator: Some("yaml".to_owned()),
+        ..Evidence::default()
+    }
+}
+
+fn fits(select: &Select, matching: Option<&Pattern>, value: &Value) -> bool {
+    let is = |wanted: &Option<String>, found: Option<&Value>| {
+        wanted.as_ref().is_none_or(|wanted| found.and_then(Value::as_str) == Some(wanted))
+    };
+    let metadata = value.get("metadata");
+    let label = |(key, wanted): (&String, &String)| {
+        metadata.and_then(|m| m.get("labels")?.get(key)?.as_str()) == Some(wanted.as_str())
+    };
+    is(&select.kind, value.get("kind"))
+        && is(&select.name, metadata.and_then(|m| m.get("name")))
+        && is(&select.api_version, value.get("apiVersion"))
+        && is(&select.namespace, metadata.and_then(|m| m.get("namespace")))
+        && select.labels.iter().all(label)
+        && matching.is_none_or(|pattern| pattern.matches(value))
+}
+
+/// What keeps an object from being selected, each as half a sentence about it.
+fn why_not(select: &Select, value: &Value) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let mut compare = |what: &str, wanted: Option<&String>, pointer: &str| {
+        let Some(wanted) = wanted else { return };
+        match value.pointer(pointer) {
+            Some(Value::String(found)) if found == wanted => {}
+            Some(Value::String(found)) if found.to_lowercase() == wanted.to_lowercase() => {
+                reasons.push(format!("its {what} `{found}` differs in upper and lower case"));
+            }
+            Some(Value::String(found)) => reasons.push(format!("its {what} is `{found}`")),
+            Some(Value::Null) | None => reasons.push(format!("it has no {what}")),
+            Some(_) => reasons.push(format!("its {what} is no text: quote it")),
+        }
+    };
+    compare("kind", select.kind.as_ref(), "/kind");
+    compare("name", select.name.as_ref(), "/metadata/name");
+    compare("namespace", select.namespace.as_ref(), "/metadata/namespace");
+    compare("apiVersion", select.api_version.as_ref(), "/apiVersion");
+    for (key, wanted) in &select.labels {
+        let pointer = format!("/metadata/labels/{}", super::matching::escape(key));
+        compare(&format!("label `{key}`"), Some(wanted), &pointer);
+    }
+    if reasons.is_empty() && select.matching.is_some() {
+        reasons.push("it does not match `where`".to_owned());
+    }
+    reasons
+}
+
+/// The files of a selection.
+#[derive(Default)]
+struct Survey {
+    files: Vec<(Arc<str>, Arc<YamlFile>)>,
+    /// Files left out because they are templates.
+    templates: usize,
+    unreadable: Vec<Evidence>,
+}
+
+/// An object that may be selected.
+struct Candidate<'s> {
+    file: &'s Arc<str>,
+    yaml: &'s Arc<YamlFile>,
+    document: usize,
+    object: &'s Object,
+}
+
+impl Candidate<'_> {
+    fn select(&self) -> Selected {
+        Selected {
+            file: Arc::clone(self.file),
+            yaml: Arc::clone(self.yaml),
+            document: self.document,
+            at: Arc::clone(&self.object.at),
+            value: Arc::clone(&self.object.value),
+        }
+    }
+}
+
+impl Survey {
+    fn of(context: &Context<'_>, source: &Source<'_>, set: &GlobSet, dialect: Dialect, trace: &mut Trace) -> Self {
+        let mut survey = Survey::default();
+        for path in context.files.paths() {
+            let wanted = match source.files {
+                Some(_) => set.is_match(path),
+                None => path.ends_with(".yaml") || path.ends_with(".yml"),
+            };
+            if !wanted {
+                continue;
+            }
+            let Some(yaml) = context.yaml.get(path) else { continue };
+            let template = yaml.problems.iter().any(|problem| problem.kind == ProblemKind::Template);
+            if source.files.is_none() && template {
+                survey.templates += 1;
+                trace.say(|| format!("{path}: a template, not read"));
+                continue;
+            }
+            let file: Arc<str> = path.into();
+            let fatal = yaml.problems.iter().filter(|problem| problem.kind.is_fatal());
+            survey.unreadable.extend(fatal.map(|problem| unreadable(&file, problem)));
+            let refused = yaml.documents.iter().filter_map(|document| document.objects(dialect).err());
+            survey.unreadable.extend(refused.map(|problem| unreadable(&file, &problem)));
+            survey.files.push((file, yaml));
+        }
+        survey
+    }
+
+    /// All objects; empty documents are none.
+    fn candidates(&self, dialect: Dialect) -> impl Iterator<Item = Candidate<'_>> {
+        self.files.iter().flat_map(move |(file, yaml)| {
+            yaml.documents.iter().enumerate().flat_map(move |(document, node)| {
+                let objects = node.objects(dialect).unwrap_or_default();
+                let present = objects.iter().filter(|object| !object.value.is_null());
+                present.map(move |object| Candidate { file, yaml, document, object })
+            })
+        })
+    }
+
+    /// The evidence for a selection that found too little.
+    fn nothing(
+        &self,
+        context: &Context<'_>,
+        globs: &Globs,
+        source: &Source<'_>,
+        dialect: Dialect,
+        found: &[Selected],
+    ) -> Evidence {
+        let (wanted, within) = (wanted(source.select), globs.words());
+        let mut evidence = Evidence {
+            expected: serde_json::to_value(source.select).ok(),
+            operator: Some("select".to_owned()),
+            ..Evidence::default()
+        };
+        if self.files.is_empty() {
+            evidence.message = format!("no file matches {within}");
+            if self.templates > 0 {
+                evidence.message += &format!(" but {}, not read", count(self.templates, "template"));
+            } else if let Some((path, why)) = globs.nearest(context.files) {
+                evidence.message += &format!("; nearest is `{path}`: {why}");
+                evidence.place.file = Some(path.to_owned());
+            }
+            return evidence;
+        }
+        if let Some(first) = found.first() {
+            evidence.message = format!("found {} {wanted} in {within}, need at least {}", found.len(), source.min);
+            evidence.place = first.place("");
+            evidence.actual = Some(Value::from(found.len()));
+            return evidence;
+        }
+        let objects = self.candidates(dialect).count();
+        evidence.message = format!(
+            "found no {wanted} in {within} ({}, {})",
+            count(self.files.len(), "file"),
+            count(objects, "object")
+        );
+        let mut nearest: Option<(u32, Candidate<'_>)> = None;
+        for candidate in self.candidates(dialect) {
+            let near = closeness(source.select, &candidate.object.value);
+            if near > nearest.as_ref().map_or(0, |(best, _)| *best) {
+                nearest = Some((near, candidate));
+            }
+        }
+        if let Some((_, nearest)) = nearest {
+            let nearest = nearest.select();
+            let reasons = why_not(source.select, &nearest.value).join(", ");
+            evidence.message += &format!("; nearest is {}: {reasons}", nearest.subject());
+            evidence.place = nearest.place(first_difference(source.select, &nearest.value));
+            evidence.subject = Some(nearest.subject());
+            evidence.actual = Some(identity(&nearest.value));
+        }
+        evidence
+    }
+}
+
+fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// What is looked for, in words: Deployment `web` in namespace `team-a` with label `app: web`.
+fn wanted(select: &Select) -> String {
+    let mut words = select.kind.clone().unwrap_or_else(|| "object".to_owned());
+    if let Some(name) = &select.name {
+        words += &format!(" `{name}`");
+    }
+    if let Some(namespace) = &select.namespace {
+        words += &format!(" in namespace `{namespace}`");
+    }
+    if let Some(version) = &select.api_version {
+        words += &format!(" of `{version}`");
+    }
+    for (key, value) in &select.labels {
+        words += &format!(" with label `{key}: {value}`");
+    }
+    if select.matching.is_some() {
+        words += " that matches `where`";
+    }
+    words
+}
+
+/// How near an object is to what is selected; 0 means not at all.
+fn closeness(select: &Select, value: &Value) -> u32 {
+    let score = |wanted: Option<&String>, pointer: &str, weight: u32| {
+        let (Some(wanted), Some(found)) = (wanted, value.pointer(pointer).and_then(Value::as_str)) else { return 0 };
+        if wanted == found {
+            return weight * 10;
+        }
+        let (wanted, found) = (wanted.to_lowercase(), found.to_lowercase());
+        match similarity(&wanted, &found) {
+            _ if wanted == found => weight * 9,
+            alike if alike > 0.5 => (alike * 7.0) as u32 * weight,
+            _ => 0,
+        }
+    };
+    let named = score(select.kind.as_ref(), "/kind", 5) + score(select.name.as_ref(), "/metadata/name", 6);
+    let rest = score(select.api_version.as_ref(), "/apiVersion", 1)
+        + score(select.namespace.as_ref(), "/metadata/namespace", 1)
+        + select
+            .labels
+            .iter()
+            .map(|(key, wanted)| score(Some(wanted), &format!("/metadata/labels/{}", super::matching::escape(key)), 1))
+            .sum::<u32>();
+    // With neither kind nor name asked for, any object is something to start from.
+    if named > 0 || (select.kind.is_none() && select.name.is_none()) { 1 + named + rest } else { 0 }
+}
+
+/// The pointer of the first field that keeps the object from being selected.
+fn first_difference(select: &Select, value: &Value) -> &'static str {
+    let differs = |wanted: &Option<String>, pointer: &str| {
+        wanted.as_ref().is_some_and(|wanted| value.pointer(pointer).and_then(Value::as_str) != Some(wanted))
+    };
+    if differs(&select.kind, "/kind") {
+        "/kind"
+    } else if differs(&select.name, "/metadata/name") {
+        "/metadata/name"
+    } else if differs(&select.namespace, "/metadata/namespace") {
+        "/metadata/namespace"
+    } else if differs(&select.api_version, "/apiVersion") {
+        "/apiVersion"
+    } else if select.labels.is_empty() {
+        ""
+    } else {
+        "/metadata/labels"
+    }
+}
+
+/// The identifying fields of an object.
+fn identity(value: &Value) -> Value {
+    let mut identity = serde_json::Map::new();
+    for (key, pointer) in [
+        ("apiVersion", "/apiVersion"),
+        ("kind", "/kind"),
+        ("name", "/metadata/name"),
+        ("namespace", "/metadata/namespace"),
+    ] {
+        if let Some(found) = value.pointer(pointer) {
+            identity.insert(key.to_owned(), super::matching::shorten(found));
+        }
+    }
+    json!(identity)
+}

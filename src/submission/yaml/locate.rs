@@ -1,0 +1,101 @@
+//! From a JSON pointer to a place in the file.
+
+use super::tree::{Arena, Kind, NodeId, Span, Style};
+use super::{Dialect, Document, parse, scalar};
+use crate::checkpoint::evidence::Place;
+
+pub(super) fn value(document: &Document, pointer: &str) -> Place {
+    let found = walk(document, pointer);
+    let span = match found {
+        // A missing key is looked for below its parent's key; an empty value has no extent of its own.
+        Found { complete: false, key: Some(key), .. } => key,
+        Found { value, key: Some(key), .. } if is_empty(value) => key,
+        Found { value, .. } => value,
+    };
+    place(span, pointer)
+}
+
+pub(super) fn key(document: &Document, pointer: &str) -> Place {
+    let found = walk(document, pointer);
+    place(found.key.unwrap_or(found.value), pointer)
+}
+
+fn place(span: Span, pointer: &str) -> Place {
+    Place { pointer: Some(pointer.to_owned()), ..parse::place(span) }
+}
+
+fn is_empty(span: Span) -> bool {
+    (span.line, span.column) == (span.end_line, span.end_column)
+}
+
+struct Found {
+    value: Span,
+    /// The key in whose entry the value stands; for list items none.
+    key: Option<Span>,
+    /// The whole pointer was followed.
+    complete: bool,
+}
+
+fn walk(document: &Document, pointer: &str) -> Found {
+    let arena = &document.arena;
+    let mut node = document.root;
+    let mut found = Found { value: arena.node(node).span, key: None, complete: false };
+    if arena.node(node).size.nodes == 0 {
+        found.value = Span { line: document.line, column: 1, end_line: document.line, end_column: 1 };
+        return found;
+    }
+    // Once an alias is crossed, places are those of the alias: there the learner's decision stands.
+    let mut crossed = matches!(arena.node(node).kind, Kind::Alias(_));
+    for segment in pointer.split('/').skip(1) {
+        let segment = segment.replace("~1", "/").replace("~0", "~");
+        let step = match &arena.target(node).kind {
+            Kind::List(items) => {
+                segment.parse().ok().and_then(|index: usize| items.get(index)).map(|item| (None, *item, false))
+            }
+            Kind::Map(entries) => entry(arena, entries, &segment),
+            Kind::Scalar { .. } | Kind::Alias(_) => None,
+        };
+        let Some((key, next, merged)) = step else { return found };
+        if !crossed {
+            found.value = arena.node(next).span;
+            found.key = key.map(|key| arena.node(key).span);
+            crossed = merged || matches!(arena.node(next).kind, Kind::Alias(_));
+        }
+        node = next;
+    }
+    found.complete = true;
+    found
+}
+
+/// The entry that counts for this key: (key, value, whether it came by a merge). By a merge, `key` is the `<<`.
+fn entry(arena: &Arena, entries: &[(NodeId, NodeId)], name: &str) -> Option<(Option<NodeId>, NodeId, bool)> {
+    // The last of duplicates counts.
+    let own = |fits: &dyn Fn(NodeId) -> bool| entries.iter().rev().find(|(key, _)| fits(*key)).copied();
+    let by_text = own(&|key| !arena.is_merge(key) && arena.text(key) == Some(name));
+    if let Some((key, value)) = by_text.or_else(|| own(&|key| reads_as(arena, key, name))) {
+        return Some((Some(key), value, false));
+    }
+    for (key, value) in entries.iter().rev().filter(|(key, _)| arena.is_merge(*key)) {
+        let sources = match &arena.target(*value).kind {
+            Kind::List(items) => items.as_slice(),
+            _ => std::slice::from_ref(value),
+        };
+        for source in sources {
+            if let Kind::Map(merged) = &arena.target(*source).kind
+                && let Some((_, value, _)) = entry(arena, merged, name)
+            {
+                return Some((Some(*key), value, true));
+            }
+        }
+    }
+    None
+}
+
+/// Whether some dialect turns the key into this name: `y` into `true`, `0644` into `420`.
+fn reads_as(arena: &Arena, key: NodeId, name: &str) -> bool {
+    let Kind::Scalar { text, style: Style::Plain, tag } = &arena.target(key).kind else { return false };
+    [Dialect::Kubectl, Dialect::Yaml12]
+        .into_iter()
+        .filter_map(|dialect| scalar::resolve(text, Style::Plain, *tag, dialect).ok())
+        .any(|value| !value.is_string() && value.to_string() == name)
+}
