@@ -3,6 +3,7 @@
 pub mod git;
 pub mod guard;
 pub mod hooks;
+pub mod pages;
 pub mod upstream;
 
 use std::ops::Deref;

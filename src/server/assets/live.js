@@ -1,0 +1,40 @@
+// Replaces the parts of a page that changed when the server says so. What is being typed stays.
+"use strict";
+(() => {
+  const main = document.querySelector("main[data-events]");
+  if (!main) return;
+  let working = false;
+  let again = false;
+  async function refresh() {
+    if (working) {
+      again = true;
+      return;
+    }
+    working = true;
+    try {
+      const answer = await fetch(location.pathname, { headers: { accept: "text/html" } });
+      if (answer.ok) {
+        const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+        document.title = fresh.title;
+        for (const part of document.querySelectorAll("[data-live]")) {
+          const newer = fresh.getElementById(part.id);
+          if (newer && newer.innerHTML !== part.innerHTML) part.replaceChildren(...newer.childNodes);
+        }
+      }
+    } finally {
+      working = false;
+      if (again) {
+        again = false;
+        refresh();
+      }
+    }
+  }
+  const source = new EventSource(main.dataset.events);
+  let opened = false;
+  source.onmessage = refresh;
+  // What happened while the connection was lost is only known by looking.
+  source.onopen = () => {
+    if (opened) refresh();
+    opened = true;
+  };
+})();
