@@ -42,8 +42,6 @@ fn task(checkpoints: Vec<Checkpoint>) -> Task {
         competencies: Vec::new(),
         sources: Vec::new(),
         review: ReviewBy::Grader,
-        competencies: Vec::new(),
-        sources: Vec::new(),
         checkpoints,
     }
 }
