@@ -1,5 +1,19 @@
 //! `cel`: A CEL rule holds for objects of YAML files.
 
+#[cfg(test)]
+mod conformance;
+pub mod fault;
+pub mod functions;
+pub mod limits;
+pub mod lower;
+pub mod machine;
+pub mod node;
+pub mod operators;
+pub mod program;
+mod source;
+pub mod types;
+pub mod value;
+
 use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
