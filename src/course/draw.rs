@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 
 use super::diagnostic::Diagnostic;
-use super::fill::fill;
+use super::fill::{fill, shown};
 use super::id::CheckpointId;
 use super::kinds::MutantFile;
 use super::load::is_template;
 use super::overlay::overlay;
+use super::publish::own_value;
 use super::task::{Origin, Task};
 use super::values::{Scope, Values};
 use super::{Course, CourseTask, edit, strict, template};
@@ -111,6 +112,14 @@ impl CourseTask {
     }
 }
 
+/// A directory of a task with its templates rendered.
+pub(super) fn rendered(task: &CourseTask, dir: &str, values: &Values, problems: &mut Vec<Diagnostic>) -> Tree {
+    let mut drawing = Drawing { task, values, problems: Vec::new() };
+    let tree = drawing.tree(dir);
+    problems.append(&mut drawing.problems);
+    tree
+}
+
 struct Drawing<'a> {
     task: &'a CourseTask,
     values: &'a Values,
@@ -137,7 +146,8 @@ impl Drawing<'_> {
     fn text(&mut self, path: &str) -> String {
         let Some(text) = self.read(path) else { return String::new() };
         if self.task.source.origin == Origin::Workspace {
-            return text;
+            let own = self.task.own_parameters().into_iter().filter_map(|name| Some((name, self.values.get(name)?)));
+            return own.fold(text, |text, (name, value)| text.replace(&own_value(name), &shown(value)));
         }
         self.render(path, &text)
     }

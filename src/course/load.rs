@@ -18,6 +18,7 @@ use crate::submission::tree::{Entry, Tree};
 use crate::submission::tree_id;
 
 pub(super) use files::{check_path, is_template};
+pub(super) use lesson::lesson_of;
 
 /// A course and what does not stand in its way.
 #[derive(Debug, Clone)]
@@ -147,6 +148,7 @@ impl Loader<'_> {
             domains,
             modules,
             tasks,
+            files: self.tree.clone(),
         };
         if self.problems.is_empty() {
             self.sums(&course, &node);

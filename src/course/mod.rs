@@ -7,13 +7,16 @@ pub mod fill;
 pub mod id;
 pub mod kinds;
 pub mod load;
+pub mod locate;
 pub mod overlay;
 pub mod patch;
+pub mod publish;
 pub mod source;
 mod strict;
 pub mod task;
 pub mod template;
 pub mod values;
+pub mod workspace;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -46,6 +49,8 @@ pub struct Course {
     pub modules: Vec<Module>,
     /// By id; their order is that of `modules`.
     pub tasks: BTreeMap<TaskId, CourseTask>,
+    /// All its files as they are.
+    files: Tree,
 }
 
 /// A domain of a course, with its share of the points.
@@ -77,6 +82,8 @@ pub struct Module {
 /// A lesson: Markdown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Lesson {
+    /// File name, as in `01-health-checks.md`.
+    pub file: String,
     /// File name without number and extension.
     pub slug: String,
     /// The first heading.
@@ -150,3 +157,6 @@ fn hidden_strings(value: &Value, pointer: &str, found: &mut Vec<(String, String)
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -183,7 +183,9 @@ impl<'a> Reader<'a> {
                 Some(Ok(event)) => return Ok(Some(event)),
                 Some(Err(error)) => {
                     let at = Spot::point(error.marker().line(), error.marker().col());
-                    return Err(refuse(at, format!("not YAML: {}", error.info()), None));
+                    let line = self.text.lines().nth(error.marker().line().saturating_sub(1)).unwrap_or_default();
+                    let help = line.contains("${").then(|| "put text that holds `${name}` in quotes".to_owned());
+                    return Err(refuse(at, format!("not YAML: {}", error.info()), help));
                 }
             }
         }

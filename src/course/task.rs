@@ -140,7 +140,10 @@ impl TaskSource {
 impl CourseTask {
     /// The path of its task.yaml, for messages.
     pub fn file(&self) -> String {
-        format!("{}/task.yaml", self.dir)
+        match self.source.origin {
+            Origin::Course => format!("{}/task.yaml", self.dir),
+            Origin::Workspace => format!("{}.yaml", self.dir),
+        }
     }
 
     /// Its parameters by name.

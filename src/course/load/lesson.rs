@@ -3,6 +3,7 @@
 use super::Loader;
 use crate::course::Lesson;
 use crate::course::diagnostic::{Diagnostic, Spot};
+use crate::submission::tree::Entry;
 
 impl Loader<'_> {
     /// The lessons of a module, in order of their file names `NN-slug.md`.
@@ -24,12 +25,22 @@ impl Loader<'_> {
             };
             let Some(text) = self.text(path, "the lesson") else { continue };
             match heading(&text) {
-                Some(title) => lessons.push(Lesson { slug: slug.to_owned(), title: title.to_owned(), text }),
+                Some(title) => {
+                    lessons.push(Lesson { file: name.to_owned(), slug: slug.to_owned(), title: title.to_owned(), text })
+                }
                 None => self.say(no_heading(path, "the lesson")),
             }
         }
         lessons
     }
+}
+
+/// A lesson of a published workspace; none when the file is none.
+pub(crate) fn lesson_of(name: &str, entry: &Entry) -> Option<Lesson> {
+    let Entry::File { bytes, .. } = entry else { return None };
+    let text = std::str::from_utf8(bytes).ok()?;
+    let (slug, title) = (slug(name)?.to_owned(), heading(text)?.to_owned());
+    Some(Lesson { file: name.to_owned(), slug, title, text: text.to_owned() })
 }
 
 /// `health-checks` of `01-health-checks.md`.

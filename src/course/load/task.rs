@@ -22,7 +22,7 @@ impl Loader<'_> {
         let before = self.problems.len();
         self.check_layout(dir);
         self.titled(&format!("{dir}/brief.md"), "the brief");
-        self.titled(&format!("{dir}/debrief.md"), "the debrief");
+        self.text(&format!("{dir}/debrief.md"), "the debrief: why the solution works, shown after a pass");
         let node = self.document(&file, "the task's points and checkpoints (`gradus new task` writes one)")?;
         let raw = node.to_value();
         let parameters = self.parameters(&file, &node, &raw);
@@ -50,7 +50,7 @@ impl Loader<'_> {
     }
 
     fn titled(&mut self, path: &str, what: &str) {
-        if let Some(text) = self.text(path, what)
+        if let Some(text) = self.text(path, &format!("{what}, beginning with `# Title`"))
             && heading(&text).is_none()
         {
             self.say(no_heading(path, what));

@@ -1,0 +1,245 @@
+//! The workspace: what it holds, what it must not hold, and its history.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::*;
+use crate::course::tests::{TASK, demo_with, loaded, shown};
+use crate::course::{load, workspace as forked};
+
+fn published(course: &Course) -> Tree {
+    workspace(course, Some("http://127.0.0.1:7777/git/demo.git"))
+        .unwrap_or_else(|problems| panic!("{}", shown(&problems)))
+}
+
+fn text(tree: &Tree, path: &str) -> String {
+    let bytes = tree.file(path).unwrap_or_else(|| panic!("{path} is missing"));
+    String::from_utf8(bytes.to_vec()).expect("text")
+}
+
+#[test]
+fn a_workspace_holds_what_learners_need() {
+    let tree = published(&loaded());
+    insta::assert_snapshot!(tree.paths().collect::<Vec<_>>().join("\n"), @"");
+    insta::assert_snapshot!(text(&tree, "README.md"), @"");
+    insta::assert_snapshot!(text(&tree, "briefs/replicas.md"), @"");
+    insta::assert_snapshot!(text(&tree, ".gradus/workspace.yaml"), @"");
+    insta::assert_snapshot!(text(&tree, ".gradus/tasks/replicas.yaml"), @"");
+}
+
+#[test]
+fn a_fork_knows_the_course_that_it_was_published_from() {
+    let course = loaded();
+    let fork = forked::load(&published(&course)).unwrap_or_else(|problems| panic!("{}", shown(&problems))).course;
+    assert_eq!((&fork.id, &fork.revision, &fork.salt), (&course.id, &course.revision, &course.salt));
+    assert_eq!(fork.modules, course.modules);
+    let (here, there) = (&course.tasks.values().next().expect("a task"), fork.tasks.values().next().expect("a task"));
+    let ada = Scope::Learner("ada".parse().expect("an id"));
+    let own = there.draw(&fork, &ada).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    let original = here.draw(&course, &ada).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+    assert!(own.brief.starts_with(original.brief.trim_end()), "{}", own.brief);
+    for (own, original) in own.task.checkpoints.iter().zip(&original.task.checkpoints) {
+        match own.id.as_str() {
+            "there" | "replicas" => assert_eq!(own.kind, original.kind),
+            _ => assert_eq!(own.kind.key(), "withheld"),
+        }
+        assert!(own.hints.is_empty());
+    }
+    assert_eq!(forked::starters(&published(&course)).expect("hashes").len(), 1);
+}
+
+#[test]
+fn words_that_yaml_readers_disagree_about_survive_publishing() {
+    let words = "[\"yes\", \"0644\", \"1_000\", \"null\", \"~\", \"\", \"- a\", \"a: b\", \"1e3\", \"0x1f\", \"$${x}\", \"a\\nb\\n\", \" a\"]";
+    let tree = demo_with(&format!("{TASK}/task.yaml"), "minutes: 3", &format!("minutes: 3\n  competencies: {words}"));
+    let course = load::load(&tree, "demo").unwrap_or_else(|problems| panic!("{}", shown(&problems))).course;
+    let fork = forked::load(&published(&course)).unwrap_or_else(|problems| panic!("{}", shown(&problems))).course;
+    let of = |course: &Course| course.tasks.values().next().expect("a task").task.competencies.clone();
+    assert_eq!(of(&fork), of(&course));
+}
+
+/// Lines of a text that tell something.
+fn lines(text: &str) -> impl Iterator<Item = String> + '_ {
+    text.lines()
+        .map(|line| line.trim().to_owned())
+        .filter(|line| line.chars().filter(|c| c.is_alphanumeric()).count() >= 8)
+}
+
+fn strings(value: &Value, found: &mut BTreeSet<String>) {
+    match value {
+        Value::String(text) => found.extend(lines(text)),
+        Value::Array(items) => items.iter().for_each(|item| strings(item, found)),
+        Value::Object(map) => map.iter().for_each(|(key, value)| {
+            found.extend(lines(key));
+            strings(value, found);
+        }),
+        _ => {}
+    }
+}
+
+/// Everything of a course that learners must not see and that is not said in public anyway, line by line.
+fn secrets(course: &Course) -> BTreeSet<String> {
+    let (mut secret, mut public) = (BTreeSet::new(), BTreeSet::new());
+    for module in &course.modules {
+        module.lessons.iter().for_each(|lesson| public.extend(lines(&lesson.text)));
+    }
+    for task in course.tasks.values() {
+        for scope in [Scope::Course, Scope::Proof(1), Scope::Proof(2)] {
+            let drawn = task.draw(course, &scope).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+            let hidden = drawn.alternatives.values().chain([&drawn.solution, &drawn.hidden]);
+            for tree in hidden.chain(drawn.mutants.values().map(|mutant| &mutant.files)) {
+                tree.paths().for_each(|path| secret.extend(lines(&text(tree, path))));
+            }
+            drawn.starter.paths().for_each(|path| public.extend(lines(&text(&drawn.starter, path))));
+            public.extend(lines(&drawn.brief));
+            secret.extend(lines(&drawn.debrief));
+            drawn.mutants.values().for_each(|mutant| secret.extend(lines(&mutant.why)));
+        }
+        // As written: what of task.yaml may be seen, checkpoint by checkpoint, told apart without the publisher's code.
+        let raw = task.source.raw.pointer("/spec/checkpoints").and_then(Value::as_array).expect("checkpoints");
+        for checkpoint in raw {
+            let open = checkpoint.get("visibility").is_none_or(|visibility| visibility == "always")
+                && !checkpoint.to_string().contains("hidden/");
+            for (key, value) in checkpoint.as_object().expect("a map") {
+                let always = ["id", "title", "points"].contains(&key.as_str());
+                strings(value, if key != "hints" && (open || always) { &mut public } else { &mut secret });
+            }
+        }
+    }
+    secret.retain(|line| !public.contains(line));
+    secret
+}
+
+/// All bytes that a clone receives: every object that `main` reaches.
+fn reachable(repository: &git2::Repository) -> Vec<String> {
+    let mut walk = repository.revwalk().expect("a walk");
+    walk.push_ref("refs/heads/main").expect("main");
+    let mut texts = Vec::new();
+    for id in walk {
+        let commit = repository.find_commit(id.expect("an id")).expect("a commit");
+        texts.push(commit.message().expect("text").to_owned());
+        let visit = |dir: &str, entry: &git2::TreeEntry<'_>| {
+            texts.push(format!("{dir}{}", entry.name().expect("text")));
+            if let Ok(blob) = repository.find_blob(entry.id()) {
+                texts.push(String::from_utf8_lossy(blob.content()).into_owned());
+            }
+            git2::TreeWalkResult::Ok
+        };
+        commit.tree().expect("a tree").walk(git2::TreeWalkMode::PreOrder, visit).expect("walks");
+    }
+    texts
+}
+
+fn assert_no_leak(course: &Course) {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = open_or_create(dir.path()).expect("a repository");
+    commit(&repository, course, &published(course), 0).expect("published");
+    let secrets = secrets(course);
+    assert!(!secrets.is_empty(), "a course without secrets proves nothing");
+    for text in reachable(&repository) {
+        for line in text.lines() {
+            let leaked = secrets.iter().find(|secret| line.contains(secret.as_str()));
+            // A long public line may hold a short secret one: a comment that quotes a field, for example.
+            let said = leaked.is_some_and(|secret| secret.len() * 2 < line.trim().len());
+            assert!(leaked.is_none() || said, "{}: the workspace says `{}`", course.id, line.trim());
+        }
+    }
+}
+
+#[test]
+fn nothing_secret_is_reachable_in_a_workspace() {
+    let secrets = secrets(&loaded());
+    for expected in ["A hint that stays here", "# an alternative", "The debrief of aurora.", "hidden/cases.yaml"] {
+        assert!(
+            secrets.contains(expected) || secrets.iter().any(|secret| secret.contains("The debrief of")),
+            "{expected}"
+        );
+    }
+    assert!(secrets.iter().any(|line| line.contains("the secret case")), "{secrets:?}");
+    assert!(secrets.iter().any(|line| line.contains("sealed-expectation")), "{secrets:?}");
+    assert_no_leak(&loaded());
+}
+
+#[test]
+fn no_course_of_the_repository_leaks() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("courses");
+    for entry in std::fs::read_dir(root).expect("courses/").flatten() {
+        let located = crate::course::locate::load_dir(&entry.path()).unwrap_or_else(|error| panic!("{error}"));
+        if !located.course.tasks.is_empty() {
+            assert_no_leak(&located.course);
+        }
+    }
+}
+
+#[test]
+fn publishing_adds_a_commit_only_when_something_changed() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = open_or_create(dir.path()).expect("a repository");
+    let course = loaded();
+    let first = commit(&repository, &course, &published(&course), 1_000).expect("published");
+    let Published::Commit { id, message } = &first else { panic!("{first:?}") };
+    insta::assert_snapshot!(message.replace(course.revision.as_str(), "REVISION"), @"");
+    let again = open_or_create(dir.path()).expect("opens again");
+    let second = commit(&again, &course, &published(&course), 2_000).expect("published");
+    assert_eq!(second, Published::Unchanged(id.clone()));
+
+    // A clock that went back does not make history go back.
+    let publish = |path: &str, old: &str, new: &str| {
+        let course = load::load(&demo_with(path, old, new), "demo").unwrap_or_else(|p| panic!("{}", shown(&p))).course;
+        match commit(&repository, &course, &published(&course), 500).expect("published") {
+            Published::Commit { message, .. } => message.replace(course.revision.as_str(), "REVISION"),
+            unchanged => panic!("{unchanged:?}"),
+        }
+    };
+    insta::assert_snapshot!(publish(&format!("{TASK}/brief.md"), "wants", "needs"), @"");
+    insta::assert_snapshot!(publish("d1-first/module-1-1/lessons/01-fields.md", "a name", "a value"), @"");
+    insta::assert_snapshot!(publish(&format!("{TASK}/hidden/cases.yaml"), "limit: 12", "limit: 13"), @"");
+    let head = repository.find_reference("refs/heads/main").expect("main").peel_to_commit().expect("a commit");
+    assert_eq!(head.time().seconds(), 1_000);
+    assert_eq!(head.parent_count(), 1);
+    let mut walk = repository.revwalk().expect("a walk");
+    walk.push_head().expect("HEAD names main");
+    assert_eq!(walk.count(), 4);
+}
+
+#[test]
+fn the_same_workspace_at_the_same_time_is_the_same_commit() {
+    let course = loaded();
+    let ids: BTreeSet<String> = (0..2)
+        .map(|_| {
+            let dir = tempfile::tempdir().expect("a directory");
+            let repository = open_or_create(dir.path()).expect("a repository");
+            commit(&repository, &course, &published(&course), 7).expect("published").id().to_string()
+        })
+        .collect();
+    assert_eq!(ids.len(), 1);
+}
+
+#[test]
+fn a_commit_holds_exactly_the_workspace() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = open_or_create(dir.path()).expect("a repository");
+    let course = loaded();
+    let workspace = published(&course);
+    let done = commit(&repository, &course, &workspace, 0).expect("published");
+    assert_eq!(Tree::from_commit(&repository, done.id()).expect("read"), workspace);
+}
+
+#[test]
+fn a_repository_that_is_not_a_workspace_is_left_alone() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let course = loaded();
+    git2::Repository::init(dir.path().join("tree")).expect("made");
+    assert!(matches!(open_or_create(&dir.path().join("tree")), Err(PublishError::NotBare(_))));
+    std::fs::write(dir.path().join("file"), "x").expect("written");
+    assert!(matches!(open_or_create(dir.path()), Err(PublishError::NotBare(_))));
+
+    let repository = open_or_create(&dir.path().join("foreign")).expect("a repository");
+    let who = git2::Signature::now("a", "a@example.org").expect("a signature");
+    let empty = repository.treebuilder(None).and_then(|builder| builder.write()).expect("a tree");
+    let tree = repository.find_tree(empty).expect("a tree");
+    repository.commit(Some("refs/heads/main"), &who, &who, "mine", &tree, &[]).expect("a commit");
+    let refused = commit(&repository, &course, &published(&course), 0);
+    assert!(matches!(refused, Err(PublishError::Foreign(_))), "{refused:?}");
+}
