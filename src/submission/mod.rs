@@ -10,6 +10,7 @@ mod names;
 pub mod read;
 pub mod scope;
 pub mod sha;
+pub mod shell;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod tree;

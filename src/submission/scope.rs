@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Submission;
 use super::history::Change;
-use super::names::{is_invisible, refusal};
+use super::shell::quoted;
 use super::tree::Tree;
 use crate::course::id::TaskId;
 
@@ -311,22 +311,6 @@ fn other_extension(path: &str) -> Option<String> {
 fn only<T>(mut items: impl Iterator<Item = T>) -> Option<T> {
     let first = items.next()?;
     if items.next().is_some() { None } else { Some(first) }
-}
-
-/// A path as one word of a POSIX shell, none when it cannot be shown as it is. Learners paste these commands, and an
-/// attacker can choose the path of another learner's copy: nothing in it may be run.
-fn quoted(path: &str) -> Option<String> {
-    let shows = !path.chars().any(|c| c.is_control() || is_invisible(c) || c == '\u{fffd}');
-    if !shows || path.is_empty() || path.split('/').any(|name| refusal(name).is_some()) {
-        return None;
-    }
-    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let dash = if path.starts_with('-') { "./" } else { "" };
-    Some(if path.chars().all(plain) {
-        format!("{dash}{path}")
-    } else {
-        format!("'{dash}{}'", path.replace('\'', r"'\''"))
-    })
 }
 
 #[cfg(test)]

@@ -1,0 +1,32 @@
+//! Words of commands that learners paste.
+
+use super::names::{is_invisible, refusal};
+
+/// A path as one word of a POSIX shell, none when it cannot be shown as it is. Learners paste these commands, and an
+/// attacker can choose the path of another learner's copy: nothing in it may be run.
+pub fn quoted(path: &str) -> Option<String> {
+    let shows = !path.chars().any(|c| c.is_control() || is_invisible(c) || c == '\u{fffd}');
+    if !shows || path.is_empty() || path.split('/').any(|name| refusal(name).is_some()) {
+        return None;
+    }
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
+    let dash = if path.starts_with('-') { "./" } else { "" };
+    let word = if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) };
+    Some(if word.starts_with('\'') { format!("'{dash}{}", &word[1..]) } else { format!("{dash}{word}") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_quoted_path_is_one_word_that_runs_nothing() {
+        assert_eq!(quoted("tasks/a/x.yaml").as_deref(), Some("tasks/a/x.yaml"));
+        assert_eq!(quoted("a b/$(x)").as_deref(), Some("'a b/$(x)'"));
+        assert_eq!(quoted("it's").as_deref(), Some(r"'it'\''s'"));
+        assert_eq!(quoted("-rf x").as_deref(), Some("'./-rf x'"));
+        for path in ["", "a\nb", "a/../b", "\u{202e}x", "a\\b"] {
+            assert_eq!(quoted(path), None, "{path:?}");
+        }
+    }
+}
