@@ -42,9 +42,13 @@ pub(super) fn sentence(evidence: &Evidence, prose: fn(&str) -> String, quote: fn
         text.push_str(": ");
     }
     text.push_str(&prose(message));
+    // Generated sentences that say what must be are whole; values would only be said twice.
+    if ["must", "expected", "found"].iter().any(|word| says(message, word)) {
+        return text;
+    }
     let told = |value: &String| says(message, value);
-    let expected = evidence.expected.as_ref().map(shown).filter(|value| !told(value));
     let actual = evidence.actual.as_ref().map(shown).filter(|value| !told(value));
+    let expected = evidence.expected.as_ref().map(shown).filter(|value| !told(value));
     match (expected, actual) {
         (Some(expected), Some(actual)) => {
             text.push_str(&format!("; expected {}, found {}", quote(&expected), quote(&actual)));

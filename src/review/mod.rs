@@ -5,6 +5,7 @@ mod difference;
 mod fit;
 pub mod hints;
 pub mod input;
+mod reflow;
 mod render;
 pub mod safe;
 pub mod terminal;

@@ -213,7 +213,7 @@ fn a_half_right_submission() {
     ### 1. `kind` · 0 of 2 · your files
 
     - **Expected:** Title of kind.
-    - **Found:** AppProject retail: `spec.syncWindows[0].kind` must be `deny`; found `allow`.
+    - **Found:** AppProject retail: `spec.syncWindows[0].kind` must be `deny`.
     - **Where:** `tasks/freeze/retail.yaml:24`
     - **Hint 1 of 3:** first of kind Next: `/hint kind` (free).
 
@@ -252,7 +252,7 @@ fn a_half_right_submission() {
             path: "tasks/freeze/retail.yaml",
             start_line: 24,
             line: 24,
-            body: "**`kind`** · Title of kind\n\nAppProject retail: `spec.syncWindows[0].kind` must be `deny`; found `allow`.",
+            body: "**`kind`** · Title of kind\n\nAppProject retail: `spec.syncWindows[0].kind` must be `deny`.",
         },
         LineComment {
             path: "tasks/freeze/retail.yaml",
@@ -275,7 +275,7 @@ fn the_terminal_says_the_same_in_short() {
     let fixture = half_right();
     insta::assert_snapshot!(terminal::push_output(&fixture.input(vec![fixture.section()])), @r"
     Not yet: 7 of 12 points. 2 checkpoints to fix, 1 waits for them.
-      kind  tasks/freeze/retail.yaml:24  AppProject retail: `spec.syncWindows[0].kind` must be `deny`; found allow
+      kind  tasks/freeze/retail.yaml:24  AppProject retail: `spec.syncWindows[0].kind` must be `deny`
         hint 1 of 3: first of kind
       windows  tasks/freeze/retail.yaml:25  `timeZone` is missing (and 1 more difference)
         hint 1 of 3: first of windows
@@ -452,7 +452,7 @@ fn several_tasks_get_a_section_each_below_a_summary() {
     ### 1. `kind` · 0 of 2 · your files
 
     - **Expected:** Title of kind.
-    - **Found:** AppProject retail: `spec.syncWindows[0].kind` must be `deny`; found `allow`.
+    - **Found:** AppProject retail: `spec.syncWindows[0].kind` must be `deny`.
     - **Where:** `tasks/freeze/retail.yaml:24`
     - **Hint 1 of 3:** first of kind Next: `/hint kind` (free).
 

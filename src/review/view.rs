@@ -93,7 +93,7 @@ struct TaskView<'a> {
     values: Vec<NamedValue<'a>>,
     domain: Option<Domain<'a>>,
     next: Option<Next<'a>>,
-    debrief: &'a str,
+    debrief: String,
     /// A checkpoint to object to.
     wrong: Option<&'a str>,
 }
@@ -275,7 +275,7 @@ impl<'a> TaskView<'a> {
                 .collect(),
             domain: section.domain.as_ref().map(|d| Domain { title: &d.title, score: d.score, points: d.points }),
             next: section.next.as_ref().filter(|_| passed).map(|n| Next { id: n.id.as_str(), title: &n.title }),
-            debrief: if passed { section.debrief.trim() } else { "" },
+            debrief: if passed { super::reflow::reflow(section.debrief) } else { String::new() },
             upstream,
         }
     }
