@@ -1,29 +1,22 @@
 //! `gradus up`: start everything on this machine: local forge, grader and pages.
 
-use std::collections::BTreeSet;
 use std::io::Write;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use tokio::net::{TcpListener, UnixListener};
-
-use crate::course::id::{CourseId, Learner};
-use crate::forge::local::LocalForge;
-use crate::forge::local::data::DataDir;
-use crate::forge::local::fork::Fork;
-use crate::forge::local::git::Git;
-use crate::reconcile::pulse::Pulse;
-use crate::server::{App, Shared, hooks, router, upstream};
-use crate::store::Store;
-use crate::store::time::SystemClock;
-use crate::submission::tree::Tree;
+use crate::course::id::{Learner, MAX_ID};
+use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
+use crate::server::App;
+use crate::server::daemon::{Config, Daemon};
 
 /// Where `up` listens unless told otherwise: fixed, so that clones keep working after a restart.
 pub const ADDRESS: &str = "127.0.0.1:7421";
 
 /// Start everything on this machine: local forge, grader and pages
+///
+/// Prints its address alone on the first line, then what to clone and the first task to try. Push a branch and the
+/// result stands in the push's own output; the page it names has the whole review.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Course directories; without any, all of `./courses`
@@ -63,68 +56,55 @@ pub fn run(args: Args) -> ExitCode {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn up(args: Args) -> Result<(), Failure> {
-    let learner = args.learner.unwrap_or_else(user);
     let data =
         args.data.or_else(data_home).ok_or("there is no home directory: name a data directory with `--data DIR`")?;
-    let data = Arc::new(DataDir::open(&data, &std::env::current_exe()?)?);
-    let git = Git::find(&data.hooks(), data.socket())?;
-    let store = Store::open(&data.database()).await?;
-    store.break_leases().await?;
-
-    let mut courses: Vec<CourseId> = Vec::new();
-    for dir in course_dirs(args.course)? {
-        let name = dir.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let course: CourseId = name.parse()?;
-        upstream::publish(&starters(&dir)?, &data.upstream(&course))?;
-        courses.push(course);
+    let program = std::env::current_exe()?;
+    // One's own machine and one's own files: where the kernel offers less, the limits on processes stay.
+    let launcher = Launcher::new(program.clone(), Strictness::BestEffort, Limits::default());
+    if let Some(gap) = launcher.check()?.gap() {
+        eprintln!("note: {gap}");
     }
-    let set: BTreeSet<_> = courses.iter().cloned().collect();
-    for (learner, course) in data.forks()? {
-        if set.contains(&course) {
-            Fork { data: &data, learner: &learner, course: &course }.fast_forward()?;
-        }
-    }
+    let daemon = Daemon::open(Config {
+        courses: course_dirs(args.course)?,
+        listen: args.listen,
+        data,
+        learner: args.learner.unwrap_or_else(user),
+        program,
+        sandbox: Sandbox::Child(launcher),
+    })
+    .await?;
+    // Before the first line: whoever reads it may send a signal at once.
+    let stop = stop()?;
+    greet(daemon.app())?;
+    Ok(daemon.serve(stop).await?)
+}
 
-    let listener = TcpListener::bind(args.listen).await.map_err(|error| {
-        format!(
-            "cannot listen on {}: {error}; is another `gradus up` running? `--listen 127.0.0.1:0` takes a free port",
-            args.listen
-        )
-    })?;
-    let address = format!("http://{}", listener.local_addr()?);
-    let socket = UnixListener::bind(data.socket())?;
-    let forge = LocalForge::new(data.clone(), store.clone(), Arc::new(SystemClock), set);
-    let app = App::new(Shared {
-        forge,
-        git,
-        store: store.clone(),
-        pulse: Pulse::default(),
-        learner: learner.clone(),
-        address: address.clone(),
-        courses: courses.clone(),
-    });
-    let hooks = tokio::spawn(hooks::serve(app.clone(), socket));
-
+/// The address alone on its line, what to clone, and what to do first.
+fn greet(app: &App) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
-    writeln!(out, "listening {address}")?;
-    for course in &courses {
-        writeln!(out, "git clone {address}/git/{learner}/{course}.git")?;
+    writeln!(out, "listening {}", app.address)?;
+    for course in &app.order {
+        writeln!(out, "git clone {}/git/{}/{course}.git", app.address, app.learner)?;
+    }
+    let first = app.courses().find_map(|course| Some((&course.course.id, &course.tasks().next()?.task)));
+    if let Some((course, task)) = first {
+        writeln!(out, "first task: {}, {}/courses/{course}/tasks/{}", task.title, app.address, task.id)?;
     }
     out.flush()?;
-    drop(out);
-
-    axum::serve(listener, router(app)).with_graceful_shutdown(stop()).await?;
-    hooks.abort();
-    store.close().await;
+    eprintln!("note: single-user: whoever can reach this address can push in any name; stop with Ctrl-C");
     Ok(())
 }
 
-async fn stop() {
-    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()).expect("signals");
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
-    }
+/// Ready when the user or the system asks us to end.
+fn stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
+    Ok(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+    })
 }
 
 fn course_dirs(named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
@@ -135,31 +115,12 @@ fn course_dirs(named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
         .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
         .unwrap_or_default();
     found.retain(|dir| dir.join("course.yaml").is_file());
-    found.sort();
+    // The course for newcomers stands first.
+    found.sort_by_key(|dir| (!dir.ends_with("hello"), dir.clone()));
     if found.is_empty() {
         return Err("there is no course in `./courses`: name course directories with `--course DIR`".into());
     }
     Ok(found)
-}
-
-fn starters(course: &std::path::Path) -> Result<Tree, Failure> {
-    let mut tree = Tree::default();
-    tree.insert_file("README.md", *b"# Workspace\n");
-    let mut dirs = vec![course.to_owned()];
-    while let Some(dir) = dirs.pop() {
-        for entry in std::fs::read_dir(&dir)? {
-            let path = entry?.path();
-            if path.is_dir() {
-                dirs.push(path);
-            } else if let Ok(inner) = path.strip_prefix(course)
-                && let Some((before, after)) = inner.to_string_lossy().split_once("/starter/")
-                && let Some((_, task)) = before.rsplit_once('/')
-            {
-                tree.insert_file(format!("tasks/{task}/{after}"), std::fs::read(&path)?);
-            }
-        }
-    }
-    Ok(tree)
 }
 
 /// The user's name on this machine as a learner's name, else `you`.
@@ -170,7 +131,7 @@ fn user() -> Learner {
 
 fn learner_from(name: &str) -> Learner {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c.to_ascii_lowercase() } else { '-' };
-    let name: String = name.chars().map(plain).take(crate::course::id::MAX_ID).collect();
+    let name: String = name.chars().map(plain).take(MAX_ID).collect();
     name.trim_matches('-').parse().unwrap_or_else(|_| "you".parse().expect("`you` is a name"))
 }
 

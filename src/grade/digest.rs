@@ -22,6 +22,19 @@ impl OutcomeDigest {
     }
 }
 
+/// The text is not a digest.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` is not 64 hexadecimal digits", .0.escape_debug())]
+pub struct InvalidDigest(String);
+
+impl std::str::FromStr for OutcomeDigest {
+    type Err = InvalidDigest;
+    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
+        let whole = text.len() == 64 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b));
+        if whole { Ok(Self(text.to_owned())) } else { Err(InvalidDigest(text.to_owned())) }
+    }
+}
+
 impl fmt::Display for OutcomeDigest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)

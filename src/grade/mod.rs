@@ -5,7 +5,6 @@
 
 pub mod digest;
 pub mod plan;
-pub mod proof;
 pub mod report;
 mod score;
 pub mod view;

@@ -1,3 +1,15 @@
 //! From hints to reviews: queue, observe, decide, act, post.
+//!
+//! [`decide`] is pure and sees everything; [`run`] looks, asks it, and does the one step it says, again and again until
+//! the pull request is at rest. The queue is the store's ([`crate::store::queue`]), the forge is behind its port
+//! ([`crate::forge::Forge`]), grading behind [`grader::Grader`].
 
+pub mod answer;
+pub mod command;
+pub mod courses;
+pub mod decide;
+pub mod examine;
+pub mod grader;
+pub mod probe;
 pub mod pulse;
+pub mod run;

@@ -4,11 +4,16 @@ use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
 
 use super::App;
 use crate::forge::local::Recorded;
 use crate::forge::local::hook::Received;
-use crate::forge::pull::PullState;
+use crate::forge::pull::{Pull, PullState};
+use crate::reconcile::grader::Grading;
+use crate::reconcile::pulse::Event;
+use crate::store::StoreError;
 
 /// Largest request of a hook in bytes: far more than its most updates need.
 const MAX_REQUEST: u64 = 1 << 20;
@@ -42,20 +47,68 @@ async fn answer(app: &App, stream: UnixStream) -> Result<(), Box<dyn std::error:
     let mut line = String::new();
     BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
     let received: Received = serde_json::from_str(&line)?;
+    // Before anything can happen: nothing is missed.
+    let mut events = app.pulse.listen();
     let recorded = app.forge.received(&received).await?;
     app.announce(&recorded);
-    for recorded in recorded {
-        write.write_all(text(app, &recorded).as_bytes()).await?;
+    let deadline = Instant::now() + WAIT;
+    let several = recorded.len() > 1;
+    for recorded in &recorded {
+        let text = text(app, recorded, &mut events, deadline).await?;
+        if several {
+            write.write_all(format!("== {}\n", recorded.branch).as_bytes()).await?;
+        }
+        write.write_all(text.as_bytes()).await?;
     }
     write.shutdown().await?;
     Ok(())
 }
 
-fn text(app: &App, recorded: &Recorded) -> String {
-    let branch = &recorded.branch;
-    match &recorded.pull {
-        None => format!("{branch}: nothing of yours on it\n"),
-        Some(pull) if pull.state == PullState::Closed => format!("{branch}: pull request #{} closed\n", pull.number),
-        Some(pull) => format!("{branch}: pull request #{}, {}\n", pull.number, app.page(pull.number)),
+async fn text(
+    app: &App,
+    recorded: &Recorded,
+    events: &mut broadcast::Receiver<Event>,
+    deadline: Instant,
+) -> Result<String, StoreError> {
+    let Some(pull) = &recorded.pull else {
+        return Ok("Nothing of yours is on this branch: there is nothing to grade.\n".to_owned());
+    };
+    if pull.state == PullState::Closed {
+        return Ok(format!("Pull request #{} is closed.\n", pull.number));
     }
+    let mut stopping = app.stopping.clone();
+    loop {
+        if let Some(text) = look(app, pull).await? {
+            return Ok(text);
+        }
+        let page = app.page(pull.number);
+        tokio::select! {
+            // Whatever the event says, or how many were missed: look again.
+            _ = events.recv() => {}
+            () = tokio::time::sleep_until(deadline) => {
+                return Ok(format!("Still being graded; the review will follow: {page}\n"));
+            }
+            _ = stopping.wait_for(|stop| *stop) => {
+                return Ok(format!("Gradus is stopping; the review will follow when it runs again: {page}\n"));
+            }
+        }
+    }
+}
+
+/// What there is to say about a pushed head by now.
+async fn look(app: &App, pull: &Pull) -> Result<Option<String>, StoreError> {
+    let key = app.forge.key(pull.number);
+    let heads = app.store.heads(&key).await?;
+    let Some(pushed) = heads.iter().rev().find(|head| head.head == pull.head) else { return Ok(None) };
+    let state = app.store.grading_state(&key, &pull.head).await?;
+    let provisional = state.as_ref().is_some_and(|state| state.provisional);
+    if pushed.answered_at.is_none() && !provisional {
+        return Ok(None);
+    }
+    let grading = app.store.grading::<Grading>(&key, &pull.head).await?;
+    Ok(Some(match grading {
+        Some(grading) => grading.terminal,
+        // Answered without being graded: a newer head was.
+        None => format!("A newer push came meanwhile and was graded instead: {}\n", app.page(pull.number)),
+    }))
 }

@@ -1,21 +1,24 @@
-//! HTTP: git, pages, API.
+//! HTTP: git, pages, API; and the daemon around them.
 
+pub mod daemon;
 pub mod git;
 pub mod guard;
 pub mod hooks;
 pub mod pages;
-pub mod upstream;
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
+use tokio::sync::watch;
 
 use crate::course::id::{CourseId, Learner};
 use crate::forge::local::git::Git;
 use crate::forge::local::{LocalForge, Recorded};
 use crate::forge::pull::PullNumber;
+use crate::gradebook::Gradebook;
+use crate::reconcile::courses::{Courses, OpenCourse};
 use crate::reconcile::pulse::{Pulse, What};
 use crate::store::Store;
 
@@ -31,14 +34,20 @@ pub struct Shared {
     pub git: Git,
     /// Queue and read model.
     pub store: Store,
+    /// Verdicts over time.
+    pub gradebook: Arc<Gradebook>,
     /// To wake workers and to hear from them.
     pub pulse: Pulse,
     /// Who sits at this machine.
     pub learner: Learner,
     /// Where we listen, as in `http://127.0.0.1:7421`, without a slash at the end.
     pub address: String,
+    /// The courses as they were given.
+    pub order: Vec<CourseId>,
     /// What is served.
-    pub courses: Vec<CourseId>,
+    pub courses: Arc<Courses>,
+    /// True once we are ending.
+    pub stopping: watch::Receiver<bool>,
 }
 
 impl Deref for App {
@@ -54,6 +63,11 @@ impl App {
         Self(Arc::new(shared))
     }
 
+    /// The courses in the order in which they were given.
+    pub fn courses(&self) -> impl Iterator<Item = &Arc<OpenCourse>> {
+        self.order.iter().filter_map(|id| self.courses.get(id))
+    }
+
     /// The page of a pull request.
     pub fn page(&self, number: PullNumber) -> String {
         format!("{}/pulls/{number}", self.address)
@@ -61,7 +75,7 @@ impl App {
 
     /// The courses, for a sentence.
     fn course_names(&self) -> String {
-        let names: Vec<_> = self.courses.iter().map(|course| format!("`{course}`")).collect();
+        let names: Vec<_> = self.order.iter().map(|course| format!("`{course}`")).collect();
         names.join(", ")
     }
 

@@ -5,7 +5,9 @@
 //! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
 //! the refs again, and the posting protocol adopts what it already wrote.
 
+pub mod conversation;
 pub mod heads;
+pub mod journal;
 pub mod queue;
 pub mod time;
 

@@ -3,8 +3,6 @@
 mod github;
 mod text;
 
-pub use text::sentence;
-
 use clap::ValueEnum;
 
 use super::snippet::Colour;

@@ -1,0 +1,163 @@
+//! One line of a learner's file.
+
+use serde::{Deserialize, Serialize};
+
+use crate::checkpoint::outcome::Outcome;
+use crate::course::id::{CheckpointId, CourseId, TaskId};
+use crate::grade::report::{CourseRef, Report};
+use crate::store::time::Time;
+use crate::submission::sha::{CommitId, TreeId};
+
+/// Something that happened to a learner, in the order in which it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "camelCase")]
+pub enum Entry {
+    /// A task was judged.
+    Verdict(Verdict),
+    /// A hint was asked for and given.
+    Hint(HintGiven),
+    /// The learner objects to a verdict.
+    Dispute(Dispute),
+}
+
+/// A report's score with its provenance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Verdict {
+    /// When.
+    pub at: Time,
+    /// The course and the revision that judged.
+    pub course: CourseRef,
+    /// Which task.
+    pub task: TaskId,
+    /// The pull request, as in `local#12`.
+    pub pull: String,
+    /// The commit that was judged.
+    pub head: CommitId,
+    /// Git tree hash of the task's directory in it: two heads with the same one are one attempt.
+    pub files: TreeId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Points reached.
+    pub score: u32,
+    /// Points that were judged.
+    pub points: u32,
+    /// Something is still open that is not the learner's.
+    pub provisional: bool,
+    /// In the order of the task.
+    pub checkpoints: Vec<CheckpointVerdict>,
+}
+
+/// One checkpoint of a verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct CheckpointVerdict {
+    /// Which one.
+    pub id: CheckpointId,
+    /// What became of it.
+    pub outcome: Outcome,
+    /// Points reached.
+    pub score: u32,
+    /// Points it is worth.
+    pub points: u32,
+}
+
+impl Verdict {
+    /// The verdict of a report on this commit with these files.
+    pub fn of(report: &Report, pull: String, head: CommitId, files: TreeId, at: Time) -> Self {
+        let checkpoints = report.checkpoints.iter().map(|result| CheckpointVerdict {
+            id: result.id.clone(),
+            outcome: result.outcome,
+            score: result.score,
+            points: result.points,
+        });
+        Self {
+            at,
+            course: report.course.clone(),
+            task: report.task.clone(),
+            pull,
+            head,
+            files,
+            outcome: report.outcome,
+            score: report.score,
+            points: report.points,
+            provisional: report.provisional,
+            checkpoints: checkpoints.collect(),
+        }
+    }
+}
+
+/// A hint that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct HintGiven {
+    /// When.
+    pub at: Time,
+    /// Of which course.
+    pub course: CourseId,
+    /// Of which task.
+    pub task: TaskId,
+    /// Of which checkpoint.
+    pub checkpoint: CheckpointId,
+    /// Its place on the ladder, from 1.
+    pub number: u32,
+    /// Points taken off.
+    pub cost: u32,
+}
+
+/// An objection, for an instructor to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Dispute {
+    /// When.
+    pub at: Time,
+    /// The pull request, as in `local#12`.
+    pub pull: String,
+    /// The head that it is about.
+    pub head: CommitId,
+    /// Of which course.
+    pub course: CourseId,
+    /// Of which task.
+    pub task: TaskId,
+    /// Of which checkpoint.
+    pub checkpoint: CheckpointId,
+    /// In the learner's words.
+    pub why: String,
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    /// A verdict of `task` on a commit and files made of `letter`, with one checkpoint `c`.
+    pub fn verdict(task: &str, letter: &str, outcome: Outcome, score: u32) -> Verdict {
+        Verdict {
+            at: Time(1),
+            course: CourseRef { id: "hello".parse().unwrap(), revision: "0".repeat(40).parse().unwrap() },
+            task: task.parse().unwrap(),
+            pull: "local#1".to_owned(),
+            head: letter.repeat(40).parse().unwrap(),
+            files: letter.repeat(40).parse().unwrap(),
+            outcome,
+            score,
+            points: 4,
+            provisional: false,
+            checkpoints: vec![CheckpointVerdict { id: "c".parse().unwrap(), outcome, score, points: 4 }],
+        }
+    }
+
+    pub fn fail(task: &str, letter: &str) -> Entry {
+        Entry::Verdict(verdict(task, letter, Outcome::Fail, 0))
+    }
+
+    pub fn pass(task: &str, letter: &str) -> Entry {
+        Entry::Verdict(verdict(task, letter, Outcome::Pass, 4))
+    }
+
+    #[test]
+    fn a_line_is_flat_json_with_its_kind() {
+        let line = serde_json::to_string(&pass("t", "a")).unwrap();
+        assert!(line.starts_with(r#"{"kind":"verdict","at":1,"course":{"id":"hello""#), "{line}");
+        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), pass("t", "a"));
+    }
+}

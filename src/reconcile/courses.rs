@@ -1,0 +1,134 @@
+//! The courses that are served: loaded once, published, kept in memory with the tasks drawn for each learner.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use serde_json::Value;
+
+use crate::checkpoint::Checkpoint;
+use crate::course::diagnostic::Diagnostic;
+use crate::course::draw::Drawn;
+use crate::course::id::{CourseId, Learner, TaskId};
+use crate::course::locate::{LocateError, load_dir};
+use crate::course::publish::{PublishError, commit, open_or_create, workspace};
+use crate::course::values::Scope;
+use crate::course::{Course, CourseTask, Module};
+use crate::grade::report::CourseRef;
+use crate::submission::scope::Known;
+use crate::submission::sha::CommitId;
+use crate::submission::tree::Tree;
+
+/// Most drawn tasks kept; a draw takes about a millisecond and some ten kilobytes.
+const MAX_DRAWN: usize = 4096;
+
+/// A course that is served.
+#[derive(Debug)]
+pub struct OpenCourse {
+    /// What its directory says.
+    pub course: Course,
+    /// Its id and revision.
+    pub reference: CourseRef,
+    /// Upstream's `main`.
+    pub main: CommitId,
+    /// The files of that commit.
+    pub workspace: Tree,
+    /// What [`crate::submission::scope`] looks for, in the order of the course.
+    pub known: Vec<Known>,
+    drawn: Mutex<HashMap<(Learner, TaskId), Arc<Drawn>>>,
+}
+
+/// A course cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It is not there, or broken.
+    #[error(transparent)]
+    Locate(#[from] LocateError),
+    /// Something in it shows only when it is published.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
+    Broken(Vec<Diagnostic>),
+    /// The upstream repository cannot be written.
+    #[error("cannot publish `{course}`: {source}")]
+    Publish {
+        /// Which course.
+        course: CourseId,
+        /// Why.
+        source: PublishError,
+    },
+}
+
+impl OpenCourse {
+    /// Loads a course's directory and publishes it into a bare repository. `upstream` and `address` name where, given
+    /// its id; `now` is in seconds since the epoch.
+    pub fn open(
+        dir: &Path,
+        upstream: impl Fn(&CourseId) -> std::path::PathBuf,
+        address: impl Fn(&CourseId) -> String,
+        now: i64,
+    ) -> Result<Self, OpenError> {
+        let course = load_dir(dir)?.course;
+        let failed = |source| OpenError::Publish { course: course.id.clone(), source };
+        let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
+        let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
+        let main = commit(&repository, &course, &files, now).map_err(failed)?.id().clone();
+        let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
+        let known = tasks(&course).map(|task| known(task, &files)).collect();
+        Ok(Self { course, reference, main, workspace: files, known, drawn: Mutex::default() })
+    }
+
+    /// Tasks in the order of the course.
+    pub fn tasks(&self) -> impl Iterator<Item = &CourseTask> {
+        tasks(&self.course)
+    }
+
+    /// The module of a task.
+    pub fn module(&self, task: &TaskId) -> Option<&Module> {
+        self.course.modules.iter().find(|module| module.tasks.contains(task))
+    }
+
+    /// A task with a learner's values; none when the course has no such task.
+    pub fn draw(&self, learner: &Learner, task: &TaskId) -> Option<Result<Arc<Drawn>, Vec<Diagnostic>>> {
+        let key = (learner.clone(), task.clone());
+        // A cache of whole values: a panic elsewhere leaves it right.
+        let lock = || self.drawn.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(drawn) = lock().get(&key) {
+            return Some(Ok(drawn.clone()));
+        }
+        let task = self.course.tasks.get(task)?;
+        Some(task.draw(&self.course, &Scope::Learner(learner.clone())).map(|drawn| {
+            let drawn = Arc::new(drawn);
+            let mut cache = lock();
+            if cache.len() >= MAX_DRAWN {
+                cache.clear();
+            }
+            cache.insert(key, drawn.clone());
+            drawn
+        }))
+    }
+}
+
+fn tasks(course: &Course) -> impl Iterator<Item = &CourseTask> {
+    course.modules.iter().flat_map(|module| &module.tasks).filter_map(|id| course.tasks.get(id))
+}
+
+fn known(task: &CourseTask, workspace: &Tree) -> Known {
+    let starter = workspace.below(&format!("tasks/{}", task.task.id));
+    let mut paths: Vec<String> = starter.paths().map(str::to_owned).collect();
+    paths.extend(task.task.checkpoints.iter().flat_map(looked_at));
+    Known { id: task.task.id.clone(), paths }
+}
+
+/// The paths and globs that a checkpoint names, whatever its kind.
+fn looked_at(checkpoint: &Checkpoint) -> Vec<String> {
+    let written = serde_json::to_value(checkpoint).unwrap_or_default();
+    let Some(kind) = written.get(checkpoint.kind.key()) else { return Vec::new() };
+    let named = ["path", "in"].into_iter().filter_map(|key| kind.get(key));
+    let strings = named.flat_map(|value| match value {
+        Value::Array(items) => items.iter().filter_map(Value::as_str).collect(),
+        value => value.as_str().into_iter().collect::<Vec<_>>(),
+    });
+    strings.map(str::to_owned).collect()
+}
+
+/// All courses that are served, by id.
+pub type Courses = BTreeMap<CourseId, Arc<OpenCourse>>;

@@ -1,0 +1,267 @@
+//! Grading of one head: read it, find what it is about, judge each task, compose the review.
+//!
+//! Rubric, hints and hidden fixtures come from the course as it was loaded, never from the head (design §1, promise 4).
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use git2::Repository;
+
+use super::courses::{Courses, OpenCourse};
+use super::grader::{GradeError, GradedTask, Grader, Grading, Request};
+use crate::course::draw::Drawn;
+use crate::course::id::{CheckpointId, CourseId, TaskId};
+use crate::forge::pull::{Pull, PullNumber};
+use crate::grade::report::Report;
+use crate::grade::view::{Due, conceals, learner_view};
+use crate::grade::{Job, grade};
+use crate::gradebook::book::{Book, Record};
+use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
+use crate::review::{compose, terminal};
+use crate::sandbox::Sandbox;
+use crate::store::Store;
+use crate::submission::deadline::Deadline;
+use crate::submission::diff::{self, DiffLines};
+use crate::submission::scope::{Scope, scope};
+use crate::submission::sha::TreeId;
+use crate::submission::{Submission, fetch, tree_id};
+
+/// How long reading a head may take.
+const READING: Duration = Duration::from_secs(30);
+
+/// Where the page of a pull request is.
+pub type PageOf = Arc<dyn Fn(PullNumber) -> String + Send + Sync>;
+
+/// The real grader.
+pub struct Examiner {
+    courses: Arc<Courses>,
+    sandbox: Sandbox,
+    store: Store,
+    page: PageOf,
+}
+
+impl Examiner {
+    /// Grades with these courses; earlier attempts' reports are looked up in the store.
+    pub fn new(courses: Arc<Courses>, sandbox: Sandbox, store: Store, page: PageOf) -> Self {
+        Self { courses, sandbox, store, page }
+    }
+}
+
+/// What a head is about, before anything is judged.
+struct Reading {
+    submission: Submission,
+    scope: Scope,
+    diff: DiffLines,
+    /// Tasks to judge, each with its drawn form and the hash of its files.
+    tasks: Vec<(Arc<Drawn>, TreeId)>,
+    passed_before: Vec<TaskId>,
+}
+
+impl Grader for Examiner {
+    async fn grade(&self, request: Request) -> Result<Grading, GradeError> {
+        let course = self
+            .course(&request.pull.course)
+            .ok_or_else(|| GradeError::from(format!("the course `{}` is not served any more", request.pull.course)))?;
+        let request = Arc::new(request);
+        let reading = {
+            let (course, request) = (course.clone(), request.clone());
+            blocking(move || read(&course, &request)).await?
+        };
+        let mut previous = BTreeMap::new();
+        for (drawn, files) in &reading.tasks {
+            let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
+            if let Some(before) = attempt.checked_sub(1).filter(|before| *before > 0) {
+                let (learner, task) = (&request.pull.learner, &drawn.task.id);
+                if let Some(report) = self.store.report(learner, &course.course.id, task, before).await? {
+                    previous.insert(task.clone(), learner_view(&report, &drawn.task, Due::Open));
+                }
+            }
+        }
+        let (sandbox, page) = (self.sandbox.clone(), (self.page)(request.pull.number));
+        blocking(move || Ok(judge(&course, &request, &reading, &previous, &sandbox, &page))).await
+    }
+
+    fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>> {
+        self.courses.get(id).cloned()
+    }
+}
+
+fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
+    let Pull { learner, head, branch, .. } = &request.pull;
+    let deadline = Deadline::after(READING);
+    let repository = Repository::open_bare(&request.repository)?;
+    let submission = fetch::read(&repository, head, &course.main, deadline)?;
+    let merge_base = submission.history.as_ref().and_then(|history| history.merge_base.clone());
+    let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
+    let scope = scope(&course.known, &submission, Some(branch.as_str()));
+    let (mut tasks, mut passed_before) = (Vec::new(), Vec::new());
+    for id in &scope.tasks {
+        let files = tree_id(&submission.files.below(&dir(id)));
+        if record(&request.book, &course.course.id, id).is_some_and(|record| record.passed_before(&files, head)) {
+            passed_before.push(id.clone());
+            continue;
+        }
+        let drawn = course.draw(learner, id).ok_or_else(|| format!("the course has no task `{id}`"))?;
+        let drawn = drawn.map_err(|problems| {
+            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+            format!("the task `{id}` cannot be drawn for `{learner}`: {}", lines.join("; "))
+        })?;
+        tasks.push((drawn, files));
+    }
+    Ok(Reading { submission, scope, diff, tasks, passed_before })
+}
+
+fn judge(
+    course: &OpenCourse,
+    request: &Request,
+    reading: &Reading,
+    previous: &BTreeMap<TaskId, Report>,
+    sandbox: &Sandbox,
+    page: &str,
+) -> Grading {
+    let mut tasks = Vec::new();
+    let mut views = Vec::new();
+    for (drawn, files) in &reading.tasks {
+        let report = report(course, &request.pull, &reading.submission, drawn, sandbox);
+        views.push(learner_view(&report, &drawn.task, Due::Open));
+        let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
+        tasks.push(GradedTask { files: files.clone(), attempt, report });
+    }
+    let standing = Standing { course, book: &request.book, graded: &tasks };
+    let sections = reading.tasks.iter().zip(&tasks).zip(&views).map(|(((drawn, files), graded), view)| Section {
+        task: &drawn.task,
+        report: view,
+        attempt: graded.attempt,
+        previous: previous.get(&drawn.task.id),
+        failures: standing.failures(&drawn.task.id, files, &graded.report),
+        values: &drawn.values,
+        debrief: &drawn.debrief,
+        domain: standing.domain(&drawn.task.id),
+        next: standing.next(&drawn.task.id),
+        judged_locally: count(drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count()),
+        task_changed: changed(course, &reading.submission, &drawn.task.id),
+    });
+    let input = ReviewInput {
+        head: &request.pull.head,
+        course: &course.reference,
+        sections: sections.collect(),
+        passed_before: reading.passed_before.clone(),
+        near_misses: &reading.scope.near_misses,
+        skipped: &request.skipped,
+        diff: &reading.diff,
+        mode: Mode::Graded,
+        page: Some(page),
+        upstream: "origin",
+    };
+    let (review, terminal) = (compose(&input), terminal::push_output(&input));
+    Grading { course: course.reference.clone(), passed_before: reading.passed_before.clone(), review, terminal, tasks }
+}
+
+fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Drawn, sandbox: &Sandbox) -> Report {
+    let dir = dir(&drawn.task.id);
+    // Without a merge base the learner started from nothing that we know: the published starter is the best guess.
+    let base = submission.base.as_ref().map_or_else(|| drawn.starter.clone(), |base| base.below(&dir));
+    grade(
+        &Job {
+            course: &course.reference,
+            task: &drawn.task,
+            values: &drawn.values,
+            commit: Some(&pull.head),
+            files: &submission.files.below(&dir),
+            base: &base,
+            hidden: Some(&drawn.hidden),
+            history: submission.history.as_ref(),
+            violations: &submission.violations,
+        },
+        sandbox,
+    )
+}
+
+/// Where the learner stands with what was just graded counted in.
+struct Standing<'a> {
+    course: &'a OpenCourse,
+    book: &'a Book,
+    graded: &'a [GradedTask],
+}
+
+impl Standing<'_> {
+    /// In how many attempts each checkpoint was `fail`, this one counted.
+    fn failures(&self, task: &TaskId, files: &TreeId, report: &Report) -> BTreeMap<CheckpointId, u32> {
+        let mut failures = record(self.book, &self.course.course.id, task)
+            .map(|record| record.failures_elsewhere(files))
+            .unwrap_or_default();
+        for result in &report.checkpoints {
+            if result.outcome == crate::checkpoint::outcome::Outcome::Fail {
+                *failures.entry(result.id.clone()).or_default() += 1;
+            }
+        }
+        failures
+    }
+
+    fn now(&self, task: &TaskId) -> Option<&Report> {
+        self.graded.iter().map(|graded| &graded.report).find(|report| report.task == *task)
+    }
+
+    fn score(&self, task: &TaskId) -> u32 {
+        let before = record(self.book, &self.course.course.id, task).map_or(0, Record::score);
+        before.max(self.now(task).map_or(0, |report| report.score))
+    }
+
+    fn passed(&self, task: &TaskId) -> bool {
+        let now = self.now(task).is_some_and(|report| report.outcome == crate::checkpoint::outcome::Outcome::Pass);
+        now || record(self.book, &self.course.course.id, task).is_some_and(Record::passed)
+    }
+
+    fn domain(&self, task: &TaskId) -> Option<DomainScore> {
+        let domain = &self.course.module(task)?.domain;
+        let title = self.course.course.domains.iter().find(|known| known.id == *domain)?.title.clone();
+        let of_domain = |task: &&crate::course::CourseTask| {
+            self.course.module(&task.task.id).is_some_and(|module| module.domain == *domain)
+        };
+        let (mut score, mut points) = (0, 0);
+        for task in self.course.tasks().filter(of_domain) {
+            score += self.score(&task.task.id);
+            points += task.task.points;
+        }
+        Some(DomainScore { title, score, points })
+    }
+
+    /// The first task after this one that is not passed, else the first one before it.
+    fn next(&self, task: &TaskId) -> Option<NextTask> {
+        let all: Vec<_> = self.course.tasks().map(|known| &known.task).collect();
+        let here = all.iter().position(|known| known.id == *task)?;
+        let (before, after) = all.split_at(here);
+        let open = |known: &&&crate::course::task::Task| known.id != *task && !self.passed(&known.id);
+        let next = after.iter().chain(before).find(open)?;
+        Some(NextTask { id: next.id.clone(), title: next.title.clone() })
+    }
+}
+
+/// Whether upstream's files of the task are no longer those that the learner started from.
+fn changed(course: &OpenCourse, submission: &Submission, task: &TaskId) -> bool {
+    let dir = dir(task);
+    submission.base.as_ref().is_some_and(|base| base.below(&dir) != course.workspace.below(&dir))
+}
+
+fn attempt(book: &Book, course: &CourseId, task: &TaskId, files: &TreeId) -> u32 {
+    record(book, course, task).map_or(1, |record| count(record.attempt_number(files)))
+}
+
+fn record<'a>(book: &'a Book, course: &CourseId, task: &TaskId) -> Option<&'a Record> {
+    book.record(course, task)
+}
+
+fn dir(task: &TaskId) -> String {
+    format!("tasks/{task}")
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GradeError> + Send + 'static,
+) -> Result<T, GradeError> {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}

@@ -1,0 +1,82 @@
+//! What reconcile needs of a grader, and what it gets: plain values. The real one is [`super::examine::Examiner`]; tests
+//! script their own.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::courses::OpenCourse;
+use crate::course::id::{CourseId, TaskId};
+use crate::forge::pull::Pull;
+use crate::grade::report::{CourseRef, Report};
+use crate::gradebook::book::Book;
+use crate::review::Review;
+use crate::submission::sha::{CommitId, TreeId};
+
+/// A head to be graded.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// Whose, of which course, and which head.
+    pub pull: Pull,
+    /// A bare repository that holds head and base.
+    pub repository: PathBuf,
+    /// Heads that this one's review answers too, oldest first.
+    pub skipped: Vec<CommitId>,
+    /// What the learner reached before.
+    pub book: Arc<Book>,
+}
+
+/// What became of a head: kept in the store, the source of pages and answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Grading {
+    /// What judged.
+    pub course: CourseRef,
+    /// One per graded task, in the order of the course.
+    pub tasks: Vec<GradedTask>,
+    /// Tasks whose files passed before.
+    pub passed_before: Vec<TaskId>,
+    /// The review to post.
+    pub review: Review,
+    /// The lines for the learner's terminal.
+    pub terminal: String,
+}
+
+/// One task of a grading.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct GradedTask {
+    /// Git tree hash of the task's directory.
+    pub files: TreeId,
+    /// Number of this attempt, from 1.
+    pub attempt: u32,
+    /// In the instructor's view.
+    pub report: Report,
+}
+
+impl Grading {
+    /// Something is still open that is not the learner's.
+    pub fn provisional(&self) -> bool {
+        self.tasks.iter().any(|task| task.report.provisional)
+    }
+
+    /// What it tells, for the journal's key.
+    pub fn digest(&self) -> crate::grade::digest::OutcomeDigest {
+        let reports: Vec<Report> = self.tasks.iter().map(|task| task.report.clone()).collect();
+        crate::grade::digest::outcome_digest(&reports)
+    }
+}
+
+/// A head could not be graded; later may be better.
+pub type GradeError = Box<dyn std::error::Error + Send + Sync>;
+
+/// Grades heads.
+pub trait Grader: Send + Sync + 'static {
+    /// Grades a head. What is wrong with the work is in the grading; an error means that nothing could be said.
+    fn grade(&self, request: Request) -> impl Future<Output = Result<Grading, GradeError>> + Send;
+
+    /// A course that is served.
+    fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>>;
+}

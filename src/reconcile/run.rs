@@ -1,0 +1,408 @@
+//! Workers: claim, observe, decide, act, until a pull request is at rest.
+//!
+//! Triggers: a hint in the queue, the timer of a postponed entry, another worker's wake-up. Races: a push while grading
+//! (the head is looked at again before the grading is written down and again before it is posted; what is late is
+//! superseded), two workers on one pull request (the lease; and should it expire, the journal's and the forge's unique
+//! keys), two pull requests of one learner (the lane). What may be lost in a crash: a grading that was not written down,
+//! which is done again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+use super::answer;
+use super::decide::{Observed, Step, decide};
+use super::grader::{GradeError, Grader, Grading, Request};
+use super::probe::{NoProbe, Point, Probe, Stopped};
+use super::pulse::{Pulse, What};
+use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
+use crate::forge::{ErrorClass, Forge, ForgeError};
+use crate::gradebook::entry::{Entry, Verdict};
+use crate::gradebook::{Gradebook, GradebookError};
+use crate::store::heads::SeenHead;
+use crate::store::journal::{Graded, JournalEntry, JournalId, JournalState};
+use crate::store::queue::{Claim, Hint};
+use crate::store::time::{Clock, Time};
+use crate::store::{Store, StoreError};
+use crate::submission::sha::CommitId;
+
+/// Longest sleep of a worker: in case another process put something into the queue.
+const LOOK_AROUND: Duration = Duration::from_secs(5);
+
+/// First wait after a failure; doubles up to [`MAX_BACKOFF`].
+const BACKOFF: Duration = Duration::from_secs(2);
+
+/// Longest wait after failures in a row.
+const MAX_BACKOFF: Duration = Duration::from_secs(600);
+
+/// Most steps in one go: a push with fifty comments takes some hundred, more means that a step has no effect.
+const MAX_STEPS: usize = 1000;
+
+/// Everything a worker uses.
+pub struct Reconciler<F, G> {
+    forge: F,
+    grader: G,
+    store: Store,
+    gradebook: Arc<Gradebook>,
+    clock: Arc<dyn Clock>,
+    pulse: Pulse,
+    probe: Arc<dyn Probe>,
+}
+
+/// A pull request could not be brought to rest.
+#[derive(Debug, thiserror::Error)]
+pub enum ReconcileError {
+    /// About the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// About the forge.
+    #[error(transparent)]
+    Forge(#[from] ForgeError),
+    /// About the gradebook.
+    #[error(transparent)]
+    Gradebook(#[from] GradebookError),
+    /// The head could not be graded.
+    #[error("cannot grade: {0}")]
+    Grade(#[source] GradeError),
+    /// A defect of ours.
+    #[error("{0} steps and no rest")]
+    Restless(usize),
+    /// A test stops here.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+}
+
+type Result<T> = std::result::Result<T, ReconcileError>;
+
+/// How a pull request was left.
+enum Left {
+    AtRest,
+    Until(Time),
+}
+
+impl<F: Forge, G: Grader> Reconciler<F, G> {
+    /// A worker's tools.
+    pub fn new(
+        forge: F,
+        grader: G,
+        store: Store,
+        gradebook: Arc<Gradebook>,
+        clock: Arc<dyn Clock>,
+        pulse: Pulse,
+    ) -> Self {
+        Self { forge, grader, store, gradebook, clock, pulse, probe: Arc::new(NoProbe) }
+    }
+
+    /// With a probe at each point where a crash may hit.
+    pub fn with_probe(self, probe: Arc<dyn Probe>) -> Self {
+        Self { probe, ..self }
+    }
+
+    /// Works until `stop` says so; what was begun is finished.
+    pub async fn work(&self, mut stop: watch::Receiver<bool>) {
+        while !*stop.borrow_and_update() {
+            match self.work_one().await {
+                Ok(true) => {}
+                Ok(false) => {
+                    let wait = self.until_due().await;
+                    tokio::select! {
+                        () = self.pulse.woken() => {}
+                        () = tokio::time::sleep(wait) => {}
+                        _ = stop.changed() => {}
+                    }
+                }
+                Err(error) => {
+                    tracing::error!(%error, "the queue cannot be used; trying again");
+                    tokio::time::sleep(BACKOFF).await;
+                }
+            }
+        }
+    }
+
+    async fn until_due(&self) -> Duration {
+        let due = self.store.next_due().await.ok().flatten();
+        due.map_or(LOOK_AROUND, |due| due.since(self.clock.now()).clamp(Duration::from_millis(10), LOOK_AROUND))
+    }
+
+    /// Takes one entry of the queue and brings its pull request to rest. False when nothing is due.
+    pub async fn work_one(&self) -> Result<bool> {
+        let Some(claim) = self.store.claim(self.clock.now()).await? else { return Ok(false) };
+        // There may be more than this.
+        self.pulse.wake();
+        match self.reconcile(&claim.key).await {
+            Ok(Left::AtRest) => self.store.finish(&claim).await?,
+            Ok(Left::Until(at)) => self.store.postpone(&claim, at, 0).await?,
+            Err(ReconcileError::Stopped(stopped)) => return Err(stopped.into()),
+            Err(error) => self.failed(&claim, &error).await?,
+        }
+        Ok(true)
+    }
+
+    async fn failed(&self, claim: &Claim, error: &ReconcileError) -> Result<()> {
+        let failures = claim.failures.saturating_add(1);
+        let at = self.clock.now().plus(backoff(claim.failures));
+        tracing::error!(pull = %claim.key, %error, failures, "cannot reconcile; trying again at {at}");
+        Ok(self.store.postpone(claim, at, failures).await?)
+    }
+
+    async fn reconcile(&self, key: &PullKey) -> Result<Left> {
+        self.probe.pass(Point::Claimed)?;
+        for _ in 0..MAX_STEPS {
+            let seen = self.observe(key).await?;
+            let step = decide(&seen);
+            tracing::debug!(pull = %key, ?step, "next");
+            match step {
+                Step::Rest => return Ok(Left::AtRest),
+                Step::Wait(at) => return Ok(Left::Until(at)),
+                step => self.act(key, &seen, step).await?,
+            }
+        }
+        Err(ReconcileError::Restless(MAX_STEPS))
+    }
+
+    async fn observe(&self, key: &PullKey) -> Result<Observed> {
+        let pull = self.forge.pull(key.number).await?;
+        let now = self.clock.now();
+        if let Some(pull) = pull.as_ref().filter(|pull| pull.state == PullState::Open) {
+            self.store.see_head(key, &pull.head, now).await?;
+        }
+        let grading = match &pull {
+            Some(pull) => self.store.grading_state(key, &pull.head).await?,
+            None => None,
+        };
+        let (heads, journal) = (self.store.heads(key).await?, self.store.journal(key).await?);
+        let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
+        Ok(Observed { pull, heads, grading, journal, comments, now })
+    }
+
+    async fn act(&self, key: &PullKey, seen: &Observed, step: Step) -> Result<()> {
+        match (step, &seen.pull) {
+            (Step::Grade, Some(pull)) => self.grade(key, seen, pull).await.map(|_| ()),
+            (Step::Settle, Some(pull)) => self.settle(key, seen, pull).await,
+            (Step::Post(id), _) => self.post(key, entry(seen, id)).await,
+            (Step::Finish(id), Some(pull)) => self.finish(key, pull, entry(seen, id)).await,
+            (Step::Supersede(id), _) => Ok(self.store.settle(id, JournalState::Superseded, seen.now).await?),
+            (Step::Answered(id), Some(pull)) => self.answered(key, seen, pull, id).await,
+            (Step::Answer(id, command), Some(pull)) => {
+                let comment = seen.comments.iter().find(|comment| comment.id == id);
+                self.reply(key, seen, pull, comment.expect("decided on a comment that was seen"), &command).await
+            }
+            (Step::Skip(id), _) => Ok(self.store.move_cursor(key, id).await?),
+            // Gone from the forge altogether: nothing can follow any more.
+            (Step::Finish(id), None) => Ok(self.store.settle(id, JournalState::Failed, seen.now).await?),
+            (_, None) => Ok(()),
+            (Step::Wait(_) | Step::Rest, Some(_)) => Ok(()),
+        }
+    }
+
+    /// Grades the head and writes down what comes of it. None when the head moved on meanwhile.
+    async fn grade(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<Option<Grading>> {
+        let request = Request {
+            pull: pull.clone(),
+            repository: self.forge.objects(pull).await?,
+            skipped: skipped(&seen.heads, &pull.head),
+            book: self.gradebook.book(&pull.learner)?,
+        };
+        let grading = self.grader.grade(request).await.map_err(ReconcileError::Grade)?;
+        self.probe.pass(Point::Graded)?;
+        if !self.still(key, &pull.head).await? {
+            return Ok(None);
+        }
+        let text = serde_json::to_string(&grading)
+            .map_err(|source| StoreError::Damaged { what: "a grading", source: source.into() })?;
+        let (provisional, digest) = (grading.provisional(), grading.digest());
+        let up_to = seen.heads.last().map_or(0, |head| head.seq);
+        let graded = Graded {
+            head: &pull.head,
+            digest: &digest,
+            provisional,
+            grading: &text,
+            intent: (!provisional).then_some((&grading.review, up_to)),
+        };
+        self.store.graded(key, &graded, self.clock.now()).await?;
+        self.probe.pass(Point::Intended)?;
+        if provisional {
+            self.forge.set_status(key.number, &pull.head, &grading.review.status).await?;
+            self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
+        }
+        Ok(Some(grading))
+    }
+
+    /// Puts the review of a grading that is written down into the journal.
+    async fn settle(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<()> {
+        let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await? else { return Ok(()) };
+        let up_to = seen.heads.last().map_or(0, |head| head.seq);
+        Ok(self.store.intend(key, &pull.head, &grading.digest(), &grading.review, up_to, seen.now).await?)
+    }
+
+    async fn post(&self, key: &PullKey, entry: &JournalEntry) -> Result<()> {
+        let review = self.store.intended(entry.id).await?;
+        if !self.still(key, &entry.head).await? {
+            // Seen again at the next look, and superseded there.
+            return Ok(());
+        }
+        self.probe.pass(Point::HeadChecked)?;
+        let marker = Marker(format!("{}:{}", entry.head, entry.digest));
+        match self.forge.post_review(key.number, &entry.head, &marker, &review).await {
+            Ok(review_id) => {
+                self.probe.pass(Point::Posted)?;
+                self.store.posted(entry.id, &review_id, self.clock.now()).await?;
+                self.probe.pass(Point::Journaled)?;
+                Ok(())
+            }
+            Err(error) if error.class == ErrorClass::Permanent => {
+                tracing::error!(pull = %key, %error, "the forge will never take this review");
+                Ok(self.store.settle(entry.id, JournalState::Failed, self.clock.now()).await?)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether the pull request is open at exactly this head, asked of the forge just now.
+    async fn still(&self, key: &PullKey, head: &CommitId) -> Result<bool> {
+        let pull = self.forge.pull(key.number).await?;
+        Ok(pull.is_some_and(|pull| pull.state == PullState::Open && pull.head == *head))
+    }
+
+    /// Does what follows from a review that stands; each part may be done twice.
+    async fn finish(&self, key: &PullKey, pull: &Pull, entry: &JournalEntry) -> Result<()> {
+        let review = self.store.intended(entry.id).await?;
+        self.forge.set_status(key.number, &entry.head, &review.status).await?;
+        self.probe.pass(Point::StatusSet)?;
+        let now = self.clock.now();
+        if let Some(grading) = self.store.grading::<Grading>(key, &entry.head).await? {
+            let verdict = |task: &super::grader::GradedTask| {
+                let (head, files) = (entry.head.clone(), task.files.clone());
+                Entry::Verdict(Verdict::of(&task.report, key.to_string(), head, files, now))
+            };
+            let verdicts: Vec<Entry> = grading.tasks.iter().map(verdict).collect();
+            let (gradebook, learner) = (self.gradebook.clone(), pull.learner.clone());
+            blocking(move || gradebook.append(&learner, &verdicts)).await?;
+            for task in &grading.tasks {
+                self.store.keep_report(&pull.learner, &pull.course, task.attempt, &task.report).await?;
+            }
+        }
+        self.probe.pass(Point::Recorded)?;
+        self.store.answer_heads(key, entry.up_to, now).await?;
+        self.probe.pass(Point::Answered)?;
+        self.store.settle(entry.id, JournalState::Done, now).await?;
+        self.pulse.tell(key.number, What::Answered(entry.head.clone()));
+        self.probe.pass(Point::Closed)?;
+        Ok(())
+    }
+
+    /// The head was here before and its review stands: pushing it again is answered by that.
+    async fn answered(&self, key: &PullKey, seen: &Observed, pull: &Pull, id: JournalId) -> Result<()> {
+        let review = self.store.intended(id).await?;
+        self.forge.set_status(key.number, &pull.head, &review.status).await?;
+        self.store.answer_heads(key, seen.heads.last().map_or(0, |head| head.seq), seen.now).await?;
+        self.pulse.tell(key.number, What::Answered(pull.head.clone()));
+        Ok(())
+    }
+
+    async fn reply(
+        &self,
+        key: &PullKey,
+        seen: &Observed,
+        pull: &Pull,
+        comment: &Comment,
+        command: &super::command::Command,
+    ) -> Result<()> {
+        let permission = match &comment.author {
+            Author::Person(who) => self.forge.permission(pull, who).await?,
+            Author::Grader => Permission::Reader,
+        };
+        let mut grading = self.store.grading::<Grading>(key, &pull.head).await?;
+        let mut again = answer::Again::No;
+        if permission == Permission::Owner && *command == super::command::Command::Regrade {
+            again = if pull.state == PullState::Closed {
+                answer::Again::Closed
+            } else {
+                let before = grading.as_ref().map(Grading::digest);
+                match self.grade(key, seen, pull).await? {
+                    // The push that came meanwhile is graded anyway.
+                    None => answer::Again::Moved,
+                    Some(after) => {
+                        let same = before.is_none_or(|before| before == after.digest());
+                        grading = Some(after);
+                        if same { answer::Again::Same } else { answer::Again::Changed }
+                    }
+                }
+            };
+        }
+        let book = self.gradebook.book(&pull.learner)?;
+        let course = self.grader.course(&pull.course);
+        let about = answer::About {
+            pull,
+            key,
+            permission,
+            grading: grading.as_ref(),
+            book: &book,
+            course: course.as_deref(),
+            at: comment.created_at,
+            again,
+        };
+        let answer = answer::answer(&about, command);
+        if !answer.record.is_empty() {
+            let (gradebook, learner, record) = (self.gradebook.clone(), pull.learner.clone(), answer.record);
+            blocking(move || gradebook.append(&learner, &record)).await?;
+        }
+        self.forge.post_comment(key.number, &reply_marker(comment.id), &answer.text).await?;
+        self.probe.pass(Point::Replied)?;
+        self.store.move_cursor(key, comment.id).await?;
+        self.pulse.tell(key.number, What::Commented);
+        Ok(())
+    }
+
+    /// Asks for all open pull requests to be looked at whose head is not answered: what hints were lost on the way.
+    pub async fn sweep(&self) -> Result<usize> {
+        let mut found = 0;
+        for pull in self.forge.open_pulls().await? {
+            let key = PullKey { workspace: self.forge.workspace().clone(), number: pull.number };
+            let heads = self.store.heads(&key).await?;
+            let answered = heads.last().is_some_and(|last| last.head == pull.head && last.answered_at.is_some());
+            if !answered {
+                self.store.enqueue(&key, pull.learner.as_str(), Hint::Housekeeping, self.clock.now()).await?;
+                found += 1;
+            }
+        }
+        if found > 0 {
+            self.pulse.wake();
+        }
+        Ok(found)
+    }
+}
+
+fn entry(seen: &Observed, id: JournalId) -> &JournalEntry {
+    seen.journal.iter().find(|entry| entry.id == id).expect("decided on an entry that was seen")
+}
+
+/// Heads since the last answered one that nobody will grade, oldest first, each once.
+fn skipped(heads: &[SeenHead], current: &CommitId) -> Vec<CommitId> {
+    let mut skipped: Vec<CommitId> = Vec::new();
+    for head in heads.iter().filter(|head| head.answered_at.is_none() && head.head != *current) {
+        if !skipped.contains(&head.head) {
+            skipped.push(head.head.clone());
+        }
+    }
+    skipped
+}
+
+fn reply_marker(comment: CommentId) -> Marker {
+    Marker(format!("reply:{}", comment.0))
+}
+
+/// Doubles with each failure; a quarter of it depends on the time, so that entries do not come back all at once.
+fn backoff(failures: u32) -> Duration {
+    let base = BACKOFF.saturating_mul(1 << failures.min(16)).min(MAX_BACKOFF);
+    let jitter = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
+    base + base / 4 * (jitter % 1000) / 1000
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,256 @@
+//! Everything `gradus up` runs: opened in order, run until told to stop, ended in order.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::{App, Shared, hooks, router};
+use crate::course::id::Learner;
+use crate::forge::local::LocalForge;
+use crate::forge::local::data::{DataDir, DataError};
+use crate::forge::local::fork::{Fork, ForkError};
+use crate::forge::local::git::{Git, NoGit};
+use crate::gradebook::Gradebook;
+use crate::reconcile::courses::{Courses, OpenCourse, OpenError};
+use crate::reconcile::examine::Examiner;
+use crate::reconcile::pulse::Pulse;
+use crate::reconcile::run::Reconciler;
+use crate::sandbox::Sandbox;
+use crate::store::time::{Clock, SystemClock};
+use crate::store::{Store, StoreError};
+
+/// Time between two sweeps. Each costs one look into every fork; what it finds are pushes whose hook was killed.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// How long a stop waits for requests and gradings that are under way.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What to start.
+#[derive(Debug)]
+pub struct Config {
+    /// Course directories, in the order of the pages.
+    pub courses: Vec<PathBuf>,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// The data directory.
+    pub data: PathBuf,
+    /// Who sits at this machine.
+    pub learner: Learner,
+    /// This program: what Git's hooks call.
+    pub program: PathBuf,
+    /// Where learners' files are judged.
+    pub sandbox: Sandbox,
+}
+
+/// It does not start, or does not go on.
+#[derive(Debug, thiserror::Error)]
+pub enum DaemonError {
+    /// About the data directory.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// About the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// About Git.
+    #[error(transparent)]
+    Git(#[from] NoGit),
+    /// About a course.
+    #[error(transparent)]
+    Course(#[from] OpenError),
+    /// Two courses of one name.
+    #[error("two courses are named `{0}`: their directories must have different names")]
+    SameName(String),
+    /// About a fork.
+    #[error(transparent)]
+    Fork(#[from] ForkError),
+    /// The address cannot be had.
+    #[error(
+        "cannot listen on {address}: {source}; if another `gradus up` runs, stop it, or take a free port with \
+         `--listen 127.0.0.1:0`"
+    )]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The hooks' socket cannot be made.
+    #[error("cannot make the socket {}: {source}", path.display())]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The server ended by itself.
+    #[error("the server ended: {0}")]
+    Serve(std::io::Error),
+}
+
+/// Opened, not yet serving.
+pub struct Daemon {
+    app: App,
+    listener: TcpListener,
+    socket: UnixListener,
+    reconciler: Arc<Reconciler<LocalForge, Examiner>>,
+    stop: watch::Sender<bool>,
+}
+
+impl Daemon {
+    /// Opens everything: data directory, database, courses (published), forks (fast-forwarded), address.
+    pub async fn open(config: Config) -> Result<Self, DaemonError> {
+        let data = Arc::new(DataDir::open(&config.data, &config.program)?);
+        let git = Git::find(&data.hooks(), data.socket())?;
+        let store = Store::open(&data.database()).await?;
+        // Ours alone: whoever held these is gone.
+        store.break_leases().await?;
+
+        let failed = |source| DaemonError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = format!("http://{}", listener.local_addr().map_err(failed)?);
+        let clock = Arc::new(SystemClock);
+        let (order, courses) = open_courses(&config, &data, &address, clock.now().0 / 1000)?;
+        let ids: BTreeSet<_> = courses.keys().cloned().collect();
+        for (learner, course) in data.forks()?.iter().filter(|(_, course)| ids.contains(course)) {
+            if let Err(error) = (Fork { data: &data, learner, course }).fast_forward() {
+                // One broken fork must not keep the others waiting.
+                tracing::error!(%error, "a fork's main stays where it is");
+            }
+        }
+
+        let socket = UnixListener::bind(data.socket())
+            .map_err(|source| DaemonError::Socket { path: data.socket().to_owned(), source })?;
+        let forge = LocalForge::new(data.clone(), store.clone(), clock.clone(), ids);
+        let gradebook = Arc::new(Gradebook::new(data.gradebook()));
+        let courses = Arc::new(courses);
+        let page = {
+            let address = address.clone();
+            Arc::new(move |number| format!("{address}/pulls/{number}"))
+        };
+        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), page);
+        let pulse = Pulse::default();
+        let reconciler =
+            Reconciler::new(forge.clone(), examiner, store.clone(), gradebook.clone(), clock, pulse.clone());
+        let (stop, stopping) = watch::channel(false);
+        let app = App::new(Shared {
+            forge,
+            git,
+            store,
+            gradebook,
+            pulse,
+            learner: config.learner,
+            address,
+            order,
+            courses,
+            stopping,
+        });
+        Ok(Self { app, listener, socket, reconciler: Arc::new(reconciler), stop })
+    }
+
+    /// What handlers see.
+    pub fn app(&self) -> &App {
+        &self.app
+    }
+
+    /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
+    pub async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> Result<(), DaemonError> {
+        let Self { app, listener, socket, reconciler, stop } = self;
+        let mut tasks = JoinSet::new();
+        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        for _ in 0..workers {
+            let (reconciler, stopping) = (reconciler.clone(), app.stopping.clone());
+            tasks.spawn(async move { reconciler.work(stopping).await });
+        }
+        tasks.spawn(sweep(app.clone(), reconciler.clone()));
+        let hooks = tokio::spawn(hooks::serve(app.clone(), socket));
+
+        let mut stopping = app.stopping.clone();
+        let ending = async move {
+            // An error means that the sender is gone: also an end.
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let mut server =
+            tokio::spawn(axum::serve(listener, router(app.clone())).with_graceful_shutdown(ending).into_future());
+        let ended = tokio::select! {
+            () = until => None,
+            ended = &mut server => Some(ended),
+        };
+        stop.send_replace(true);
+        let drained = tokio::time::timeout(DRAIN, async {
+            let ended = match ended {
+                Some(ended) => ended,
+                None => (&mut server).await,
+            };
+            while tasks.join_next().await.is_some() {}
+            ended
+        });
+        let result = match drained.await {
+            Ok(Ok(served)) => served.map_err(DaemonError::Serve),
+            // Cancelled or panicked: told on standard error already.
+            Ok(Err(_)) => Ok(()),
+            Err(_) => {
+                tracing::warn!("stopping with requests under way");
+                Ok(())
+            }
+        };
+        server.abort();
+        hooks.abort();
+        tasks.shutdown().await;
+        app.store.close().await;
+        result
+    }
+}
+
+/// Courses in the order given, and by id.
+fn open_courses(
+    config: &Config,
+    data: &DataDir,
+    address: &str,
+    now: i64,
+) -> Result<(Vec<crate::course::id::CourseId>, Courses), DaemonError> {
+    let (mut order, mut courses) = (Vec::new(), Courses::new());
+    for dir in &config.courses {
+        let course = open_course(dir, data, address, &config.learner, now)?;
+        let id = course.course.id.clone();
+        if courses.insert(id.clone(), Arc::new(course)).is_some() {
+            return Err(DaemonError::SameName(id.to_string()));
+        }
+        order.push(id);
+    }
+    Ok((order, courses))
+}
+
+fn open_course(
+    dir: &Path,
+    data: &DataDir,
+    address: &str,
+    learner: &Learner,
+    now: i64,
+) -> Result<OpenCourse, OpenError> {
+    let clone = |course: &crate::course::id::CourseId| format!("{address}/git/{learner}/{course}.git");
+    OpenCourse::open(dir, |course| data.upstream(course), clone, now)
+}
+
+/// Finds what hooks and hints have missed, at the start and every now and then.
+async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>) {
+    let mut stopping = app.stopping.clone();
+    loop {
+        match app.forge.sweep().await {
+            Ok(recorded) => app.announce(&recorded),
+            Err(error) => tracing::error!(%error, "cannot compare refs with pull requests"),
+        }
+        if let Err(error) = reconciler.sweep().await {
+            tracing::error!(%error, "cannot look for unanswered heads");
+        }
+        tokio::select! {
+            () = tokio::time::sleep(SWEEP) => {}
+            _ = stopping.wait_for(|stop| *stop) => return,
+        }
+    }
+}

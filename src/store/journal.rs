@@ -1,0 +1,259 @@
+//! The journal: what we are about to write on a forge, written down before; and the gradings that lead to it.
+//!
+//! An entry's key is (pull request, head, outcome digest): two workers, two daemons or a worker after a crash make one
+//! entry, and one entry makes one review. States: `intent` → `posted` → `done`, or `superseded` when the head moved on
+//! before it was posted (and back to `intent` when that head comes back), or `failed` when the forge will never take it.
+
+use sqlx::Row;
+use sqlx::sqlite::SqliteRow;
+
+use super::time::Time;
+use super::{Store, StoreError, json, parsed};
+use crate::forge::pull::PullKey;
+use crate::grade::digest::OutcomeDigest;
+use crate::review::Review;
+use crate::submission::sha::CommitId;
+
+/// An entry's id.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct JournalId(pub i64);
+
+/// How far an entry got.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum JournalState {
+    /// Nothing of it may be on the forge yet, or just so.
+    Intent,
+    /// It is on the forge; what follows from it may be missing.
+    Posted,
+    /// Everything that follows is done.
+    Done,
+    /// The head moved on before it was posted.
+    Superseded,
+    /// The forge will never take it.
+    Failed,
+}
+
+impl JournalState {
+    fn word(self) -> &'static str {
+        match self {
+            JournalState::Intent => "intent",
+            JournalState::Posted => "posted",
+            JournalState::Done => "done",
+            JournalState::Superseded => "superseded",
+            JournalState::Failed => "failed",
+        }
+    }
+}
+
+/// An entry without its review.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JournalEntry {
+    /// Its id.
+    pub id: JournalId,
+    /// The head that was graded.
+    pub head: CommitId,
+    /// What the review tells.
+    pub digest: OutcomeDigest,
+    /// How far it got.
+    pub state: JournalState,
+    /// Position of the newest head that it answers.
+    pub up_to: i64,
+}
+
+/// The newest grading of a head, without its content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GradingState {
+    /// What it tells.
+    pub digest: OutcomeDigest,
+    /// Something is still open.
+    pub provisional: bool,
+    /// Gradings of this head so far.
+    pub tries: u32,
+    /// When the first of them was.
+    pub first_at: Time,
+    /// When the newest was.
+    pub graded_at: Time,
+}
+
+/// What a grading leaves behind.
+#[derive(Debug)]
+pub struct Graded<'a> {
+    /// The head.
+    pub head: &'a CommitId,
+    /// What it tells.
+    pub digest: &'a OutcomeDigest,
+    /// Something is still open.
+    pub provisional: bool,
+    /// The grading as JSON.
+    pub grading: &'a str,
+    /// The review to post, and the position of the newest head that it answers; none while only the status is written.
+    pub intent: Option<(&'a Review, i64)>,
+}
+
+impl Store {
+    /// Writes a grading down and, in the same step, what is to be posted of it. An entry that was superseded or failed
+    /// is to be posted again; one that is further along stays as it is.
+    pub async fn graded(&self, key: &PullKey, graded: &Graded<'_>, now: Time) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query(
+            "INSERT INTO gradings (workspace, number, head, digest, provisional, tries, first_at, graded_at, grading)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7)
+             ON CONFLICT (workspace, number, head) DO UPDATE SET
+                 digest = ?4, provisional = ?5, tries = tries + 1, graded_at = ?6, grading = ?7",
+        )
+        .bind(&key.workspace.0)
+        .bind(key.number.0)
+        .bind(graded.head.as_str())
+        .bind(graded.digest.as_str())
+        .bind(graded.provisional)
+        .bind(now.0)
+        .bind(graded.grading)
+        .execute(&mut *transaction)
+        .await?;
+        if let Some((review, up_to)) = graded.intent {
+            intend(&mut *transaction, key, graded.head, graded.digest, review, up_to, now).await?;
+        }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Notes that a review is to be posted for a grading that is written down already.
+    pub async fn intend(
+        &self,
+        key: &PullKey,
+        head: &CommitId,
+        digest: &OutcomeDigest,
+        review: &Review,
+        up_to: i64,
+        now: Time,
+    ) -> Result<(), StoreError> {
+        intend(self.writer(), key, head, digest, review, up_to, now).await
+    }
+
+    /// The newest grading of a head.
+    pub async fn grading_state(&self, key: &PullKey, head: &CommitId) -> Result<Option<GradingState>, StoreError> {
+        let row = sqlx::query(
+            "SELECT digest, provisional, tries, first_at, graded_at FROM gradings
+             WHERE workspace = ? AND number = ? AND head = ?",
+        )
+        .bind(&key.workspace.0)
+        .bind(key.number.0)
+        .bind(head.as_str())
+        .fetch_optional(self.reader())
+        .await?;
+        let state = |row: SqliteRow| -> Result<GradingState, StoreError> {
+            Ok(GradingState {
+                digest: parsed("gradings.digest", row.try_get(0)?)?,
+                provisional: row.try_get(1)?,
+                tries: row.try_get(2)?,
+                first_at: Time(row.try_get(3)?),
+                graded_at: Time(row.try_get(4)?),
+            })
+        };
+        row.map(state).transpose()
+    }
+
+    /// The content of the newest grading of a head.
+    pub async fn grading<T: serde::de::DeserializeOwned>(
+        &self,
+        key: &PullKey,
+        head: &CommitId,
+    ) -> Result<Option<T>, StoreError> {
+        let row = sqlx::query("SELECT grading FROM gradings WHERE workspace = ? AND number = ? AND head = ?")
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .bind(head.as_str())
+            .fetch_optional(self.reader())
+            .await?;
+        row.map(|row| json("gradings.grading", row.try_get(0)?)).transpose()
+    }
+
+    /// All entries of a pull request, oldest first.
+    pub async fn journal(&self, key: &PullKey) -> Result<Vec<JournalEntry>, StoreError> {
+        sqlx::query("SELECT id, head, digest, state, up_to FROM journal WHERE workspace = ? AND number = ? ORDER BY id")
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .fetch_all(self.reader())
+            .await?
+            .iter()
+            .map(entry)
+            .collect()
+    }
+
+    /// The review of an entry.
+    pub async fn intended(&self, id: JournalId) -> Result<Review, StoreError> {
+        let row = sqlx::query("SELECT review FROM journal WHERE id = ?").bind(id.0).fetch_one(self.reader()).await?;
+        json("journal.review", row.try_get(0)?)
+    }
+
+    /// Notes that an entry is on the forge, under the forge's id.
+    pub async fn posted(&self, id: JournalId, review_id: &str, now: Time) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE journal SET state = 'posted', review_id = ?, settled_at = ? WHERE id = ? AND state = 'intent'",
+        )
+        .bind(review_id)
+        .bind(now.0)
+        .bind(id.0)
+        .execute(self.writer())
+        .await?;
+        Ok(())
+    }
+
+    /// Notes how an entry ended.
+    pub async fn settle(&self, id: JournalId, state: JournalState, now: Time) -> Result<(), StoreError> {
+        sqlx::query("UPDATE journal SET state = ?, settled_at = ? WHERE id = ?")
+            .bind(state.word())
+            .bind(now.0)
+            .bind(id.0)
+            .execute(self.writer())
+            .await?;
+        Ok(())
+    }
+}
+
+async fn intend<'e>(
+    executor: impl sqlx::SqliteExecutor<'e>,
+    key: &PullKey,
+    head: &CommitId,
+    digest: &OutcomeDigest,
+    review: &Review,
+    up_to: i64,
+    now: Time,
+) -> Result<(), StoreError> {
+    let review = serde_json::to_string(review)
+        .map_err(|source| StoreError::Damaged { what: "a review to be posted", source: source.into() })?;
+    // The text of an intent may still change (it names skipped heads); what is posted stays as it was posted.
+    sqlx::query(
+        "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at)
+         VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?7)
+         ON CONFLICT (workspace, number, head, digest) DO UPDATE SET
+             state = 'intent', review = ?5, up_to = ?6, intent_at = ?7, settled_at = NULL
+         WHERE state IN ('intent', 'superseded', 'failed')",
+    )
+    .bind(&key.workspace.0)
+    .bind(key.number.0)
+    .bind(head.as_str())
+    .bind(digest.as_str())
+    .bind(review)
+    .bind(up_to)
+    .bind(now.0)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+fn entry(row: &SqliteRow) -> Result<JournalEntry, StoreError> {
+    let state = match row.try_get(3)? {
+        "intent" => JournalState::Intent,
+        "posted" => JournalState::Posted,
+        "done" => JournalState::Done,
+        "superseded" => JournalState::Superseded,
+        _ => JournalState::Failed,
+    };
+    Ok(JournalEntry {
+        id: JournalId(row.try_get(0)?),
+        head: parsed("journal.head", row.try_get(1)?)?,
+        digest: parsed("journal.digest", row.try_get(2)?)?,
+        state,
+        up_to: row.try_get(4)?,
+    })
+}
