@@ -111,7 +111,7 @@ fn nearness(glob: &str, path: &str) -> Option<(u32, &'static str)> {
     }
     if !wild(&glob_lower) {
         let distance = similarity(&glob_lower, &path_lower);
-        return (distance >= 0.8).then_some((3 + ((1.0 - distance) * 100.0) as u32, "its name is spelled differently"));
+        return (distance >= 0.7).then_some((3 + ((1.0 - distance) * 100.0) as u32, "its name is spelled differently"));
     }
     let same_extension = glob_name.rsplit('.').next() == path_name.rsplit('.').next() && glob_name.contains('.');
     (same_extension && wild(&glob_name)).then_some((50, "it is in another directory"))

@@ -6,19 +6,340 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::evidence::Evidence;
+use super::globs::Globs;
+use super::matching::{self, Nearness, Pattern};
+use super::select::{self, Select, Selected, Source};
 use super::{Check, Context, Judgement, Trace};
+use crate::submission::yaml::Dialect;
 
 /// Objects of YAML files match a partial object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-pub struct Manifest {}
+pub struct Manifest {
+    /// Where to look, below the task's directory; all YAML files when left out.
+    #[serde(default, rename = "in", skip_serializing_if = "Option::is_none")]
+    pub files: Option<Globs>,
+    /// Which objects; every one when left out.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub select: Select,
+    /// How many must be found at least.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub min: u32,
+    /// How many of those found must match.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub quantify: Quantify,
+    /// The partial object (`docs/matching.md`).
+    #[serde(rename = "match")]
+    pub matching: Value,
+    /// How scalars read; the task's dialect when left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub dialect: Option<Dialect>,
+}
+
+/// How many of the objects must match.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Quantify {
+    /// Every one.
+    #[default]
+    All,
+    /// At least one.
+    Any,
+    /// This many, neither more nor fewer.
+    Exactly(u32),
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(n: &u32) -> bool {
+    *n == 1
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
+/// Pieces of evidence of one checkpoint; more help nobody.
+const MOST: usize = 50;
 
 impl Check for Manifest {
     fn lint(&self, _params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
-        Vec::new()
+        let mut problems = select::lint(self.files.as_ref(), &self.select, self.min);
+        if let Err(flaws) = Pattern::parse(&self.matching) {
+            problems.extend(flaws.into_iter().map(|(at, message)| (format!("/match{at}"), message)));
+        }
+        problems
     }
 
-    fn judge(&self, _context: &Context<'_>, _trace: &mut Trace) -> Judgement {
-        Judgement::error("the `manifest` kind is not built yet")
+    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
+        let pattern = match Pattern::parse(&self.matching) {
+            Ok(pattern) => pattern,
+            Err(flaws) => return Judgement::error(matching::words(&flaws)),
+        };
+        let source = Source { files: self.files.as_ref(), select: &self.select, min: self.min, dialect: self.dialect };
+        let objects = match select::select(context, &source, trace) {
+            Ok(objects) => objects,
+            Err(judgement) => return judgement,
+        };
+        let (good, bad): (Vec<_>, Vec<_>) = objects.iter().partition(|object| pattern.matches(&object.value));
+        if trace.is_on() {
+            trace_candidates(&pattern, &objects, trace);
+        }
+        let evidence = match self.quantify {
+            Quantify::All => bad.iter().flat_map(|object| object.differences(&pattern)).collect(),
+            Quantify::Any if !good.is_empty() => Vec::new(),
+            Quantify::Any => nearest(&pattern, &bad, 1),
+            Quantify::Exactly(n) => exactly(n as usize, &pattern, &good, &bad),
+        };
+        if evidence.is_empty() { Judgement::pass() } else { Judgement::fail(limited(evidence)) }
+    }
+}
+
+fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected], bad: &[&Selected]) -> Vec<Evidence> {
+    if good.len() == wanted {
+        return Vec::new();
+    }
+    let (are, objects) = if good.len() == 1 { ("is", "object") } else { ("are", "objects") };
+    let count = |place| Evidence {
+        message: format!("{} {objects} {are} as described, must be exactly {wanted}", good.len()),
+        place,
+        expected: Some(Value::from(wanted)),
+        actual: Some(Value::from(good.len())),
+        operator: Some("exactly".to_owned()),
+        subject: None,
+    };
+    if good.len() < wanted {
+        let mut evidence = nearest(pattern, bad, wanted - good.len());
+        let place = evidence.first().map(|first| first.place.clone()).unwrap_or_default();
+        evidence.insert(0, count(place));
+        return evidence;
+    }
+    // Which of them is one too many, only the learner knows: all are shown.
+    good.iter().map(|object| Evidence { subject: Some(object.subject()), ..count(object.place("")) }).collect()
+}
+
+/// The differences of the `n` objects that come nearest.
+fn nearest(pattern: &Pattern, bad: &[&Selected], n: usize) -> Vec<Evidence> {
+    let mut ranked: Vec<_> = bad.iter().map(|object| (pattern.nearness(&object.value), *object)).collect();
+    // Stable: of equally near ones the first in the files.
+    ranked.sort_by_key(|(Nearness { good, bad }, _)| (std::cmp::Reverse(*good), *bad));
+    ranked.into_iter().take(n).flat_map(|(_, object)| object.differences(pattern)).collect()
+}
+
+fn limited(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
+    if evidence.len() > MOST {
+        let more = evidence.len() - MOST;
+        evidence.truncate(MOST);
+        evidence.push(Evidence { message: format!("and {more} more differences"), ..Evidence::default() });
+    }
+    evidence
+}
+
+fn trace_candidates(pattern: &Pattern, objects: &[Selected], trace: &mut Trace) {
+    for object in objects {
+        let Nearness { good, bad } = pattern.nearness(&object.value);
+        trace.say(|| format!("{} in {}: {good} points of agreement, {bad} differences", object.subject(), object.file));
+        trace.indented(|trace| {
+            for difference in pattern.differences(&object.value) {
+                trace.say(|| format!("{}: {} ({})", difference.pointer, difference.message, difference.operator));
+            }
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::testing::{judge, tree};
+    use super::*;
+    use crate::checkpoint::outcome::Outcome;
+
+    const TWO: &str = "apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: web
+spec:
+  replicas: 1
+  template:
+    spec:
+      containers:
+        - name: web
+          image: nginx:latest
+---
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: api
+spec:
+  replicas: 3
+";
+
+    fn manifest(value: Value) -> Manifest {
+        serde_json::from_value(value).unwrap()
+    }
+
+    fn messages(judgement: &Judgement) -> Vec<&str> {
+        judgement.evidence.iter().map(|evidence| evidence.message.as_str()).collect()
+    }
+
+    #[test]
+    fn a_difference_names_field_value_wish_and_place() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let judgement = judge(
+            &manifest(
+                json!({"select": {"kind": "Deployment", "name": "web"}, "match": {"spec": {"replicas": {"$gte": 2}}}}),
+            ),
+            &files,
+        );
+        let [evidence] = judgement.evidence.as_slice() else { panic!("{judgement:?}") };
+        assert_eq!(evidence.message, "`replicas` is 1, must be at least 2");
+        assert_eq!((evidence.place.line, evidence.place.column), (Some(6), Some(13)));
+        assert_eq!(evidence.place.file.as_deref(), Some("web.yaml"));
+        assert_eq!(evidence.place.pointer.as_deref(), Some("/spec/replicas"));
+        assert_eq!(evidence.subject.as_deref(), Some("Deployment web"));
+        assert_eq!((&evidence.expected, &evidence.actual), (&Some(json!({"$gte": 2})), &Some(json!(1))));
+        assert_eq!(evidence.operator.as_deref(), Some("$gte"));
+    }
+
+    #[test]
+    fn all_any_and_exactly_count_different_things() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let outcome = |quantify: Value| {
+            let check =
+                json!({"select": {"kind": "Deployment"}, "quantify": quantify, "match": {"spec": {"replicas": 3}}});
+            judge(&manifest(check), &files).outcome
+        };
+        assert_eq!(outcome(json!("all")), Outcome::Fail);
+        assert_eq!(outcome(json!("any")), Outcome::Pass);
+        assert_eq!(outcome(json!({"exactly": 1})), Outcome::Pass);
+        assert_eq!(outcome(json!({"exactly": 2})), Outcome::Fail);
+        assert_eq!(outcome(json!({"exactly": 0})), Outcome::Fail);
+    }
+
+    #[test]
+    fn any_explains_the_nearest_object_only() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let check = json!({"quantify": "any", "match": {"metadata": {"name": "api"}, "spec": {"replicas": 4}}});
+        let judgement = judge(&manifest(check), &files);
+        assert_eq!(messages(&judgement), ["`replicas` is 3, must be 4"]);
+        assert_eq!(judgement.evidence[0].place.line, Some(18));
+    }
+
+    #[test]
+    fn a_missing_key_stands_at_its_parent() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let check = json!({
+            "select": {"name": "web"},
+            "match": {"spec": {"template": {"spec": {"containers": [{"name": "web", "resources": {"limits": {"memory": {"$present": true}}}}]}}}}
+        });
+        let judgement = judge(&manifest(check), &files);
+        let evidence = &judgement.evidence[0];
+        assert_eq!(evidence.place.pointer.as_deref(), Some("/spec/template/spec/containers/0/resources"));
+        assert_eq!((evidence.place.line, evidence.place.end_line), (Some(10), Some(10)));
+        assert!(evidence.message.starts_with("`containers[web].resources` is not set"), "{}", evidence.message);
+    }
+
+    #[test]
+    fn a_selection_that_finds_nothing_fails_and_names_the_nearest() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let said = |select: Value| {
+            let judgement = judge(&manifest(json!({"select": select, "match": {}})), &files);
+            assert_eq!(judgement.outcome, Outcome::Fail);
+            judgement.evidence[0].message.clone()
+        };
+        assert_eq!(
+            said(json!({"kind": "Deployment", "name": "Web"})),
+            "found no Deployment `Web` in `**/*.{yaml,yml}` (1 file, 2 objects); nearest is Deployment web: its name `web` differs in upper and lower case"
+        );
+        assert!(
+            said(json!({"kind": "StatefulSet", "name": "web"})).ends_with("Deployment web: its kind is `Deployment`")
+        );
+        assert!(said(json!({"name": "web", "namespace": "a"})).ends_with("Deployment web: it has no namespace"));
+        assert!(said(json!({"kind": "Pod", "name": "x"})).ends_with("(1 file, 2 objects)"));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_fails_what_selects_from_it() {
+        let files = tree(&[("web.yaml", TWO), ("broken.yaml", "a:\n\tb: 1\n")]);
+        let judgement = judge(&manifest(json!({"match": {"kind": "Deployment"}})), &files);
+        assert_eq!(judgement.outcome, Outcome::Fail);
+        assert_eq!(judgement.evidence[0].place.file.as_deref(), Some("broken.yaml"));
+        assert!(judgement.evidence[0].message.contains("indent with spaces"), "{judgement:?}");
+        let elsewhere = manifest(json!({"in": "web.yaml", "match": {"kind": "Deployment"}}));
+        assert_eq!(judge(&elsewhere, &files).outcome, Outcome::Pass);
+    }
+
+    #[test]
+    fn templates_count_only_where_they_are_named() {
+        let files = tree(&[("web.yaml", TWO), ("chart/t.yaml", "a: {{ .Values.x }}\n")]);
+        let check = |extra: Value| {
+            let mut check = json!({"match": {"kind": "Deployment"}});
+            check.as_object_mut().unwrap().extend(extra.as_object().unwrap().clone());
+            judge(&manifest(check), &files).outcome
+        };
+        assert_eq!(check(json!({})), Outcome::Pass);
+        assert_eq!(check(json!({"in": "**/*.yaml"})), Outcome::Fail);
+    }
+
+    #[test]
+    fn the_items_of_a_list_are_objects() {
+        let list =
+            "apiVersion: v1\nkind: List\nitems:\n  - kind: ConfigMap\n    metadata: {name: a}\n    data: {x: \"1\"}\n";
+        let files = tree(&[("list.yaml", list)]);
+        let check = json!({"select": {"kind": "ConfigMap"}, "match": {"data": {"x": "2"}}});
+        let judgement = judge(&manifest(check), &files);
+        assert_eq!(judgement.evidence[0].place.pointer.as_deref(), Some("/items/0/data/x"));
+        assert_eq!(judgement.evidence[0].place.line, Some(6));
+    }
+
+    #[test]
+    fn a_key_that_is_set_twice_is_mentioned_where_it_matters() {
+        let files = tree(&[("a.yaml", "kind: X\nspec:\n  count: 3\n  m: 1\n  count: 1\n")]);
+        let judgement = judge(&manifest(json!({"match": {"spec": {"count": 3}}})), &files);
+        assert_eq!(
+            messages(&judgement),
+            ["`count` is 1, must be 3; `count` is set twice, in line 3 and in line 5, and the last one counts"]
+        );
+    }
+
+    #[test]
+    fn a_key_that_reads_as_a_bool_is_said_to_need_quotes() {
+        let files = tree(&[("a.yaml", "kind: X\nspec:\n  on: push\n")]);
+        let judgement = judge(&manifest(json!({"match": {"spec": {"on": "push"}}})), &files);
+        assert!(messages(&judgement)[0].ends_with("read as another type: quote it"), "{judgement:?}");
+        assert_eq!(judgement.evidence[0].place.line, Some(3));
+    }
+
+    #[test]
+    fn values_of_secrets_are_not_shown() {
+        let files = tree(&[("s.yaml", "kind: Secret\nmetadata: {name: s}\nstringData:\n  password: hunter2\n")]);
+        for pattern in [
+            json!({"stringData": {"password": "x"}}),
+            json!({"stringData": {"password": {"$len": 3}}}),
+            json!({"stringData": {"$exact": {}}}),
+            json!({"stringData": "x"}),
+            json!({"$len": 1}),
+            json!({"stringData": {"password": {"$anyOf": ["a", {"$regex": "^b"}]}}}),
+        ] {
+            let judgement = judge(&manifest(json!({"match": pattern})), &files);
+            assert_eq!(judgement.outcome, Outcome::Fail);
+            let shown = serde_json::to_string(&judgement).unwrap();
+            assert!(!shown.contains("hunter2"), "{shown}");
+        }
+    }
+
+    #[test]
+    fn lint_points_at_the_flaw() {
+        let check = manifest(json!({
+            "in": "../x.yaml", "min": 0, "select": {"where": {"a": null}}, "match": {"b": {"$gtee": 1}}
+        }));
+        let problems = check.lint(&BTreeMap::new());
+        let at: Vec<_> = problems.iter().map(|(at, _)| at.as_str()).collect();
+        assert_eq!(at, ["/in", "/select/where/a", "/min", "/match/b/$gtee"]);
+        assert!(problems[3].1.contains("did you mean `$gte`"), "{problems:?}");
     }
 }

@@ -12,6 +12,8 @@ pub mod matching;
 pub mod outcome;
 pub mod select;
 pub mod spec;
+#[cfg(test)]
+pub(crate) mod testing;
 
 use std::collections::BTreeMap;
 

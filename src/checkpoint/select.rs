@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Place};
 use super::globs::{Globs, similarity};
-use super::matching::Pattern;
+use super::matching::{Difference, Pattern, clip};
 use super::{Context, Judgement, Trace};
 use crate::submission::yaml::{Dialect, Document, Object, Problem, ProblemKind, YamlFile};
 
@@ -47,6 +47,17 @@ impl Select {
     }
 }
 
+/// Problems of the fields that [`Source`] is made of, as (JSON pointer below the kind's key, message).
+pub fn lint(files: Option<&Globs>, select: &Select, min: u32) -> Vec<(String, String)> {
+    let below = |field: &'static str| move |(at, message): (String, String)| (format!("{field}{at}"), message);
+    let mut problems: Vec<_> = files.map(Globs::lint).unwrap_or_default().into_iter().map(below("/in")).collect();
+    problems.extend(select.lint().into_iter().map(below("/select")));
+    if min == 0 {
+        problems.push(("/min".to_owned(), "a selection that finds nothing never passes: 1 is the least".to_owned()));
+    }
+    problems
+}
+
 /// The fields with which a kind names its objects.
 #[derive(Debug, Clone, Copy)]
 pub struct Source<'a> {
@@ -76,19 +87,64 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// Where the value at this JSON pointer of the object stands, or the key of its nearest existing ancestor.
+    /// Where to point for the value at this JSON pointer of the object: at the value, at the key of a list or map of
+    /// several lines, or at the key of the nearest existing ancestor. Never more than a few lines.
     pub fn place(&self, pointer: &str) -> Place {
-        self.with_file(|document, pointer| document.locate(pointer), pointer)
+        let place = self.with_file(pointer, Document::locate);
+        let lines = |place: &Place| place.end_line.unwrap_or_default().saturating_sub(place.line.unwrap_or_default());
+        let place = match self.value.pointer(pointer) {
+            Some(Value::Array(_) | Value::Object(_)) if lines(&place) > 0 => self.place_of_key(pointer),
+            _ => place,
+        };
+        // A long text, or the item of a list, is pointed at by its first line.
+        let most = if self.value.pointer(pointer).is_some_and(Value::is_string) { 10 } else { 0 };
+        match lines(&place) {
+            lines if lines > most => Place { end_line: place.line, end_column: None, ..place },
+            _ => place,
+        }
     }
 
     /// Where the key of the entry at this JSON pointer of the object stands.
     pub fn place_of_key(&self, pointer: &str) -> Place {
-        self.with_file(|document, pointer| document.locate_key(pointer), pointer)
+        self.with_file(pointer, Document::locate_key)
     }
 
-    fn with_file(&self, find: impl Fn(&Document, &str) -> Place, pointer: &str) -> Place {
+    fn with_file(&self, pointer: &str, find: fn(&Document, &str) -> Place) -> Place {
         let Some(document) = self.yaml.documents.get(self.document) else { return Place::default() };
         Place { file: Some(self.file.to_string()), ..find(document, &format!("{}{pointer}", self.at)) }
+    }
+
+    /// All differences between the object and a pattern, as evidence.
+    pub fn differences(&self, pattern: &Pattern) -> Vec<Evidence> {
+        pattern.differences(&self.value).into_iter().map(|difference| self.evidence(difference)).collect()
+    }
+
+    fn evidence(&self, difference: Difference) -> Evidence {
+        // What must go is pointed at by its key, so that the whole entry is meant.
+        let place = match difference.operator {
+            "$absent" => self.place_of_key(&difference.pointer),
+            _ => self.place(&difference.pointer),
+        };
+        let mut message = difference.message;
+        let document = self.yaml.documents.get(self.document);
+        let pointer = format!("{}{}", self.at, difference.pointer);
+        if let Some((key, first, last)) = document.and_then(|document| document.set_twice(&pointer)) {
+            message += &format!("; `{key}` is set twice, in line {first} and in line {last}, and the last one counts");
+        }
+        let names_entry = difference.actual.is_none() && !matches!(difference.operator, "pairing" | "limit");
+        if names_entry && document.is_some_and(|document| document.is_written(&pointer)) {
+            let key = difference.pointer.rsplit('/').next().unwrap_or_default();
+            message +=
+                &format!("; the key `{}` is there, but without quotes it is read as another type: quote it", clip(key));
+        }
+        Evidence {
+            message,
+            place,
+            expected: Some(difference.expected),
+            actual: difference.actual,
+            operator: Some(difference.operator.to_owned()),
+            subject: Some(self.subject()),
+        }
     }
 
     /// The object in words, as in `Deployment team-a/web`.
@@ -143,6 +199,22 @@ pub fn select(context: &Context<'_>, source: &Source<'_>, trace: &mut Trace) -> 
         return Err(Judgement::fail(vec![survey.nothing(context, globs, source, dialect, &found)]));
     }
     Ok(found)
+}
+
+/// All objects of one file, in order; empty documents are none.
+///
+/// # Errors
+/// What makes the file, or a document of it, unreadable.
+pub fn objects(context: &Context<'_>, path: &str, dialect: Dialect) -> Result<Vec<Selected>, Vec<Evidence>> {
+    let mut survey = Survey::default();
+    if let Some(yaml) = context.yaml.get(path) {
+        survey.add(path, yaml, dialect);
+    }
+    if survey.unreadable.is_empty() {
+        Ok(survey.candidates(dialect).map(|candidate| candidate.select()).collect())
+    } else {
+        Err(survey.unreadable)
+    }
 }
 
 fn unreadable(file: &Arc<str>, problem: &Problem) -> Evidence {
@@ -246,14 +318,18 @@ impl Survey {
                 trace.say(|| format!("{path}: a template, not read"));
                 continue;
             }
-            let file: Arc<str> = path.into();
-            let fatal = yaml.problems.iter().filter(|problem| problem.kind.is_fatal());
-            survey.unreadable.extend(fatal.map(|problem| unreadable(&file, problem)));
-            let refused = yaml.documents.iter().filter_map(|document| document.objects(dialect).err());
-            survey.unreadable.extend(refused.map(|problem| unreadable(&file, &problem)));
-            survey.files.push((file, yaml));
+            survey.add(path, yaml, dialect);
         }
         survey
+    }
+
+    fn add(&mut self, path: &str, yaml: Arc<YamlFile>, dialect: Dialect) {
+        let file: Arc<str> = path.into();
+        let fatal = yaml.problems.iter().filter(|problem| problem.kind.is_fatal());
+        self.unreadable.extend(fatal.map(|problem| unreadable(&file, problem)));
+        let refused = yaml.documents.iter().filter_map(|document| document.objects(dialect).err());
+        self.unreadable.extend(refused.map(|problem| unreadable(&file, &problem)));
+        self.files.push((file, yaml));
     }
 
     /// All objects; empty documents are none.

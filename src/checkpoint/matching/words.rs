@@ -8,7 +8,7 @@ use super::pattern::{Kind, Node, Operator, Order, QuantityBound};
 const LONGEST: usize = 80;
 
 /// Learner text inside a sentence: on one line, short, without backticks of its own.
-pub(super) fn clip(text: &str) -> String {
+pub fn clip(text: &str) -> String {
     let mut clipped: String = String::new();
     for c in text.chars().take(LONGEST) {
         match c {

@@ -20,6 +20,31 @@ pub(super) fn key(document: &Document, pointer: &str) -> Place {
     place(found.key.unwrap_or(found.value), pointer)
 }
 
+pub(super) fn is_written(document: &Document, pointer: &str) -> bool {
+    walk(document, pointer).complete
+}
+
+pub(super) fn set_twice(document: &Document, pointer: &str) -> Option<(String, u32, u32)> {
+    let arena = &document.arena;
+    let mut node = document.root;
+    for segment in segments(pointer) {
+        let (_, next, _) = step(arena, node, &segment)?;
+        if let Kind::Map(entries) = &arena.target(node).kind {
+            let lines = entries.iter().filter(|(key, _)| arena.text(*key) == Some(&segment));
+            let mut lines = lines.map(|(key, _)| arena.node(*key).span.line);
+            if let (Some(first), Some(last)) = (lines.next(), lines.last()) {
+                return Some((super::excerpt(&segment), first, last));
+            }
+        }
+        node = next;
+    }
+    None
+}
+
+fn segments(pointer: &str) -> impl Iterator<Item = String> {
+    pointer.split('/').skip(1).map(|segment| segment.replace("~1", "/").replace("~0", "~"))
+}
+
 fn place(span: Span, pointer: &str) -> Place {
     Place { pointer: Some(pointer.to_owned()), ..parse::place(span) }
 }
@@ -46,16 +71,8 @@ fn walk(document: &Document, pointer: &str) -> Found {
     }
     // Once an alias is crossed, places are those of the alias: there the learner's decision stands.
     let mut crossed = matches!(arena.node(node).kind, Kind::Alias(_));
-    for segment in pointer.split('/').skip(1) {
-        let segment = segment.replace("~1", "/").replace("~0", "~");
-        let step = match &arena.target(node).kind {
-            Kind::List(items) => {
-                segment.parse().ok().and_then(|index: usize| items.get(index)).map(|item| (None, *item, false))
-            }
-            Kind::Map(entries) => entry(arena, entries, &segment),
-            Kind::Scalar { .. } | Kind::Alias(_) => None,
-        };
-        let Some((key, next, merged)) = step else { return found };
+    for segment in segments(pointer) {
+        let Some((key, next, merged)) = step(arena, node, &segment) else { return found };
         if !crossed {
             found.value = arena.node(next).span;
             found.key = key.map(|key| arena.node(key).span);
@@ -65,6 +82,17 @@ fn walk(document: &Document, pointer: &str) -> Found {
     }
     found.complete = true;
     found
+}
+
+/// One segment further: (key of the entry, value, whether it came by a merge).
+fn step(arena: &Arena, node: NodeId, segment: &str) -> Option<(Option<NodeId>, NodeId, bool)> {
+    match &arena.target(node).kind {
+        Kind::List(items) => {
+            segment.parse().ok().and_then(|index: usize| items.get(index)).map(|item| (None, *item, false))
+        }
+        Kind::Map(entries) => entry(arena, entries, segment),
+        Kind::Scalar { .. } | Kind::Alias(_) => None,
+    }
 }
 
 /// The entry that counts for this key: (key, value, whether it came by a merge). By a merge, `key` is the `<<`.

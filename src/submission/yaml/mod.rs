@@ -191,6 +191,18 @@ impl Document {
         locate::value(self, pointer)
     }
 
+    /// Whether the file has this entry as text, whatever its dialect makes of the keys: when a resolved document lacks it,
+    /// a key such as `on` or `y` was read as `true`.
+    pub fn is_written(&self, pointer: &str) -> bool {
+        locate::is_written(self, pointer)
+    }
+
+    /// When a key on the way of this JSON pointer is set twice in its map: the key, and the lines of the first and of the
+    /// last time, which counts.
+    pub fn set_twice(&self, pointer: &str) -> Option<(String, u32, u32)> {
+        locate::set_twice(self, pointer)
+    }
+
     /// Where the key of the entry at this JSON pointer stands; for list items and the root, as [`Document::locate`].
     pub fn locate_key(&self, pointer: &str) -> Place {
         locate::key(self, pointer)
