@@ -5,9 +5,10 @@
 //! of ours or from no page at all (git, curl).
 
 use std::net::IpAddr;
+use std::time::Duration;
 
 use axum::extract::Request;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
@@ -17,6 +18,28 @@ pub async fn guard(request: Request, next: Next) -> Response {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     }
+}
+
+/// Longest time that a page or an API call may take.
+const TIME: Duration = Duration::from_secs(30);
+
+/// Ends what takes too long, a client that sends a byte a minute included.
+pub async fn in_time(request: Request, next: Next) -> Response {
+    match tokio::time::timeout(TIME, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => (StatusCode::REQUEST_TIMEOUT, "this took too long: try again\n").into_response(),
+    }
+}
+
+/// Tells browsers to take answers for what they say they are, and other sites nothing of our addresses.
+pub async fn harmless(request: Request, next: Next) -> Response {
+    let mut response = next.run(request).await;
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // Not `no-referrer`: with it browsers send `Origin: null` from our own forms.
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("same-origin"));
+    headers.insert(HeaderName::from_static("cross-origin-resource-policy"), HeaderValue::from_static("same-origin"));
+    response
 }
 
 /// Why a request is refused.
@@ -57,7 +80,7 @@ fn check(method: &Method, authority: Option<&str>, headers: &HeaderMap) -> Resul
             _ => Err(Refusal::Origin),
         },
         // Browsers that leave `Origin` out say it here; anything else is no browser.
-        None => match text(header::HeaderName::from_static("sec-fetch-site")) {
+        None => match text(HeaderName::from_static("sec-fetch-site")) {
             None | Some("same-origin" | "none") => Ok(()),
             Some(_) => Err(Refusal::Origin),
         },
@@ -78,9 +101,8 @@ mod tests {
     use super::*;
 
     fn try_it(method: Method, headers: &[(&'static str, &str)]) -> Result<(), Refusal> {
-        let headers = headers.iter().map(|(name, value)| {
-            (header::HeaderName::from_static(name), value.parse::<header::HeaderValue>().unwrap())
-        });
+        let headers =
+            headers.iter().map(|(name, value)| (HeaderName::from_static(name), value.parse::<HeaderValue>().unwrap()));
         check(&method, None, &headers.collect())
     }
 

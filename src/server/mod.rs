@@ -1,15 +1,22 @@
 //! HTTP: git, pages, API; and the daemon around them.
 
+pub mod api;
 pub mod daemon;
+pub mod events;
 pub mod git;
 pub mod guard;
 pub mod hooks;
 pub mod pages;
+pub mod views;
+pub mod web;
 
 use std::ops::Deref;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
@@ -98,9 +105,32 @@ impl App {
 
 /// All routes.
 pub fn router(app: App) -> Router {
-    Router::new()
+    // What answers at once gets a limit in time and size; Git and event streams have their own.
+    let quick = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
+        .route("/readyz", get(ready))
+        .merge(api::routes())
+        .merge(web::routes())
+        .layer(axum::middleware::from_fn(guard::in_time))
+        .layer(DefaultBodyLimit::max(MAX_BODY));
+    quick
+        .merge(events::routes())
         .merge(git::routes())
         .with_state(app)
+        .layer(axum::middleware::from_fn(guard::harmless))
         .layer(axum::middleware::from_fn(guard::guard))
+}
+
+/// Largest body of a form or an API call in bytes: the longest comment, every character encoded.
+const MAX_BODY: usize = 256 << 10;
+
+/// Ready means that the database answers.
+async fn ready(State(app): State<App>) -> Response {
+    match app.store.queue_length().await {
+        Ok(length) => format!("ready\nqueue {length}\n").into_response(),
+        Err(error) => {
+            tracing::error!(%error, "not ready");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
+        }
+    }
 }

@@ -17,6 +17,25 @@ impl Time {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// As in RFC 3339, to the second: `2026-11-24T08:15:30Z`.
+    pub fn rfc3339(self) -> String {
+        let (year, month, day, hour, minute, second) = self.parts();
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
+    /// To the minute, for people: `2026-11-24 08:15 UTC`.
+    pub fn to_the_minute(self) -> String {
+        let (year, month, day, hour, minute, _) = self.parts();
+        format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02} UTC")
+    }
+
+    fn parts(self) -> (i64, i64, i64, i64, i64, i64) {
+        let seconds = self.0.div_euclid(1000);
+        let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+        let (year, month, day) = civil(days);
+        (year, month, day, rest / 3600, rest / 60 % 60, rest % 60)
+    }
+
     /// How long ago `earlier` was; zero when it was not.
     pub fn since(self, earlier: Time) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -26,10 +45,7 @@ impl Time {
 /// As `2026-11-24 08:15:30 UTC`.
 impl fmt::Display for Time {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.div_euclid(1000);
-        let (days, rest) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-        let (year, month, day) = civil(days);
-        let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
+        let (year, month, day, hour, minute, second) = self.parts();
         write!(f, "{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02} UTC")
     }
 }
@@ -101,5 +117,7 @@ mod tests {
         ] {
             assert_eq!(Time(millis).to_string(), text);
         }
+        assert_eq!(Time(1_795_508_130_000).rfc3339(), "2026-11-24T08:15:30Z");
+        assert_eq!(Time(1_795_508_130_000).to_the_minute(), "2026-11-24 08:15 UTC");
     }
 }

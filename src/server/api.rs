@@ -1,0 +1,218 @@
+//! The JSON API beside the pages (`docs/api.md`). Shapes are the structs below; fields are only ever added.
+
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Json, Path, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Router, response};
+use serde::{Deserialize, Serialize};
+
+use super::App;
+use super::views::{ViewError, pull as view};
+use super::web::post_comment;
+use crate::course::id::{CourseId, Learner};
+use crate::forge::Forge;
+use crate::forge::pull::{self, Author, Branch, CommentId, PullNumber, PullState};
+use crate::grade::report::Report;
+use crate::grade::view::{Due, learner_view};
+use crate::reconcile::grader::Grading;
+use crate::review::{LineComment, ReviewEvent, Status};
+use crate::submission::sha::CommitId;
+
+/// The routes below `/api/v1`.
+pub fn routes() -> Router<App> {
+    Router::new()
+        .route("/api/v1/pulls", get(pulls))
+        .route("/api/v1/pulls/{number}", get(one))
+        .route("/api/v1/pulls/{number}/reviews", get(reviews))
+        .route("/api/v1/pulls/{number}/comments", get(comments).post(comment))
+}
+
+/// A pull request.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Pull {
+    /// Its number.
+    pub number: PullNumber,
+    /// Whose.
+    pub learner: Learner,
+    /// Of which course.
+    pub course: CourseId,
+    /// The branch it comes from.
+    pub branch: Branch,
+    /// The newest commit.
+    pub head: CommitId,
+    /// Open or closed.
+    pub state: PullState,
+    /// The status of the head.
+    pub status: Status,
+    /// RFC 3339.
+    pub opened_at: String,
+    /// RFC 3339.
+    pub updated_at: String,
+    /// Its page.
+    pub page: String,
+    /// One per task of the head, as the learner may see them; empty until the head is graded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reports: Option<Vec<Report>>,
+}
+
+/// A review.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Review {
+    /// Its id.
+    pub id: String,
+    /// The commit it is of.
+    pub head: CommitId,
+    /// What it is to the forge.
+    pub event: ReviewEvent,
+    /// Markdown.
+    pub body: String,
+    /// On lines of the head.
+    pub comments: Vec<LineComment>,
+    /// The status that goes with it.
+    pub status: Status,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+/// A comment.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Comment {
+    /// Its id.
+    pub id: CommentId,
+    /// Who wrote it; null for the grader.
+    pub author: Option<Learner>,
+    /// Markdown.
+    pub body: String,
+    /// RFC 3339.
+    pub created_at: String,
+}
+
+impl From<pull::Comment> for Comment {
+    fn from(comment: pull::Comment) -> Self {
+        let author = match comment.author {
+            Author::Grader => None,
+            Author::Person(who) => Some(who),
+        };
+        Self { id: comment.id, author, body: comment.body, created_at: comment.created_at.rfc3339() }
+    }
+}
+
+/// What a comment is made of.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewComment {
+    /// Markdown; a line such as `/hint` is a command.
+    pub body: String,
+}
+
+/// Why something is not answered.
+#[derive(Debug, Serialize)]
+pub struct Error {
+    /// One sentence.
+    pub error: String,
+}
+
+/// An answer with a status of its own.
+pub struct Failure(StatusCode, String);
+
+impl IntoResponse for Failure {
+    fn into_response(self) -> Response {
+        (self.0, response::Json(Error { error: self.1 })).into_response()
+    }
+}
+
+impl<E: Into<ViewError>> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let error: ViewError = error.into();
+        tracing::error!(%error, "the API cannot answer");
+        Failure(StatusCode::INTERNAL_SERVER_ERROR, "our fault: the log of `gradus up` says more".to_owned())
+    }
+}
+
+type Answer<T> = Result<response::Json<T>, Failure>;
+
+async fn pulls(State(app): State<App>) -> Answer<Vec<Pull>> {
+    let mut all = Vec::new();
+    for pull in app.forge.pulls().await? {
+        all.push(shape(&app, pull).await?);
+    }
+    Ok(response::Json(all))
+}
+
+async fn one(State(app): State<App>, Path(number): Path<String>) -> Answer<Pull> {
+    let found = find(&app, &number).await?;
+    let grading = app.store.grading::<Grading>(&app.forge.key(found.number), &found.head).await?;
+    let reports = grading.map(|grading| visible(&app, &found, grading)).unwrap_or_default();
+    let pull = shape(&app, found).await?;
+    Ok(response::Json(Pull { reports: Some(reports), ..pull }))
+}
+
+async fn reviews(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Review>> {
+    let pull = find(&app, &number).await?;
+    let shape = |posted: pull::PostedReview| Review {
+        id: posted.id,
+        head: posted.head,
+        event: posted.review.event,
+        body: posted.review.body,
+        comments: posted.review.comments,
+        status: posted.review.status,
+        created_at: posted.created_at.rfc3339(),
+    };
+    Ok(response::Json(app.forge.reviews(pull.number).await?.into_iter().map(shape).collect()))
+}
+
+async fn comments(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Comment>> {
+    let pull = find(&app, &number).await?;
+    let comments = app.forge.comments_after(pull.number, CommentId::default()).await?;
+    Ok(response::Json(comments.into_iter().map(Comment::from).collect()))
+}
+
+async fn comment(
+    State(app): State<App>,
+    Path(number): Path<String>,
+    body: Result<Json<NewComment>, JsonRejection>,
+) -> Result<(StatusCode, response::Json<Comment>), Failure> {
+    let Json(new) = body.map_err(|rejection| Failure(rejection.status(), rejection.body_text()))?;
+    match post_comment(&app, &number, &new.body).await {
+        Ok(comment) => Ok((StatusCode::CREATED, response::Json(comment.into()))),
+        Err(refusal) => Err(Failure(refusal.status, refusal.message.to_owned())),
+    }
+}
+
+async fn find(app: &App, number: &str) -> Result<pull::Pull, Failure> {
+    let missing = || Failure(StatusCode::NOT_FOUND, "there is no such pull request".to_owned());
+    let number: PullNumber = number.parse().map_err(|_| missing())?;
+    app.forge.pull(number).await?.ok_or_else(missing)
+}
+
+/// Reports as the learner may see them. A task that the course does not have any more is left out: nobody can say what
+/// of it is hidden.
+fn visible(app: &App, pull: &pull::Pull, grading: Grading) -> Vec<Report> {
+    let Some(course) = app.courses.get(&pull.course) else { return Vec::new() };
+    let view = |report: Report| {
+        let drawn = course.draw(&pull.learner, &report.task)?.ok()?;
+        Some(learner_view(&report, &drawn.task, Due::Open))
+    };
+    grading.tasks.into_iter().filter_map(|task| view(task.report)).collect()
+}
+
+async fn shape(app: &App, pull: pull::Pull) -> Result<Pull, Failure> {
+    Ok(Pull {
+        status: view::status(app, &pull).await?,
+        page: app.page(pull.number),
+        number: pull.number,
+        learner: pull.learner,
+        course: pull.course,
+        branch: pull.branch,
+        head: pull.head,
+        state: pull.state,
+        opened_at: pull.opened_at.rfc3339(),
+        updated_at: pull.updated_at.rfc3339(),
+        reports: None,
+    })
+}
