@@ -2,12 +2,57 @@
 
 use std::process::ExitCode;
 
+use super::output::{Format, exit_code, render};
+use super::snippet::Colour;
+use super::subject::{Subject, Where};
+use super::{EXIT_USAGE, trouble};
+use crate::sandbox::{Sandbox, Strictness};
+
 /// Grade a working tree, a commit or a task directory
+///
+/// Grades your files as `git add -A` would commit them, by the rules that the workspace carries in `.gradus/`. What
+/// needs hidden files or a cluster is named and judged after a push.
+///
+/// Exit code: 0 all that was judged passes, 1 something does not, 2 the call or the course is broken, 3 something could
+/// not be judged.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    what: Where,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+}
 
 /// Runs the verb.
-pub fn run(_args: Args) -> ExitCode {
-    eprintln!("error: `gradus grade` is not built yet");
-    ExitCode::from(super::EXIT_USAGE)
+pub fn run(args: Args) -> ExitCode {
+    let subject = match args.what.read() {
+        Ok(subject) => subject,
+        Err(trouble) => return trouble.tell(),
+    };
+    near_misses(&subject);
+    if subject.items.is_empty() {
+        eprintln!("error: nothing to grade: no file below tasks/TASK-ID/ is changed; name a task by `--task ID`");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let sandbox = match Sandbox::this_program(Strictness::BestEffort) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return trouble::fail(&error),
+    };
+    let graded = subject.grade(&sandbox);
+    print!("{}", render(&graded, args.format, Colour::of(&std::io::stdout())));
+    if let Some(gap) = sandbox.gap() {
+        eprintln!("note: {gap}");
+    }
+    ExitCode::from(exit_code(graded.iter().map(|graded| &graded.report)))
+}
+
+/// Says what was probably meant.
+pub fn near_misses(subject: &Subject) {
+    for miss in &subject.near_misses {
+        eprintln!("note: `{}` {}; looked for `{}`", miss.found, miss.why, miss.meant);
+        for line in miss.remedy.lines() {
+            eprintln!("      {line}");
+        }
+    }
 }

@@ -1,13 +1,233 @@
-//! `gradus test`: prove the checkpoints of courses or tasks: solutions pass, mutants fail where they must.
+//! `gradus test`: prove the checkpoints of courses or tasks.
 
+mod matrix;
+
+use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::Instant;
+
+use clap::ValueEnum;
+use serde::Serialize;
+
+use super::output::worst;
+use super::trouble::{self, Trouble};
+use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
+use crate::course::id::TaskId;
+use crate::course::locate::{self, Home, LocateError, Located};
+use crate::course::task::API_VERSION;
+use crate::course::{Course, CourseTask};
+use crate::grade::proof::cache::Cache;
+use crate::grade::proof::{self, DRAWS, Finding, Proof, Trial};
+use crate::review::words::count;
+use crate::sandbox::{Sandbox, Strictness};
 
 /// Prove the checkpoints of courses or tasks: solutions pass, mutants fail where they must
+///
+/// Grades everything that comes with a task, with three draws of its parameters: the starter must score nothing, the
+/// solution and every alternative everything, every mutant must fail exactly the checkpoints it names, and every
+/// checkpoint must be failed by a mutant.
+///
+/// Exit code: 0 all proven, 1 something is not, 2 the call or a course is broken, 3 something could not be judged.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Directories of courses or tasks, or ids of tasks; without any, all courses below `courses/`
+    #[arg(value_name = "COURSE|TASK")]
+    targets: Vec<PathBuf>,
+    /// How to print the result
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Tasks graded at the same time; as many as there are processors unless said otherwise
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Show the kill matrix of every task, not only of those with findings
+    #[arg(long)]
+    matrix: bool,
+    /// Prove everything anew, and remember nothing
+    #[arg(long)]
+    no_cache: bool,
+}
+
+/// How proofs are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One line for each proven task; the kill matrix and the findings of the others
+    #[default]
+    Text,
+    /// A `ProofList`
+    Json,
+}
+
+/// What `--format json` prints.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct ProofList<'a> {
+    api_version: &'a str,
+    kind: &'a str,
+    items: &'a [Proof],
+}
 
 /// Runs the verb.
-pub fn run(_args: Args) -> ExitCode {
-    eprintln!("error: `gradus test` is not built yet");
-    ExitCode::from(super::EXIT_USAGE)
+pub fn run(args: Args) -> ExitCode {
+    let begun = Instant::now();
+    let courses = match courses(&args.targets) {
+        Ok(courses) => courses,
+        Err(code) => return code,
+    };
+    let sandbox = match Sandbox::this_program(Strictness::BestEffort) {
+        Ok(sandbox) => sandbox,
+        Err(error) => return trouble::fail(&error),
+    };
+    let cache = if args.no_cache { None } else { Cache::of_user() };
+    let tasks: Vec<(&Course, &CourseTask)> = courses.iter().flat_map(Target::tasks).collect();
+    let jobs = args.jobs.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZeroUsize::get);
+    let (proofs, remembered) = prove(&tasks, &sandbox, cache.as_ref(), jobs);
+    match args.format {
+        Format::Text => {
+            for proof in &proofs {
+                print!("{}", matrix::render(proof, args.matrix || proofs.len() == 1));
+            }
+            let red = proofs.iter().filter(|proof| !proof.is_green()).count();
+            let known = if remembered > 0 { format!(", {remembered} unchanged since proven") } else { String::new() };
+            let took = begun.elapsed().as_secs_f32();
+            match red {
+                0 => println!("All proven: {}{known} ({took:.1} s)", count(proofs.len(), "task")),
+                n => println!("Not proven: {n} of {}{known} ({took:.1} s)", count(proofs.len(), "task")),
+            }
+        }
+        Format::Json => {
+            let list = ProofList { api_version: API_VERSION, kind: "ProofList", items: &proofs };
+            match serde_json::to_string_pretty(&list) {
+                Ok(text) => println!("{text}"),
+                Err(error) => return trouble::fail(&error),
+            }
+        }
+    }
+    if let Some(gap) = sandbox.gap() {
+        eprintln!("note: {gap}");
+    }
+    ExitCode::from(worst(proofs.iter().map(exit_code)))
+}
+
+fn exit_code(proof: &Proof) -> u8 {
+    match (proof.is_green(), proof.is_provisional()) {
+        (true, _) => EXIT_PASS,
+        (false, true) => EXIT_PROVISIONAL,
+        (false, false) => EXIT_FAIL,
+    }
+}
+
+/// A course with the tasks that were asked for.
+struct Target {
+    course: Course,
+    /// None for all of them.
+    only: Option<Vec<TaskId>>,
+}
+
+impl Target {
+    fn tasks(&self) -> impl Iterator<Item = (&Course, &CourseTask)> {
+        let asked = |task: &CourseTask| self.only.as_ref().is_none_or(|only| only.contains(&task.task.id));
+        self.course.tasks_in_order().filter(move |task| asked(task)).map(|task| (&self.course, task))
+    }
+}
+
+/// The courses that the arguments name, each once. Says what is wrong with all of them before it gives up.
+fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
+    let mut found: BTreeMap<PathBuf, Target> = BTreeMap::new();
+    let mut broken = false;
+    let targets = if targets.is_empty() { all_courses() } else { targets.to_vec() };
+    if targets.is_empty() {
+        eprintln!("error: there is no course in ./courses: name the directory of a course or a task");
+        return Err(ExitCode::from(EXIT_USAGE));
+    }
+    for target in targets {
+        match locate(&target) {
+            Ok(Located { course, home: Home::Course(dir), task, .. }) => {
+                let entry = found.entry(dir).or_insert(Target { course, only: Some(Vec::new()) });
+                match task {
+                    Some(task) => entry.only.iter_mut().for_each(|only| only.push(task.clone())),
+                    None => entry.only = None,
+                }
+            }
+            Ok(Located { home: Home::Workspace(dir), .. }) => {
+                let dir = dir.display();
+                eprintln!(
+                    "error: {dir} is a workspace, which has no solutions to prove anything with: name its course"
+                );
+                broken = true;
+            }
+            Err(error) => {
+                Trouble::from(error).tell();
+                broken = true;
+            }
+        }
+    }
+    if broken { Err(ExitCode::from(EXIT_USAGE)) } else { Ok(found.into_values().collect()) }
+}
+
+/// A path, or else the id of a task.
+fn locate(target: &Path) -> Result<Located, LocateError> {
+    let id = target.to_str().and_then(|text| text.parse::<TaskId>().ok());
+    match id {
+        Some(id) if !target.exists() => locate::find(Path::new("."), None, Some(&id)),
+        _ => locate::find(target, None, None),
+    }
+}
+
+/// The course around this directory, else all below `courses/`.
+fn all_courses() -> Vec<PathBuf> {
+    let here = std::env::current_dir().unwrap_or_default();
+    if here.ancestors().any(|dir| dir.join("course.yaml").is_file()) {
+        return vec![here];
+    }
+    let entries = std::fs::read_dir("courses").into_iter().flatten().flatten();
+    let mut courses: Vec<PathBuf> =
+        entries.map(|entry| entry.path()).filter(|path| path.join("course.yaml").is_file()).collect();
+    courses.sort();
+    courses
+}
+
+/// Proves the tasks, a draw at a time on each thread. Also tells how many proofs were remembered.
+fn prove(
+    tasks: &[(&Course, &CourseTask)],
+    sandbox: &Sandbox,
+    cache: Option<&Cache>,
+    jobs: usize,
+) -> (Vec<Proof>, usize) {
+    let known: Vec<Option<Proof>> =
+        tasks.iter().map(|(course, task)| cache.and_then(|cache| cache.get(course, task))).collect();
+    let work: Vec<(usize, u32)> = (0..tasks.len())
+        .filter(|index| known[*index].is_none())
+        .flat_map(|index| (0..DRAWS).map(move |draw| (index, draw)))
+        .collect();
+    let next = AtomicUsize::new(0);
+    let done: Mutex<BTreeMap<(usize, u32), Result<Trial, Finding>>> = Mutex::default();
+    thread::scope(|scope| {
+        for _ in 0..jobs.min(work.len()) {
+            scope.spawn(|| {
+                while let Some((index, draw)) = work.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    let (course, task) = tasks[*index];
+                    let trial = proof::trial(course, task, *draw, sandbox);
+                    done.lock().unwrap_or_else(std::sync::PoisonError::into_inner).insert((*index, *draw), trial);
+                }
+            });
+        }
+    });
+    let mut done = done.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let remembered = known.iter().flatten().count();
+    let proofs = known.into_iter().zip(tasks).enumerate().map(|(index, (known, (course, task)))| {
+        known.unwrap_or_else(|| {
+            let trials: Vec<_> = (0..DRAWS).filter_map(|draw| done.remove(&(index, draw))).collect();
+            let proof = proof::judge(&task.task, &trials);
+            if let Some(error) = cache.and_then(|cache| cache.put(course, task, &proof).err()) {
+                eprintln!("note: this proof is not remembered: {error}");
+            }
+            proof
+        })
+    });
+    (proofs.collect(), remembered)
 }

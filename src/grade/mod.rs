@@ -5,6 +5,7 @@
 
 pub mod digest;
 pub mod plan;
+pub mod proof;
 pub mod report;
 mod score;
 pub mod view;

@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod diff;
 pub mod fetch;
 pub mod history;
+pub mod incoming;
 pub mod limits;
 mod names;
 pub mod read;

@@ -29,6 +29,9 @@ pub enum ReadError {
     /// There is no working tree to read.
     #[error("{} is a bare repository: clone it and work in the clone", .0.display())]
     Bare(PathBuf),
+    /// libgit2 takes no such path.
+    #[error("the path {} is not UTF-8", .0.display())]
+    NotUtf8(PathBuf),
     /// The file system said no.
     #[error("cannot read {}", path.display())]
     Io {

@@ -9,10 +9,10 @@ pub fn quoted(path: &str) -> Option<String> {
     if !shows || path.is_empty() || path.split('/').any(|name| refusal(name).is_some()) {
         return None;
     }
+    // A word that starts with a dash would be an option.
+    let path = if path.starts_with('-') { format!("./{path}") } else { path.to_owned() };
     let plain = |c: char| c.is_ascii_alphanumeric() || "/._-".contains(c);
-    let dash = if path.starts_with('-') { "./" } else { "" };
-    let word = if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) };
-    Some(if word.starts_with('\'') { format!("'{dash}{}", &word[1..]) } else { format!("{dash}{word}") })
+    Some(if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) })
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::limits::{
-    MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_TOTAL_BYTES, MAX_VIOLATIONS,
+    MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PUSH_COMMITS, MAX_TOTAL_BYTES,
+    MAX_VIOLATIONS,
 };
 
 /// Something that a submission may not hold. A checkpoint that it concerns is `fail`, *your files*.
@@ -29,6 +30,8 @@ pub enum Rule {
     TotalBytes,
     /// Too many files; the tree is incomplete.
     Files,
+    /// One push brings too many commits.
+    Commits,
     /// One file is too large; it is not in the tree.
     FileBytes,
     /// The path or a name in it is too long; it is not in the tree.
@@ -132,6 +135,12 @@ impl Violation {
         let remedy = "take generated files out with `git rm -r --cached DIRECTORY`, name the directory in `.gitignore` \
                       and push again";
         Self::new("", Rule::Files, what, remedy).limit(format!("{MAX_FILES} files"))
+    }
+
+    pub(super) fn commits() -> Self {
+        let what = "the push brings too many commits".to_owned();
+        let remedy = "start a branch from `origin/main` and bring only your own commits over with `git cherry-pick`";
+        Self::new("", Rule::Commits, what, remedy).limit(format!("{MAX_PUSH_COMMITS} commits"))
     }
 
     pub(super) fn file_bytes(path: &str, size: u64) -> Self {

@@ -3,6 +3,8 @@
 mod github;
 mod text;
 
+pub use text::sentence;
+
 use clap::ValueEnum;
 
 use super::snippet::Colour;

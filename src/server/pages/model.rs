@@ -145,6 +145,8 @@ pub struct CoursePage {
     pub frame: Frame,
     /// The course.
     pub course: CourseCard,
+    /// One paragraph: for whom, what they can do afterwards.
+    pub description: String,
     /// Not complete yet.
     pub draft: bool,
     /// In order; those without modules are left out.

@@ -128,6 +128,7 @@ fn course() -> CoursePage {
     CoursePage {
         frame: frame("Certified Cloud Native Platform Engineer", Nav::Courses),
         course: card("Certified Cloud Native Platform Engineer", "cnpe", 1),
+        description: "Portals, GitOps, Crossplane, tenancy and SLOs, as the exam asks for them.".to_owned(),
         draft: true,
         domains: vec![domain("GitOps and continuous delivery", 13), domain("Platform APIs", 0)],
     }
