@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Place};
 use super::globs::{Globs, similarity};
-use super::matching::{Difference, Pattern, clip};
+use super::matching::{Difference, Pattern, clip, count};
 use super::{Context, Judgement, Trace};
 use crate::submission::yaml::{Dialect, Document, Object, Problem, ProblemKind, YamlFile};
 
@@ -397,10 +397,6 @@ impl Survey {
         }
         evidence
     }
-}
-
-fn count(n: usize, what: &str) -> String {
-    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
 }
 
 /// What is looked for, in words: Deployment `web` in namespace `team-a` with label `app: web`.

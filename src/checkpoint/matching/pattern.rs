@@ -58,7 +58,7 @@ pub(super) enum Operator {
     Not(Node),
     AnyOf(Vec<Node>),
     Type(Type),
-    Cel(String),
+    Cel(super::cel::Rule),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,7 +117,7 @@ impl fmt::Display for Type {
 }
 
 /// All operators, for messages and documentation.
-pub(super) const OPERATORS: [&str; 23] = [
+pub(super) const OPERATORS: [&str; 24] = [
     "$exact",
     "$all",
     "$none",
@@ -141,6 +141,7 @@ pub(super) const OPERATORS: [&str; 23] = [
     "$not",
     "$anyOf",
     "$type",
+    "$cel",
 ];
 
 /// Nesting of patterns; the walk recurses along it.
@@ -268,13 +269,13 @@ fn parse_operator(key: &str, value: &Value, spot: &Spot, flaws: &mut Vec<Flaw>) 
             }
         }
         "$prefix" | "$suffix" | "$cel" => match text() {
+            None => refuse(format!("`{key}` takes a string")),
             Some(text) if key == "$prefix" => Some(Operator::Prefix(text)),
             Some(text) if key == "$suffix" => Some(Operator::Suffix(text)),
-            Some(text) => match super::cel::lint(&text) {
-                Ok(()) => Some(Operator::Cel(text)),
+            Some(text) => match super::cel::Rule::compile(&text) {
+                Ok(rule) => Some(Operator::Cel(rule)),
                 Err(message) => refuse(format!("`$cel` does not compile: {message}")),
             },
-            None => refuse(format!("`{key}` takes a string")),
         },
         "$present" | "$absent" | "$null" if *value != Value::Bool(true) => {
             refuse(format!("`{key}` only takes `true`: say the opposite by its own operator, or by `$not`"))

@@ -10,10 +10,13 @@ use serde_json::{Map, Number, Value};
 use super::pairing;
 use super::path::Path;
 use super::pattern::{Kind, Node, Operator, QuantityBound, Type};
-use super::{Difference, Nearness, cel, quantity, words};
+use super::{Difference, Nearness, quantity, words};
 
 /// Comparisons of one walk. A pattern of an author needs thousands; only a hostile file makes it need more.
 const FUEL: u64 = 20_000_000;
+
+/// What one CEL rule costs of it.
+const CEL_FUEL: u64 = 1_000;
 
 /// What identifies an item to a person: agreement in it says more about what was meant than agreement elsewhere.
 const IDENTITY: [&str; 8] = ["name", "id", "key", "type", "kind", "alert", "record", "host"];
@@ -299,7 +302,13 @@ impl Walk {
             let name = list.at.name();
             let item = words::item_of(name);
             let within = if item == "item" { format!(" in {}", list.at.label()) } else { String::new() };
-            let message = match list.field.and_then(|field| Some((field, literal(node, field)?))) {
+            // A key that is there belongs to an item that was paired with another: then the rest tells them apart.
+            let known = |(field, key): &(&str, &Value)| {
+                let same = |item: &Value| item.get(field).and_then(text) == text(key);
+                list.actual.iter().any(same)
+            };
+            let key = list.field.and_then(|field| Some((field, literal(node, field)?))).filter(|key| !known(key));
+            let message = match key {
                 Some((field, key)) => {
                     let how = if field == "name" { "named".to_owned() } else { format!("with {field}") };
                     format!("no {item} {how} {}{within}{}", words::value(key), self.others(list, field))
@@ -386,13 +395,20 @@ impl Walk {
                 self.list(std::slice::from_ref(inner), items, node, at, out);
             }
             (Operator::Len(inner), Some(actual)) => self.length(inner, node, actual, at, out),
-            (Operator::Cel(rule), Some(value)) => match cel::holds(rule, value) {
-                Ok(holds) => self.verdict(holds, operator, node, actual, at, out),
-                Err(why) => out.bad(1, || Difference {
-                    message: format!("{}: the rule `{}` could not be evaluated: {why}", at.label(), words::clip(rule)),
-                    ..self.difference(node, actual, at, "$cel")
-                }),
-            },
+            (Operator::Cel(rule), Some(value)) => {
+                self.fuel.set(self.fuel.get().saturating_sub(CEL_FUEL));
+                match rule.holds(value) {
+                    Ok(holds) => self.verdict(holds, operator, node, actual, at, out),
+                    Err(why) => out.bad(1, || Difference {
+                        message: format!(
+                            "{}: the rule `{}` could not be evaluated: {why}",
+                            at.label(),
+                            words::clip(&rule.source)
+                        ),
+                        ..self.difference(node, actual, at, "$cel")
+                    }),
+                }
+            }
             (_, Some(value)) => self.verdict(simple(operator, value), operator, node, actual, at, out),
         }
     }
@@ -443,9 +459,9 @@ impl Walk {
                 if expected.len() != items.len() {
                     return out.bad(leaves(inner), || Difference {
                         message: format!(
-                            "{} has {} items, must have exactly {}, in this order: {}",
+                            "{} has {}, must have exactly {}, in this order: {}",
                             at.label(),
-                            items.len(),
+                            words::count(items.len(), "item"),
                             expected.len(),
                             words::value(&inner.raw)
                         ),
@@ -461,11 +477,12 @@ impl Walk {
             }
             (Kind::Map(expected), Value::Object(map)) => {
                 self.map(expected, map, at, out);
+                let parent = at.label();
                 for (key, value) in map.iter().filter(|(key, _)| !expected.iter().any(|(name, _)| name == *key)) {
                     let at = at.key(key);
                     out.bad(1, || Difference {
                         message: format!(
-                            "{} must not be set: exactly {} is asked for",
+                            "{} must not be set: {parent} must be exactly {}",
                             at.label(),
                             words::value(&inner.raw)
                         ),
@@ -488,12 +505,7 @@ impl Walk {
             return out.good(1);
         }
         out.bad(1, || Difference {
-            message: format!(
-                "{} has {length} {unit}{}, must have {}",
-                at.label(),
-                if length == 1 { "" } else { "s" },
-                words::length(inner)
-            ),
+            message: format!("{} has {}, must have {}", at.label(), words::count(length, unit), words::length(inner)),
             ..self.difference(node, Some(actual), at, "$len")
         });
     }

@@ -23,6 +23,11 @@ pub fn clip(text: &str) -> String {
     clipped
 }
 
+/// A number of things, as in `1 item`, `2 items`.
+pub fn count(n: usize, what: &str) -> String {
+    format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
 /// A value for evidence: long strings cut, large structures pruned.
 pub fn shorten(value: &Value) -> Value {
     let mut left = 60;
@@ -91,6 +96,7 @@ pub(super) fn typed(of: &Value) -> String {
 pub(super) fn must(node: &Node) -> String {
     match &node.kind {
         Kind::Scalar(expected) => format!("be {}", value(expected)),
+        Kind::Map(entries) if entries.is_empty() => "be an empty map or any other map".to_owned(),
         Kind::Map(_) | Kind::List(_) => format!("be {}", brief(&node.raw)),
         Kind::Operators(operators) => operators.iter().map(must_operator).collect::<Vec<_>>().join(" and "),
     }
@@ -126,7 +132,7 @@ pub(super) fn must_operator(operator: &Operator) -> String {
         Operator::Not(node) => format!("not {}", must(node)),
         Operator::AnyOf(nodes) => nodes.iter().map(must).collect::<Vec<_>>().join(", or "),
         Operator::Type(kind) => format!("be {kind}"),
-        Operator::Cel(rule) => format!("satisfy `{}`", clip(rule)),
+        Operator::Cel(rule) => format!("satisfy `{}`", clip(&rule.source)),
     }
 }
 
