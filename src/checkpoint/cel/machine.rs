@@ -45,7 +45,7 @@ impl<'a> Machine<'a> {
     /// Evaluates a program. `globals` are the values of its variables, in the order in which it was compiled.
     pub fn run(&mut self, program: &'a Program, globals: &[Val<'a>]) -> Result<Val<'a>, Fault> {
         self.load(program, globals);
-        self.eval(&program.root)
+        self.eval(&program.root).map(Val::plain)
     }
 
     /// Puts the variables in place, for evaluating sub-expressions with [`Machine::eval`].
@@ -57,10 +57,13 @@ impl<'a> Machine<'a> {
         self.longest = 0;
     }
 
-    /// A fresh budget for explaining what was judged already.
-    pub fn refill(&mut self) {
-        self.left = limits::STEPS_PER_EVALUATION;
-        self.left_in_all = limits::STEPS_PER_CHECKPOINT;
+    /// Runs `inner` on a budget of its own: explaining what was judged must not use up what is left for judging.
+    pub fn aside<T>(&mut self, inner: impl FnOnce(&mut Self) -> T) -> T {
+        let saved = (self.left, self.left_in_all);
+        (self.left, self.left_in_all) = (limits::STEPS_PER_EVALUATION, limits::STEPS_PER_CHECKPOINT);
+        let result = inner(self);
+        (self.left, self.left_in_all) = saved;
+        result
     }
 
     /// The longest list that this evaluation walked.

@@ -98,6 +98,11 @@ impl Program {
         Ok(Program { root, result, slots, variables, used })
     }
 
+    /// The names of its variables, in the order in which [`super::machine::Machine::run`] takes their values.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        self.variables.iter().map(String::as_str)
+    }
+
     /// Whether the rule refers to this variable.
     pub fn uses(&self, variable: &str) -> bool {
         self.variables.iter().zip(&self.used).any(|(name, used)| *used && name == variable)

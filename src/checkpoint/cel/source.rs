@@ -6,19 +6,141 @@ use super::node::{Constant, Missing, Node, NodeKind};
 
 impl fmt::Display for Node {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write_node(f, self, 0)
+        Written { node: self, aliases: &[] }.fmt(f)
     }
 }
 
-/// Writes a node, in parentheses when it binds less tightly than `outer`.
-fn write_node(f: &mut fmt::Formatter<'_>, node: &Node, outer: u8) -> fmt::Result {
-    let own = precedence(node);
-    if own < outer {
-        f.write_str("(")?;
-        write_bare(f, node, own)?;
-        return f.write_str(")");
+/// A sub-expression with some variables written as what they stand for: `optMap`'s `m` as the path it was made from.
+pub struct Written<'n> {
+    /// The sub-expression.
+    pub node: &'n Node,
+    /// By place on the stack.
+    pub aliases: &'n [(usize, String)],
+}
+
+impl fmt::Display for Written<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.write(f, self.node, 0)
     }
-    write_bare(f, node, own)
+}
+
+impl Written<'_> {
+    fn with<'n>(&'n self, node: &'n Node) -> Written<'n> {
+        Written { node, aliases: self.aliases }
+    }
+
+    /// Writes a node, in parentheses when it binds less tightly than `outer`.
+    fn write(&self, f: &mut fmt::Formatter<'_>, node: &Node, outer: u8) -> fmt::Result {
+        let own = precedence(node);
+        if own < outer {
+            f.write_str("(")?;
+            self.write_bare(f, node, own)?;
+            return f.write_str(")");
+        }
+        self.write_bare(f, node, own)
+    }
+
+    fn write_bare(&self, f: &mut fmt::Formatter<'_>, node: &Node, own: u8) -> fmt::Result {
+        match &node.kind {
+            NodeKind::Constant(constant) => write_constant(f, constant),
+            NodeKind::Variable { slot, name } => {
+                let alias = self.aliases.iter().rev().find(|(known, _)| known == slot);
+                f.write_str(alias.map_or(name, |(_, text)| text))
+            }
+            NodeKind::Select { operand, field, missing } => {
+                self.write(f, operand, 8)?;
+                write!(f, "{}{}", if *missing == Missing::None { ".?" } else { "." }, Field(field))
+            }
+            NodeKind::Has { operand, field } => {
+                f.write_str("has(")?;
+                self.write(f, operand, 8)?;
+                write!(f, ".{})", Field(field))
+            }
+            NodeKind::Index { operand, index, missing } => {
+                self.write(f, operand, 8)?;
+                write!(f, "{}{}]", if *missing == Missing::None { "[?" } else { "[" }, self.with(index))
+            }
+            NodeKind::Not(inner) => {
+                f.write_str("!")?;
+                self.write(f, inner, 8)
+            }
+            NodeKind::Negate(inner) => {
+                f.write_str("-")?;
+                self.write(f, inner, 8)
+            }
+            NodeKind::Binary { operator, left, right } => {
+                self.write(f, left, own)?;
+                write!(f, " {} ", operator.symbol())?;
+                self.write(f, right, own + 1)
+            }
+            NodeKind::All(parts) => self.write_joined(f, parts, " && ", 4),
+            NodeKind::Any(parts) => self.write_joined(f, parts, " || ", 3),
+            NodeKind::Condition { test, yes, no } => {
+                self.write(f, test, 2)?;
+                f.write_str(" ? ")?;
+                self.write(f, yes, 2)?;
+                f.write_str(" : ")?;
+                self.write(f, no, 1)
+            }
+            NodeKind::List(items) => {
+                f.write_str("[")?;
+                for (index, (item, optional)) in items.iter().enumerate() {
+                    write!(f, "{}{}{}", comma(index), if *optional { "?" } else { "" }, self.with(item))?;
+                }
+                f.write_str("]")
+            }
+            NodeKind::Map(entries) => {
+                f.write_str("{")?;
+                for (index, (key, value, optional)) in entries.iter().enumerate() {
+                    let mark = if *optional { "?" } else { "" };
+                    write!(f, "{}{mark}{}: {}", comma(index), self.with(key), self.with(value))?;
+                }
+                f.write_str("}")
+            }
+            NodeKind::Call { function, arguments } => {
+                let mut arguments = arguments.as_slice();
+                if let (true, Some((receiver, rest))) = (function.is_method(), arguments.split_first()) {
+                    self.write(f, receiver, 8)?;
+                    f.write_str(".")?;
+                    arguments = rest;
+                }
+                write!(f, "{}(", function.name)?;
+                self.write_joined(f, arguments, ", ", 0)?;
+                f.write_str(")")
+            }
+            NodeKind::Loop(looped) => {
+                self.write(f, &looped.range, 8)?;
+                write!(f, ".{}({}", looped.kind.name(), looped.first.1)?;
+                let second = looped.second.iter().map(|(_, name)| name.clone());
+                let bodies = looped.filter.iter().chain([&looped.body]).map(|body| self.with(body).to_string());
+                for part in second.chain(bodies) {
+                    write!(f, ", {part}")?;
+                }
+                f.write_str(")")
+            }
+            NodeKind::Bind { name, value, body, .. } => {
+                write!(f, "cel.bind({name}, {}, {})", self.with(value), self.with(body))
+            }
+            NodeKind::OrElse { target, alternative, unwrap } => {
+                self.write(f, target, 8)?;
+                write!(f, ".{}({})", if *unwrap { "orValue" } else { "or" }, self.with(alternative))
+            }
+            NodeKind::OptMap { target, name, body, flat, .. } => {
+                self.write(f, target, 8)?;
+                write!(f, ".{}({name}, {})", if *flat { "optFlatMap" } else { "optMap" }, self.with(body))
+            }
+        }
+    }
+
+    fn write_joined(&self, f: &mut fmt::Formatter<'_>, parts: &[Node], separator: &str, outer: u8) -> fmt::Result {
+        for (index, part) in parts.iter().enumerate() {
+            if index > 0 {
+                f.write_str(separator)?;
+            }
+            self.write(f, part, outer)?;
+        }
+        Ok(())
+    }
 }
 
 fn precedence(node: &Node) -> u8 {
@@ -32,103 +154,8 @@ fn precedence(node: &Node) -> u8 {
     }
 }
 
-fn write_bare(f: &mut fmt::Formatter<'_>, node: &Node, own: u8) -> fmt::Result {
-    match &node.kind {
-        NodeKind::Constant(constant) => write_constant(f, constant),
-        NodeKind::Variable { name, .. } => f.write_str(name),
-        NodeKind::Select { operand, field, missing } => {
-            write_node(f, operand, 8)?;
-            write!(f, "{}{}", if *missing == Missing::None { ".?" } else { "." }, Field(field))
-        }
-        NodeKind::Has { operand, field } => {
-            f.write_str("has(")?;
-            write_node(f, operand, 8)?;
-            write!(f, ".{})", Field(field))
-        }
-        NodeKind::Index { operand, index, missing } => {
-            write_node(f, operand, 8)?;
-            write!(f, "{}{index}]", if *missing == Missing::None { "[?" } else { "[" })
-        }
-        NodeKind::Not(inner) => {
-            f.write_str("!")?;
-            write_node(f, inner, 8)
-        }
-        NodeKind::Negate(inner) => {
-            f.write_str("-")?;
-            write_node(f, inner, 8)
-        }
-        NodeKind::Binary { operator, left, right } => {
-            write_node(f, left, own)?;
-            write!(f, " {} ", operator.symbol())?;
-            write_node(f, right, own + 1)
-        }
-        NodeKind::All(parts) => write_joined(f, parts, " && ", 4),
-        NodeKind::Any(parts) => write_joined(f, parts, " || ", 3),
-        NodeKind::Condition { test, yes, no } => {
-            write_node(f, test, 2)?;
-            f.write_str(" ? ")?;
-            write_node(f, yes, 2)?;
-            f.write_str(" : ")?;
-            write_node(f, no, 1)
-        }
-        NodeKind::List(items) => {
-            f.write_str("[")?;
-            for (index, (item, optional)) in items.iter().enumerate() {
-                write!(f, "{}{}{item}", comma(index), if *optional { "?" } else { "" })?;
-            }
-            f.write_str("]")
-        }
-        NodeKind::Map(entries) => {
-            f.write_str("{")?;
-            for (index, (key, value, optional)) in entries.iter().enumerate() {
-                write!(f, "{}{}{key}: {value}", comma(index), if *optional { "?" } else { "" })?;
-            }
-            f.write_str("}")
-        }
-        NodeKind::Call { function, arguments } => {
-            let mut arguments = arguments.as_slice();
-            if let (true, Some((receiver, rest))) = (function.is_method(), arguments.split_first()) {
-                write_node(f, receiver, 8)?;
-                f.write_str(".")?;
-                arguments = rest;
-            }
-            write!(f, "{}(", function.name)?;
-            write_joined(f, arguments, ", ", 0)?;
-            f.write_str(")")
-        }
-        NodeKind::Loop(looped) => {
-            write_node(f, &looped.range, 8)?;
-            write!(f, ".{}({}", looped.kind.name(), looped.first.1)?;
-            let second = looped.second.iter().map(|(_, name)| name.clone());
-            for part in second.chain(looped.filter.iter().map(Node::to_string)).chain([looped.body.to_string()]) {
-                write!(f, ", {part}")?;
-            }
-            f.write_str(")")
-        }
-        NodeKind::Bind { name, value, body, .. } => write!(f, "cel.bind({name}, {value}, {body})"),
-        NodeKind::OrElse { target, alternative, unwrap } => {
-            write_node(f, target, 8)?;
-            write!(f, ".{}({alternative})", if *unwrap { "orValue" } else { "or" })
-        }
-        NodeKind::OptMap { target, name, body, flat, .. } => {
-            write_node(f, target, 8)?;
-            write!(f, ".{}({name}, {body})", if *flat { "optFlatMap" } else { "optMap" })
-        }
-    }
-}
-
 fn comma(index: usize) -> &'static str {
     if index == 0 { "" } else { ", " }
-}
-
-fn write_joined(f: &mut fmt::Formatter<'_>, parts: &[Node], separator: &str, outer: u8) -> fmt::Result {
-    for (index, part) in parts.iter().enumerate() {
-        if index > 0 {
-            f.write_str(separator)?;
-        }
-        write_node(f, part, outer)?;
-    }
-    Ok(())
 }
 
 fn write_constant(f: &mut fmt::Formatter<'_>, constant: &Constant) -> fmt::Result {

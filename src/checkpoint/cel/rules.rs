@@ -1,0 +1,103 @@
+//! The expressions of one checkpoint, compiled once per judging.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::node::{Node, NodeKind};
+use super::program::Program;
+use super::types::Ty;
+use super::{Cel, Over};
+
+/// The compiled expressions of a checkpoint.
+pub struct Rules {
+    /// What must hold.
+    pub rule: Program,
+    /// The list whose items it must hold for.
+    pub each: Option<Program>,
+    /// The sentence for the learner.
+    pub message: Option<Program>,
+}
+
+impl Rules {
+    /// Compiles all of them; problems as (JSON pointer below the kind's key, message).
+    pub fn compile(spec: &Cel, params: &BTreeMap<String, Value>) -> Result<Self, Vec<(String, String)>> {
+        let mut problems = Vec::new();
+        let mut compile = |field: &str, source: &str, items: bool, wanted: Ty| {
+            let variables = variables(spec, items);
+            match Program::compile_typed(source, &variables) {
+                Ok(program) => {
+                    let mut found = unknown_parameters(&program.root, params);
+                    if !program.result.agrees(&wanted) {
+                        found.push(format!("the expression must give a {wanted}, it gives {}", program.result));
+                    }
+                    problems.extend(found.into_iter().map(|message| (format!("/{field}"), message)));
+                    Some(program)
+                }
+                Err(found) => {
+                    let words = found.iter().map(|problem| format!("{problem}{}", remedy(spec, &problem.message)));
+                    problems.extend(words.map(|message| (format!("/{field}"), message)));
+                    None
+                }
+            }
+        };
+        let each = spec.each.as_deref().map(|source| compile("each", source, false, Ty::list(Ty::Dyn)));
+        let rule = compile("rule", &spec.rule, true, Ty::Bool);
+        let message = spec.message.as_deref().map(|source| compile("message", source, true, Ty::Str));
+        match rule {
+            Some(rule) if problems.is_empty() => Ok(Self { rule, each: each.flatten(), message: message.flatten() }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Whether one of them refers to a variable.
+    pub fn uses(&self, variable: &str) -> bool {
+        let others = self.each.iter().chain(&self.message);
+        std::iter::once(&self.rule).chain(others).any(|program| program.uses(variable))
+    }
+}
+
+/// The variables that a checkpoint has, by its fields.
+fn variables(spec: &Cel, items: bool) -> Vec<(&'static str, Ty)> {
+    let text_map = || Ty::map(Ty::Str, Ty::Str);
+    let mut variables = Vec::new();
+    if spec.over == Over::Each {
+        variables.push(("object", Ty::Dyn));
+    }
+    variables.push(("objects", Ty::list(Ty::Dyn)));
+    if items && spec.each.is_some() {
+        variables.extend([("item", Ty::Dyn), ("index", Ty::Int)]);
+    }
+    if spec.cases.is_some() {
+        variables.push(("case", Ty::Dyn));
+    }
+    variables.extend([("files", text_map()), ("params", Ty::Dyn), ("commit", Ty::Dyn)]);
+    variables
+}
+
+/// What makes a variable that is not there available.
+fn remedy(spec: &Cel, message: &str) -> &'static str {
+    let about = |name: &str| message.starts_with(&format!("undeclared variable `{name}`"));
+    if (about("item") || about("index")) && spec.each.is_none() {
+        "; `item` and `index` come with `each`"
+    } else if about("case") && spec.cases.is_none() {
+        "; `case` comes with `cases`"
+    } else if about("object") && spec.over == Over::Set {
+        "; with `over: set` there is `objects`"
+    } else {
+        ""
+    }
+}
+
+fn unknown_parameters(node: &Node, params: &BTreeMap<String, Value>) -> Vec<String> {
+    let mut found: Vec<_> = node.children().into_iter().flat_map(|child| unknown_parameters(child, params)).collect();
+    if let NodeKind::Select { operand, field, .. } = &node.kind
+        && matches!(&operand.kind, NodeKind::Variable { name, .. } if name == "params")
+        && !params.contains_key(field)
+    {
+        let known: Vec<_> = params.keys().map(|name| format!("`{name}`")).collect();
+        let there = if known.is_empty() { "none".to_owned() } else { known.join(", ") };
+        found.push(format!("the task has no parameter `{field}`; it has {there}"));
+    }
+    found
+}
