@@ -41,6 +41,7 @@ pub fn page(app: &App, course: &OpenCourse) -> Result<CoursePage, ViewError> {
     Ok(CoursePage {
         frame: frame(app, &course.course.title, Nav::Courses),
         course: card(app, course, &book),
+        description: course.course.description.clone(),
         draft: course.course.draft,
         domains,
     })
