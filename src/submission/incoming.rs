@@ -9,7 +9,7 @@ use git2::{ObjectType, Oid, Repository, Sort};
 
 use super::deadline::Deadline;
 use super::limits::{
-    MAX_DEPTH, MAX_FILE_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PUSH_COMMITS, MAX_PUSH_TREES, MAX_TOTAL_BYTES,
+    MAX_DEPTH, MAX_FILE_BYTES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PUSH_COMMITS, MAX_PUSH_OBJECTS, MAX_TOTAL_BYTES,
 };
 use super::names;
 use super::read::{MAX_TREE_BYTES, Mode, ReadError, commit_of, oid};
@@ -109,7 +109,7 @@ impl Check<'_> {
             return Ok(());
         }
         self.deadline.check()?;
-        if self.seen.len() > MAX_PUSH_TREES {
+        if self.seen.len() > MAX_PUSH_OBJECTS {
             self.end = Some(Violation::files());
             return Ok(());
         }

@@ -51,8 +51,46 @@ pub const MAX_DIFF_BYTES: usize = 4 << 20;
 /// Commits of one push that are looked at before it is let in.
 pub const MAX_PUSH_COMMITS: usize = 10_000;
 
-/// Trees of one push that are looked at before it is let in: a tree per directory and commit that touches it.
-pub const MAX_PUSH_TREES: usize = 200_000;
+/// Trees and files of one push that are looked at before it is let in.
+pub const MAX_PUSH_OBJECTS: usize = 200_000;
 
 /// Violations that are reported; the first few are what a learner acts on.
 pub const MAX_VIOLATIONS: usize = 100;
+
+#[cfg(test)]
+mod tests {
+    use super::super::violation::bytes;
+    use super::*;
+
+    #[test]
+    fn the_documentation_names_every_limit_with_its_value() {
+        let values = [
+            ("MAX_TOTAL_BYTES", bytes(MAX_TOTAL_BYTES)),
+            ("MAX_FILE_BYTES", bytes(MAX_FILE_BYTES)),
+            ("MAX_FILES", MAX_FILES.to_string()),
+            ("MAX_PATH_BYTES", MAX_PATH_BYTES.to_string()),
+            ("MAX_NAME_BYTES", MAX_NAME_BYTES.to_string()),
+            ("MAX_DEPTH", MAX_DEPTH.to_string()),
+            ("MAX_FETCH_BYTES", bytes(MAX_FETCH_BYTES as u64)),
+            ("MAX_COMMITS", MAX_COMMITS.to_string()),
+            ("MAX_CHANGED_PATHS", MAX_CHANGED_PATHS.to_string()),
+            ("MAX_MESSAGE_BYTES", bytes(MAX_MESSAGE_BYTES as u64)),
+            ("MAX_DIFF_FILES", MAX_DIFF_FILES.to_string()),
+            ("MAX_DIFF_LINES", MAX_DIFF_LINES.to_string()),
+            ("MAX_DIFF_BYTES", bytes(MAX_DIFF_BYTES as u64)),
+            ("MAX_DIFF_FILE_BYTES", bytes(MAX_DIFF_FILE_BYTES)),
+            ("MAX_PUSH_COMMITS", MAX_PUSH_COMMITS.to_string()),
+            ("MAX_PUSH_OBJECTS", MAX_PUSH_OBJECTS.to_string()),
+            ("MAX_VIOLATIONS", MAX_VIOLATIONS.to_string()),
+        ];
+        let constants = include_str!("limits.rs").lines().filter(|line| line.starts_with("pub const ")).count();
+        assert_eq!(constants, values.len(), "a constant is missing in this test");
+        let documented: Vec<_> = include_str!("../../docs/submission.md")
+            .lines()
+            .filter(|line| line.ends_with("` |"))
+            .map(|row| row.split('|').map(str::trim).collect::<Vec<_>>())
+            .map(|cells| (cells[3].trim_matches('`'), cells[2].to_owned()))
+            .collect();
+        assert_eq!(documented, values);
+    }
+}

@@ -52,6 +52,7 @@ pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> 
         return Scope { tasks: Vec::new(), near_misses: vec![unrelated(branch)] };
     }
     let changes = changes(submission);
+    let known = &with_published(known, submission.base.as_ref());
     let look = Look { known, files: &submission.files, branch };
     let mut tasks: Vec<TaskId> =
         known.iter().map(|task| &task.id).filter(|id| changes.keys().any(|path| is_below(path, id))).cloned().collect();
@@ -90,6 +91,18 @@ pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> 
         near_misses.push(look.on_main(name, &tasks));
     }
     Scope { tasks, near_misses }
+}
+
+/// With the files that the merge base has below each task's directory: a fork knows no other starter.
+fn with_published(known: &[Known], base: Option<&Tree>) -> Vec<Known> {
+    let mut known = known.to_vec();
+    for task in &mut known {
+        let published = base.map(|base| base.below(&dir(&task.id))).unwrap_or_default();
+        task.paths.extend(published.paths().map(str::to_owned));
+        task.paths.sort();
+        task.paths.dedup();
+    }
+    known
 }
 
 /// Every path that differs from the merge base. Without a base (a plain directory) all of them.
@@ -497,6 +510,13 @@ mod tests {
             assert!(miss.why.contains(why), "{changes:?}: {}", miss.why);
             assert_eq!(miss.found, changes.last().unwrap()[1..], "{changes:?}");
         }
+    }
+
+    #[test]
+    fn what_was_published_is_looked_for_even_when_no_path_is_named() {
+        let bare: Vec<Known> = known().into_iter().map(|task| Known { paths: Vec::new(), ..task }).collect();
+        let miss = scope(&bare, &head(&["+windows.yml"]), Some("work")).near_misses.remove(0);
+        assert_eq!(miss.meant, "tasks/sync-windows/windows.yaml");
     }
 
     #[test]
