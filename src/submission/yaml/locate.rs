@@ -28,7 +28,7 @@ pub(super) fn set_twice(document: &Document, pointer: &str) -> Option<(String, u
     let arena = &document.arena;
     let mut node = document.root;
     for segment in segments(pointer) {
-        let (_, next, _) = step(arena, node, &segment)?;
+        let next = step(arena, node, &segment)?.value;
         if let Kind::Map(entries) = &arena.target(node).kind {
             let lines = entries.iter().filter(|(key, _)| arena.text(*key) == Some(&segment));
             let mut lines = lines.map(|(key, _)| arena.node(*key).span.line);
@@ -72,47 +72,57 @@ fn walk(document: &Document, pointer: &str) -> Found {
     // Once an alias is crossed, places are those of the alias: there the learner's decision stands.
     let mut crossed = matches!(arena.node(node).kind, Kind::Alias(_));
     for segment in segments(pointer) {
-        let Some((key, next, merged)) = step(arena, node, &segment) else { return found };
+        let Some(step) = step(arena, node, &segment) else { return found };
         if !crossed {
-            found.value = arena.node(next).span;
-            found.key = key.map(|key| arena.node(key).span);
-            crossed = merged || matches!(arena.node(next).kind, Kind::Alias(_));
+            let shown = step.merged_by.unwrap_or(step.value);
+            found.value = arena.node(shown).span;
+            found.key = step.key.map(|key| arena.node(key).span);
+            crossed = step.merged_by.is_some() || matches!(arena.node(shown).kind, Kind::Alias(_));
         }
-        node = next;
+        node = step.value;
     }
     found.complete = true;
     found
 }
 
-/// One segment further: (key of the entry, value, whether it came by a merge).
-fn step(arena: &Arena, node: NodeId, segment: &str) -> Option<(Option<NodeId>, NodeId, bool)> {
+/// One segment of a pointer further.
+struct Step {
+    /// The key of the entry; by a merge, the `<<`; for list items none.
+    key: Option<NodeId>,
+    value: NodeId,
+    /// The value of the `<<` by which the entry came.
+    merged_by: Option<NodeId>,
+}
+
+fn step(arena: &Arena, node: NodeId, segment: &str) -> Option<Step> {
     match &arena.target(node).kind {
         Kind::List(items) => {
-            segment.parse().ok().and_then(|index: usize| items.get(index)).map(|item| (None, *item, false))
+            let value = *items.get(segment.parse::<usize>().ok()?)?;
+            Some(Step { key: None, value, merged_by: None })
         }
         Kind::Map(entries) => entry(arena, entries, segment),
         Kind::Scalar { .. } | Kind::Alias(_) => None,
     }
 }
 
-/// The entry that counts for this key: (key, value, whether it came by a merge). By a merge, `key` is the `<<`.
-fn entry(arena: &Arena, entries: &[(NodeId, NodeId)], name: &str) -> Option<(Option<NodeId>, NodeId, bool)> {
+/// The entry that counts for this key.
+fn entry(arena: &Arena, entries: &[(NodeId, NodeId)], name: &str) -> Option<Step> {
     // The last of duplicates counts.
     let own = |fits: &dyn Fn(NodeId) -> bool| entries.iter().rev().find(|(key, _)| fits(*key)).copied();
     let by_text = own(&|key| !arena.is_merge(key) && arena.text(key) == Some(name));
     if let Some((key, value)) = by_text.or_else(|| own(&|key| reads_as(arena, key, name))) {
-        return Some((Some(key), value, false));
+        return Some(Step { key: Some(key), value, merged_by: None });
     }
-    for (key, value) in entries.iter().rev().filter(|(key, _)| arena.is_merge(*key)) {
-        let sources = match &arena.target(*value).kind {
+    for (key, by) in entries.iter().rev().filter(|(key, _)| arena.is_merge(*key)) {
+        let sources = match &arena.target(*by).kind {
             Kind::List(items) => items.as_slice(),
-            _ => std::slice::from_ref(value),
+            _ => std::slice::from_ref(by),
         };
         for source in sources {
             if let Kind::Map(merged) = &arena.target(*source).kind
-                && let Some((_, value, _)) = entry(arena, merged, name)
+                && let Some(step) = entry(arena, merged, name)
             {
-                return Some((Some(*key), value, true));
+                return Some(Step { key: Some(*key), value: step.value, merged_by: Some(*by) });
             }
         }
     }

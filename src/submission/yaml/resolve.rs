@@ -89,7 +89,8 @@ impl Resolver<'_> {
             refused(node, format!("{tool} refuses the key `{}`, which is no text: quote it", excerpt(text)))
         };
         match value {
-            Value::String(text) => Ok(text),
+            // To kustomize a timestamp is no text either, though it is written as one.
+            Value::String(read) if self.dialect != Dialect::Kustomize || read == **text => Ok(read),
             Value::Null if self.dialect == Dialect::Kubectl => Err(quote("kubectl")),
             _ if self.dialect == Dialect::Kustomize => Err(quote("kustomize")),
             other => Ok(other.to_string()),
