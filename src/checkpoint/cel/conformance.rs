@@ -3,6 +3,7 @@
 use serde_json::Value;
 
 use super::fault::FaultKind;
+use super::functions::{Style, names};
 use super::machine::Machine;
 use super::program::{Problem, Program};
 use super::value::Val;
@@ -102,4 +103,48 @@ fn patterns_cannot_backtrack_or_grow() {
     let pattern = serde_json::json!("x{1000}{1000}");
     let program = Program::compile("'x'.matches(object)", &["object"]).unwrap();
     assert_eq!(Machine::new().run(&program, &[Val::Json(&pattern)]).unwrap_err().kind, FaultKind::Invalid);
+}
+
+/// The examples of `docs/cel.md`: rows of tables with the columns Example and Result.
+fn documented() -> Vec<(String, String)> {
+    let mut examples = Vec::new();
+    let mut within = false;
+    for line in include_str!("../../../docs/cel.md").lines() {
+        within = line.starts_with("| Example |") || (within && line.starts_with('|'));
+        let row = line.strip_prefix("| `").and_then(|rest| rest.strip_suffix(" |"));
+        if let (true, Some((example, result))) = (within, row.and_then(|row| row.split_once("` | "))) {
+            examples.push((example.replace("\\|", "|"), result.trim_matches('`').to_owned()));
+        }
+    }
+    examples
+}
+
+#[test]
+fn every_documented_example_gives_its_documented_result() {
+    let examples = documented();
+    assert!(examples.len() > 140, "{} examples", examples.len());
+    let mut wrong = Vec::new();
+    for (example, result) in &examples {
+        let actual = match Program::compile(example, &[]) {
+            Err(problems) => format!("does not compile: {}", problems[0]),
+            Ok(program) => match Machine::new().run(&program, &[]) {
+                Ok(value) => value.show(),
+                Err(_) if result == "error" => continue,
+                Err(fault) => format!("error: {}", fault.message),
+            },
+        };
+        if actual != *result {
+            wrong.push(format!("{example}\n    documented {result}, got {actual}"));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn every_function_is_documented_by_an_example() {
+    let examples: String = documented().into_iter().map(|(example, _)| format!("{example}\n")).collect();
+    let globals = names(Style::Global).into_iter().map(|name| format!("{name}("));
+    let methods = names(Style::Method).into_iter().map(|name| format!(".{name}("));
+    let missing: Vec<_> = globals.chain(methods).filter(|call| !examples.contains(call.as_str())).collect();
+    assert!(missing.is_empty(), "docs/cel.md has no example of {missing:?}");
 }

@@ -616,7 +616,7 @@ spec:
         let yaml = "{rule: object.spec.replicas >= 2 && object.metadata.name == 'x', message: \"'scale ' + object.metadata.name\", at: spec.template}";
         insta::assert_snapshot!(web(yaml).join("\n"), @r#"
         fail
-        7:5 /spec/template [Deployment team-a/web] scale web
+        6:3 /spec/template [Deployment team-a/web] scale web
         "#);
     }
 
@@ -624,7 +624,7 @@ spec:
     fn an_empty_each_proves_nothing() {
         insta::assert_snapshot!(web("{each: 'object.spec.template.spec.containers.filter(c, c.name == \"db\")', rule: 'true'}").join("\n"), @r#"
         fail
-        9:9 /spec/template/spec/containers [Deployment team-a/web] there is nothing to check: `object.spec.template.spec.containers.filter(c, c.name == 'db')` has no items
+        8:7 /spec/template/spec/containers [Deployment team-a/web] there is nothing to check: `object.spec.template.spec.containers.filter(c, c.name == 'db')` has no items
         "#);
         insta::assert_snapshot!(web("{each: object.spec.volumes, rule: 'true'}").join("\n"), @r#"
         fail

@@ -47,6 +47,8 @@ pub struct Lowering<'s> {
     slots: usize,
     used: Vec<bool>,
     next_id: u32,
+    /// Inside the arguments of `format`, where literals may mix types, as in an API server.
+    mixed: bool,
     problems: Vec<Problem>,
 }
 
@@ -58,7 +60,7 @@ impl<'s> Lowering<'s> {
         let scope: Vec<_> = variables.iter().enumerate().map(binding).collect();
         let globals = scope.len();
         let used = vec![false; globals];
-        Self { source, info, scope, globals, slots: globals, used, next_id: 0, problems: Vec::new() }
+        Self { source, info, scope, globals, slots: globals, used, next_id: 0, mixed: false, problems: Vec::new() }
     }
 
     /// Number of slots, which variables are used, and what is wrong.
@@ -234,7 +236,7 @@ impl<'s> Lowering<'s> {
     fn same_type(&mut self, expression: &IdedExpr, before: Option<Ty>, ty: Ty) -> Ty {
         match before {
             None => ty,
-            Some(before) if before.agrees(&ty) => before.join(&ty),
+            Some(before) if self.mixed || before.agrees(&ty) => before.join(&ty),
             Some(before) => {
                 self.problem(expression, format!("expected type {before} but found {ty}; write `dyn(…)` to mix types"));
                 before
@@ -382,7 +384,10 @@ impl<'s> Lowering<'s> {
         arguments: &[&IdedExpr],
         depth: usize,
     ) -> (NodeKind, Ty) {
+        let outer = self.mixed;
+        self.mixed |= function.name == "format";
         let lowered: Vec<_> = arguments.iter().map(|argument| self.lower(argument, depth + 1)).collect();
+        self.mixed = outer;
         let (arguments, types): (Vec<_>, Vec<_>) = lowered.into_iter().unzip();
         let ty = function.result(&types).unwrap_or_else(|message| {
             self.problem(expression, message);
