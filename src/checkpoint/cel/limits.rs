@@ -25,8 +25,5 @@ pub const PATTERN_BYTES: usize = 1000;
 /// Largest compiled regular expression in bytes: `x{1000}{1000}` ends here.
 pub const COMPILED_PATTERN_BYTES: usize = 1 << 20;
 
-/// Items that the lint assumes of a list it does not know, to estimate what nested loops cost.
-pub const ASSUMED_ITEMS: u64 = 40;
-
 /// Longest `yaml(text)` in bytes.
 pub const YAML_BYTES: usize = 1 << 20;
