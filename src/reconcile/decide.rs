@@ -155,3 +155,166 @@ fn on_comments(comments: &[Comment]) -> Option<Step> {
     }
     quiet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::forge::pull::PullNumber;
+    use crate::submission::sha::CommitId;
+
+    const NOW: Time = Time(10_000_000);
+
+    fn sha(letter: &str) -> CommitId {
+        letter.repeat(40).parse().unwrap()
+    }
+
+    fn pull(head: &str, state: PullState) -> Pull {
+        Pull {
+            number: PullNumber(1),
+            learner: "ada".parse().unwrap(),
+            course: "hello".parse().unwrap(),
+            branch: "fix".parse().unwrap(),
+            head: sha(head),
+            state,
+            opened_at: Time(0),
+            updated_at: Time(0),
+        }
+    }
+
+    fn head(letter: &str, answered: bool) -> SeenHead {
+        SeenHead { seq: 1, head: sha(letter), seen_at: Time(0), answered_at: answered.then_some(NOW) }
+    }
+
+    fn graded(provisional: bool, tries: u32, first: Duration, last: Duration) -> GradingState {
+        let before = |ago: Duration| Time(NOW.0 - i64::try_from(ago.as_millis()).unwrap());
+        GradingState {
+            digest: "a".repeat(64).parse().unwrap(),
+            provisional,
+            tries,
+            first_at: before(first),
+            graded_at: before(last),
+        }
+    }
+
+    fn entry(id: i64, letter: &str, state: JournalState) -> JournalEntry {
+        let digest = "a".repeat(64).parse().unwrap();
+        JournalEntry { id: JournalId(id), head: sha(letter), digest, state, up_to: 1 }
+    }
+
+    fn comment(id: i64, author: Author, body: &str) -> Comment {
+        Comment { id: CommentId(id), author, body: body.to_owned(), created_at: NOW }
+    }
+
+    /// Open at head `b`, which was seen and not answered.
+    fn seen() -> Observed {
+        Observed {
+            pull: Some(pull("b", PullState::Open)),
+            heads: vec![head("b", false)],
+            grading: None,
+            journal: Vec::new(),
+            comments: Vec::new(),
+            now: NOW,
+        }
+    }
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_head_goes_from_graded_to_posted_to_finished_to_rest() {
+        let fresh = graded(false, 1, SECOND, SECOND);
+        assert_eq!(decide(&seen()), Step::Grade);
+        let with = |state| Observed { grading: Some(fresh.clone()), journal: vec![entry(7, "b", state)], ..seen() };
+        assert_eq!(decide(&with(JournalState::Intent)), Step::Post(JournalId(7)));
+        assert_eq!(decide(&with(JournalState::Posted)), Step::Finish(JournalId(7)));
+        assert_eq!(decide(&with(JournalState::Done)), Step::Answered(JournalId(7)));
+        assert_eq!(decide(&with(JournalState::Superseded)), Step::Settle);
+        let answered = Observed { heads: vec![head("b", true)], ..with(JournalState::Done) };
+        assert_eq!(decide(&answered), Step::Rest);
+        assert_eq!(decide(&Observed { grading: Some(fresh), ..seen() }), Step::Settle);
+    }
+
+    #[test]
+    fn an_intent_for_another_head_or_a_closed_pull_request_is_taken_back() {
+        let other = Observed { journal: vec![entry(7, "a", JournalState::Intent)], ..seen() };
+        assert_eq!(decide(&other), Step::Supersede(JournalId(7)));
+        let intent = vec![entry(7, "b", JournalState::Intent)];
+        let closed = Observed { pull: Some(pull("b", PullState::Closed)), journal: intent.clone(), ..seen() };
+        assert_eq!(decide(&closed), Step::Supersede(JournalId(7)));
+        let gone = Observed { pull: None, journal: intent, ..seen() };
+        assert_eq!(decide(&gone), Step::Supersede(JournalId(7)));
+    }
+
+    #[test]
+    fn what_is_on_the_forge_has_its_consequences_whatever_came_after() {
+        for state in [PullState::Open, PullState::Closed] {
+            let pull = Some(pull("b", state));
+            let journal = vec![entry(7, "a", JournalState::Posted), entry(8, "b", JournalState::Intent)];
+            assert_eq!(decide(&Observed { pull, journal, ..seen() }), Step::Finish(JournalId(7)));
+        }
+    }
+
+    #[test]
+    fn a_closed_pull_request_is_not_graded() {
+        assert_eq!(decide(&Observed { pull: Some(pull("b", PullState::Closed)), ..seen() }), Step::Rest);
+        assert_eq!(decide(&Observed { pull: None, ..seen() }), Step::Rest);
+    }
+
+    #[test]
+    fn provisional_results_wait_are_retried_and_are_told_after_ten_minutes() {
+        let at = |tries, first, last| decide(&Observed { grading: Some(graded(true, tries, first, last)), ..seen() });
+        assert_eq!(at(1, SECOND, SECOND), Step::Wait(NOW.plus(RETRIES[0] - SECOND)));
+        assert_eq!(at(1, RETRIES[0], RETRIES[0]), Step::Grade);
+        // Nine minutes after the first, one after the fifth: told before the next retry.
+        let nine = 540 * SECOND;
+        assert_eq!(at(5, nine, SECOND), Step::Wait(NOW.plus(60 * SECOND)));
+        assert_eq!(at(6, PROVISIONAL_AFTER, SECOND), Step::Settle);
+        let last = u32::try_from(RETRIES.len()).unwrap() + 1;
+        assert_eq!(at(last, SECOND, SECOND), Step::Settle, "no retry is left: tell what there is");
+    }
+
+    #[test]
+    fn a_provisional_review_that_stands_does_not_end_the_retries() {
+        let told = |tries| Observed {
+            grading: Some(graded(true, tries, PROVISIONAL_AFTER, SECOND)),
+            journal: vec![entry(7, "b", JournalState::Done)],
+            heads: vec![head("b", true)],
+            ..seen()
+        };
+        assert_eq!(decide(&told(6)), Step::Wait(NOW.plus(RETRIES[5] - SECOND)));
+        assert_eq!(decide(&told(8)), Step::Rest);
+    }
+
+    #[test]
+    fn commands_are_answered_in_order_and_after_the_head() {
+        let ada = || Author::Person("ada".parse().unwrap());
+        let comments = vec![
+            comment(1, ada(), "hello"),
+            comment(2, Author::Grader, "/hint is a command"),
+            comment(3, ada(), "/progress"),
+            comment(4, ada(), "/regrade"),
+        ];
+        let waiting = Observed { comments: comments.clone(), ..seen() };
+        assert_eq!(decide(&waiting), Step::Grade);
+        let settled = Observed {
+            grading: Some(graded(false, 1, SECOND, SECOND)),
+            journal: vec![entry(7, "b", JournalState::Done)],
+            heads: vec![head("b", true)],
+            comments,
+            ..seen()
+        };
+        assert_eq!(decide(&settled), Step::Answer(CommentId(3), Command::Progress));
+        let talk = Observed { comments: settled.comments[..2].to_vec(), ..settled };
+        assert_eq!(decide(&talk), Step::Skip(CommentId(2)));
+    }
+
+    #[test]
+    fn a_command_is_answered_while_a_retry_waits() {
+        let ada = Author::Person("ada".parse().unwrap());
+        let waiting = Observed {
+            grading: Some(graded(true, 1, SECOND, SECOND)),
+            comments: vec![comment(3, ada, "/progress")],
+            ..seen()
+        };
+        assert_eq!(decide(&waiting), Step::Answer(CommentId(3), Command::Progress));
+    }
+}

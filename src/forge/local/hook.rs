@@ -6,7 +6,7 @@
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -14,7 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::course::id::{CourseId, Learner};
 use crate::forge::pull::Branch;
+use crate::submission::deadline::Deadline;
 use crate::submission::sha::CommitId;
+use crate::submission::{ReadError, incoming};
 
 /// Names under which Git calls this program.
 pub const NAMES: [&str; 2] = [PRE, POST];
@@ -30,6 +32,12 @@ pub const COURSE: &str = "GRADUS_COURSE";
 
 /// Most refs that one push may move; somebody who pushes more pushed something by mistake.
 pub const MAX_UPDATES: usize = 50;
+
+/// Most sentences of a refusal.
+const MAX_REFUSALS: usize = 10;
+
+/// How long looking at a push may take.
+const LOOKING: Duration = Duration::from_secs(30);
 
 /// How long `post-receive` listens to the daemon, which itself waits at most ten seconds for reviews.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -65,13 +73,35 @@ pub fn main_if_hook() -> Option<ExitCode> {
 }
 
 fn pre_receive() -> ExitCode {
-    match parse(io::stdin().lock()) {
-        Ok(_) => ExitCode::SUCCESS,
-        Err(refusal) => {
-            eprintln!("{refusal}");
-            ExitCode::FAILURE
+    let refusals = match parse(io::stdin().lock()) {
+        Ok(moved) => match contents(&moved) {
+            Ok(violations) => violations,
+            Err(error) => vec![format!("the push could not be looked at ({error}): push again")],
+        },
+        Err(refusal) => vec![refusal.to_string()],
+    };
+    for line in refusals.iter().take(MAX_REFUSALS) {
+        eprintln!("{line}");
+    }
+    if let Some(more @ 1..) = refusals.len().checked_sub(MAX_REFUSALS) {
+        eprintln!("and {more} more like this");
+    }
+    if refusals.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// What the pushed commits may not hold. Git runs hooks in the repository's directory.
+fn contents(moved: &[Moved]) -> Result<Vec<String>, ReadError> {
+    let quarantine = std::env::var_os("GIT_QUARANTINE_PATH").map(PathBuf::from);
+    let repository = incoming::open(Path::new("."), quarantine.as_deref())?;
+    let deadline = Deadline::after(LOOKING);
+    let mut found = Vec::new();
+    for (new, old) in moved.iter().filter_map(|moved| Some((moved.update.head.as_ref()?, moved.old.as_ref()))) {
+        for violation in incoming::check_incoming(&repository, old, new, deadline)? {
+            let place = if violation.path.is_empty() { String::new() } else { format!("{}: ", violation.path) };
+            found.push(format!("{place}{violation}"));
         }
     }
+    Ok(found)
 }
 
 /// A push that is refused, with what to do instead.
@@ -89,29 +119,40 @@ enum Refusal {
     Unreadable(String),
 }
 
+/// A branch that moves or moved, and where it was; nowhere when it is new.
+#[derive(Debug, PartialEq, Eq)]
+struct Moved {
+    update: Update,
+    old: Option<CommitId>,
+}
+
 /// Reads what Git writes to a hook: lines of `OLD NEW REF`.
-fn parse(input: impl Read) -> Result<Vec<Update>, Refusal> {
-    let mut updates = Vec::new();
+fn parse(input: impl Read) -> Result<Vec<Moved>, Refusal> {
+    let mut all = Vec::new();
     for line in BufReader::new(input).lines() {
         let line = line.map_err(|error| Refusal::Unreadable(error.to_string()))?;
         let unreadable = || Refusal::Unreadable(line.escape_debug().to_string());
         let mut words = line.splitn(3, ' ');
-        let (Some(_), Some(new), Some(name)) = (words.next(), words.next(), words.next()) else {
+        let (Some(old), Some(new), Some(name)) = (words.next(), words.next(), words.next()) else {
             return Err(unreadable());
         };
         let branch = name.strip_prefix("refs/heads/").ok_or_else(|| Refusal::NotABranch(name.to_owned()))?;
         let branch: Branch = branch.parse()?;
-        let deleted = new.bytes().all(|byte| byte == b'0');
-        let head = if deleted { None } else { Some(new.parse().map_err(|_| unreadable())?) };
+        let commit = |text: &str| match text.parse() {
+            Ok(_) if text.bytes().all(|byte| byte == b'0') => Ok(None),
+            Ok(id) => Ok(Some(id)),
+            Err(_) => Err(unreadable()),
+        };
+        let (old, head) = (commit(old)?, commit(new)?);
         if branch.is_main() && head.is_none() {
             return Err(Refusal::DeleteMain);
         }
-        updates.push(Update { branch, head });
-        if updates.len() > MAX_UPDATES {
+        all.push(Moved { update: Update { branch, head }, old });
+        if all.len() > MAX_UPDATES {
             return Err(Refusal::TooMany);
         }
     }
-    Ok(updates)
+    Ok(all)
 }
 
 fn post_receive() -> ExitCode {
@@ -125,7 +166,8 @@ fn post_receive() -> ExitCode {
 fn report() -> Result<(), Box<dyn std::error::Error>> {
     let learner = std::env::var(LEARNER)?.parse()?;
     let course = std::env::var(COURSE)?.parse()?;
-    let received = Received { learner, course, updates: parse(io::stdin().lock())? };
+    let updates = parse(io::stdin().lock())?.into_iter().map(|moved| moved.update).collect();
+    let received = Received { learner, course, updates };
     let mut socket = UnixStream::connect(std::env::var_os(SOCKET).ok_or("no socket is named")?)?;
     socket.set_read_timeout(Some(PATIENCE))?;
     socket.set_write_timeout(Some(PATIENCE))?;
@@ -147,9 +189,12 @@ mod tests {
     #[test]
     fn what_git_writes_is_read_in_order() {
         let text = format!("{ZERO} {HEAD} refs/heads/one\n{HEAD} {ZERO} refs/heads/you/two\n");
-        let updates = parse(text.as_bytes()).unwrap();
-        let found: Vec<_> = updates.iter().map(|u| (u.branch.as_str(), u.head.is_some())).collect();
-        assert_eq!(found, [("one", true), ("you/two", false)]);
+        let moved = parse(text.as_bytes()).unwrap();
+        let found: Vec<_> = moved
+            .iter()
+            .map(|moved| (moved.update.branch.as_str(), moved.old.is_some(), moved.update.head.is_some()))
+            .collect();
+        assert_eq!(found, [("one", false, true), ("you/two", true, false)]);
     }
 
     #[test]

@@ -120,7 +120,14 @@ impl LocalForge {
 
     /// [`LocalForge::sweep`] of one fork.
     pub async fn sweep_fork(&self, learner: &Learner, course: &CourseId) -> Result<Vec<Recorded>, LocalError> {
-        let branches = self.blocking(learner, course, |fork| fork.branches()).await?;
+        let (branches, published) = self
+            .blocking(learner, course, |fork| {
+                let branches = fork.branches()?;
+                let main = branches.iter().find(|(branch, _)| branch.is_main());
+                let published = main.map(|(_, head)| fork.is_published(head)).transpose()?.unwrap_or(false);
+                Ok((branches, published))
+            })
+            .await?;
         let known = rows::pulls_of_fork(self.store.reader(), learner, course).await?;
         let mut updates = Vec::new();
         for pull in &known {
@@ -130,8 +137,13 @@ impl LocalForge {
         }
         for (branch, head) in branches {
             let row = known.iter().find(|pull| pull.branch == branch);
-            // An untouched main has no row, and a closed row of main is one whose work was moved away.
-            let same = row.is_some_and(|pull| pull.head == head && (pull.state == PullState::Open || branch.is_main()));
+            let open = row.is_some_and(|pull| pull.state == PullState::Open);
+            let same = if branch.is_main() && published {
+                // Nothing of the learner's is on it: it has no pull request, or a closed one.
+                !open
+            } else {
+                open && row.is_some_and(|pull| pull.head == head)
+            };
             if !same {
                 updates.push(Update { branch, head: Some(head) });
             }

@@ -1,1 +1,572 @@
-//! Scenarios.
+//! Scenarios: the real store, journal, local forge and gradebook; a scripted grader; a clock that is moved by hand.
+//! Each one ends with the same question: is everything answered, once?
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::Mutex;
+
+use git2::{Repository, Signature};
+
+use super::*;
+use crate::checkpoint::outcome::Outcome;
+use crate::course::id::{CourseId, Learner};
+use crate::forge::local::LocalForge;
+use crate::forge::local::data::DataDir;
+use crate::forge::local::hook::{Received, Update};
+use crate::forge::pull::{PostedReview, PullNumber};
+use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
+use crate::reconcile::courses::OpenCourse;
+use crate::reconcile::grader::GradedTask;
+use crate::reconcile::probe::Stopped;
+use crate::review::{Review, ReviewEvent, Status, StatusState};
+use crate::store::time::ManualClock;
+
+/// Grades by what a commit's subject says: `score 3`, `inconclusive`, or an error for anything else.
+#[derive(Clone, Default)]
+struct Script(Arc<Mutex<ScriptState>>);
+
+#[derive(Default)]
+struct ScriptState {
+    /// Overrides what the subjects say.
+    verdict: Option<&'static str>,
+    /// Done once, in the middle of the next grading.
+    meanwhile: Option<Box<dyn FnOnce() + Send>>,
+    requests: Vec<Request>,
+}
+
+impl Grader for Script {
+    async fn grade(&self, request: Request) -> std::result::Result<Grading, GradeError> {
+        let (meanwhile, verdict) = {
+            let mut state = self.0.lock().unwrap();
+            state.requests.push(request.clone());
+            (state.meanwhile.take(), state.verdict)
+        };
+        if let Some(meanwhile) = meanwhile {
+            meanwhile();
+        }
+        let repository = Repository::open_bare(&request.repository)?;
+        let commit = repository.find_commit(git2::Oid::from_str(request.pull.head.as_str())?)?;
+        let subject =
+            verdict.map_or_else(|| commit.summary().ok().flatten().unwrap_or_default().to_owned(), str::to_owned);
+        let (outcome, score) = match subject.split_once(' ') {
+            Some(("score", score)) => (if score == "4" { Outcome::Pass } else { Outcome::Fail }, score.parse()?),
+            _ if subject == "inconclusive" => (Outcome::Inconclusive, 0),
+            _ => return Err(subject.into()),
+        };
+        let task: crate::course::id::TaskId = "first".parse()?;
+        let course = CourseRef { id: request.pull.course.clone(), revision: "0".repeat(40).parse()? };
+        let files = commit.tree_id().into();
+        let attempt = request.book.record(&course.id, &task).map_or(1, |record| record.attempt_number(&files));
+        let result = CheckpointResult {
+            id: "c".parse()?,
+            title: "C".to_owned(),
+            outcome,
+            score,
+            points: 4,
+            blame: None,
+            blocked_by: Vec::new(),
+            cases: None,
+            evidence: Vec::new(),
+        };
+        let report = Report {
+            api_version: crate::course::task::API_VERSION.to_owned(),
+            kind: ReportKind::Report,
+            task,
+            title: "First".to_owned(),
+            course: course.clone(),
+            commit: Some(request.pull.head.clone()),
+            score,
+            points: 4,
+            outcome,
+            provisional: outcome.is_provisional(),
+            checkpoints: vec![result],
+        };
+        let state = match outcome {
+            Outcome::Pass => StatusState::Success,
+            Outcome::Inconclusive => StatusState::Pending,
+            _ => StatusState::Failure,
+        };
+        let skipped: Vec<_> = request.skipped.iter().map(|head| head.short().to_owned()).collect();
+        Ok(Grading {
+            course,
+            tasks: vec![GradedTask { files, attempt: u32::try_from(attempt)?, report }],
+            passed_before: Vec::new(),
+            review: Review {
+                event: ReviewEvent::Comment,
+                body: format!("{subject}; attempt {attempt}; skipped {}", skipped.join(" ")),
+                comments: Vec::new(),
+                status: Status { state, description: subject.clone() },
+            },
+            terminal: subject,
+        })
+    }
+
+    fn course(&self, _: &CourseId) -> Option<Arc<OpenCourse>> {
+        None
+    }
+}
+
+/// Stops a worker the first time it comes to a point.
+struct StopAt(Mutex<Option<Point>>);
+
+impl Probe for StopAt {
+    fn pass(&self, point: Point) -> std::result::Result<(), Stopped> {
+        let mut armed = self.0.lock().unwrap();
+        if *armed == Some(point) {
+            *armed = None;
+            return Err(Stopped(point));
+        }
+        Ok(())
+    }
+}
+
+struct World {
+    _dir: tempfile::TempDir,
+    data: Arc<DataDir>,
+    store: Store,
+    clock: Arc<ManualClock>,
+    script: Script,
+    learner: Learner,
+    course: CourseId,
+}
+
+impl World {
+    async fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Arc::new(DataDir::open(dir.path(), Path::new("/bin/true")).unwrap());
+        let course: CourseId = "hello".parse().unwrap();
+        let upstream = Repository::init_bare(data.upstream(&course)).unwrap();
+        write(&upstream, "refs/heads/main", "publish", None);
+        let store = Store::open(&data.database()).await.unwrap();
+        let clock = Arc::new(ManualClock::at(Time(1_000_000)));
+        let world =
+            Self { _dir: dir, data, store, clock, script: Script::default(), learner: "ada".parse().unwrap(), course };
+        world.forge().fork(&world.learner, &world.course).await.unwrap().unwrap();
+        world
+    }
+
+    fn forge(&self) -> LocalForge {
+        LocalForge::new(
+            self.data.clone(),
+            self.store.clone(),
+            self.clock.clone(),
+            BTreeSet::from([self.course.clone()]),
+        )
+    }
+
+    /// A fresh worker: nothing of an earlier one but what is on disk.
+    fn worker(&self) -> Reconciler<LocalForge, Script> {
+        let gradebook = Arc::new(Gradebook::new(self.data.gradebook()));
+        Reconciler::new(
+            self.forge(),
+            self.script.clone(),
+            self.store.clone(),
+            gradebook,
+            self.clock.clone(),
+            Pulse::default(),
+        )
+    }
+
+    fn repository(&self) -> Repository {
+        Repository::open_bare(self.data.fork(&self.learner, &self.course)).unwrap()
+    }
+
+    /// Moves a branch without telling anybody.
+    fn commit(&self, branch: &str, subject: &str) -> CommitId {
+        write(&self.repository(), &format!("refs/heads/{branch}"), subject, Some("refs/heads/main"))
+    }
+
+    async fn tell(&self, branch: &str, head: Option<&CommitId>) {
+        let updates = vec![Update { branch: branch.parse().unwrap(), head: head.cloned() }];
+        let received = Received { learner: self.learner.clone(), course: self.course.clone(), updates };
+        self.forge().received(&received).await.unwrap();
+    }
+
+    async fn push(&self, branch: &str, subject: &str) -> CommitId {
+        let head = self.commit(branch, subject);
+        self.tell(branch, Some(&head)).await;
+        self.clock.advance(Duration::from_millis(10));
+        head
+    }
+
+    async fn delete(&self, branch: &str) {
+        self.repository().find_reference(&format!("refs/heads/{branch}")).unwrap().delete().unwrap();
+        self.tell(branch, None).await;
+    }
+
+    async fn say(&self, body: &str) {
+        let pull = self.forge().pull(PullNumber(1)).await.unwrap().unwrap();
+        self.forge().comment(&pull, &self.learner, body).await.unwrap();
+    }
+
+    /// Works until nothing is due.
+    async fn rest(&self) {
+        let worker = self.worker();
+        while worker.work_one().await.unwrap() {}
+    }
+
+    async fn reviews(&self) -> Vec<PostedReview> {
+        self.forge().reviews(PullNumber(1)).await.unwrap()
+    }
+
+    async fn bodies(&self) -> Vec<String> {
+        self.reviews().await.into_iter().map(|posted| posted.review.body).collect()
+    }
+
+    async fn answers(&self) -> Vec<String> {
+        let comments = self.forge().comments_after(PullNumber(1), CommentId::default()).await.unwrap();
+        comments.into_iter().filter(|comment| comment.author == Author::Grader).map(|comment| comment.body).collect()
+    }
+
+    async fn status(&self, head: &CommitId) -> Status {
+        self.forge().status(PullNumber(1), head).await.unwrap().unwrap()
+    }
+
+    fn lines(&self) -> usize {
+        std::fs::read_to_string(self.data.gradebook().join("ada.jsonl")).map_or(0, |text| text.lines().count())
+    }
+
+    /// Nothing is queued, intended, posted but not finished, or unanswered while open.
+    async fn assert_at_rest(&self) {
+        assert_eq!(self.store.queue_length().await.unwrap(), 0, "the queue is empty");
+        for pull in self.forge().pulls().await.unwrap() {
+            let key = self.forge().key(pull.number);
+            for entry in self.store.journal(&key).await.unwrap() {
+                assert!(!matches!(entry.state, JournalState::Intent | JournalState::Posted), "{entry:?}");
+            }
+            if pull.state == PullState::Open {
+                assert!(self.store.heads(&key).await.unwrap().iter().all(|head| head.answered_at.is_some()), "{key}");
+            }
+        }
+        assert_eq!(self.worker().sweep().await.unwrap(), 0, "the sweep finds nothing");
+    }
+}
+
+/// A commit whose tree holds its subject, on top of `parent` or of the reference itself.
+fn write(repository: &Repository, name: &str, subject: &str, from: Option<&str>) -> CommitId {
+    let mut tree = repository.treebuilder(None).unwrap();
+    tree.insert("subject", repository.blob(subject.as_bytes()).unwrap(), 0o100_644).unwrap();
+    let tree = repository.find_tree(tree.write().unwrap()).unwrap();
+    let tip = |name: &str| repository.find_reference(name).ok().map(|found| found.peel_to_commit().unwrap());
+    let parent = tip(name).or_else(|| from.and_then(tip));
+    let by = Signature::new("Ada", "ada@example.org", &git2::Time::new(0, 0)).unwrap();
+    let parents: Vec<_> = parent.iter().collect();
+    let id = repository.commit(None, &by, &by, subject, &tree, &parents).unwrap();
+    repository.reference(name, id, true, "test").unwrap();
+    id.into()
+}
+
+#[tokio::test]
+async fn a_push_gets_one_review_a_status_and_a_line_in_the_gradebook() {
+    let world = World::new().await;
+    let head = world.push("fix", "score 3").await;
+    assert_eq!(world.status(&head).await.state, StatusState::Pending, "told at once");
+    world.rest().await;
+    assert_eq!(world.bodies().await, ["score 3; attempt 1; skipped "]);
+    assert_eq!(world.status(&head).await.state, StatusState::Failure);
+    assert_eq!(world.lines(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_crash_at_any_point_leaves_one_review_one_line_and_one_answer() {
+    for point in Point::ALL {
+        let world = World::new().await;
+        let head = world.push("fix", "score 3").await;
+        world.say("/progress").await;
+        let worker = world.worker().with_probe(Arc::new(StopAt(Mutex::new(Some(point)))));
+        let stopped = worker.work_one().await.unwrap_err();
+        assert!(matches!(&stopped, ReconcileError::Stopped(Stopped(at)) if *at == point), "{point:?}: {stopped}");
+        drop(worker);
+        world.store.break_leases().await.unwrap();
+        world.rest().await;
+        assert_eq!(world.bodies().await.len(), 1, "{point:?}");
+        assert_eq!(world.answers().await.len(), 1, "{point:?}");
+        assert_eq!(world.lines(), 1, "{point:?}");
+        assert_eq!(world.status(&head).await.state, StatusState::Failure, "{point:?}");
+        world.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn two_workers_with_an_expired_lease_between_them_post_once() {
+    for point in [Point::Graded, Point::Intended, Point::HeadChecked, Point::Posted] {
+        let world = World::new().await;
+        world.push("fix", "score 3").await;
+        let slow = world.worker().with_probe(Arc::new(StopAt(Mutex::new(Some(point)))));
+        slow.work_one().await.unwrap_err();
+        // The first worker is not dead, only slow: its lease runs out, another one does all the work, then it goes on.
+        world.clock.advance(crate::store::queue::LEASE + Duration::from_secs(1));
+        world.rest().await;
+        let key = world.forge().key(PullNumber(1));
+        world.store.enqueue(&key, "ada", Hint::Housekeeping, world.clock.now()).await.unwrap();
+        while slow.work_one().await.unwrap() {}
+        assert_eq!(world.bodies().await.len(), 1, "{point:?}");
+        assert_eq!(world.lines(), 1, "{point:?}");
+        world.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn skipped_heads_are_named_by_the_review_that_answers_them() {
+    let world = World::new().await;
+    let first = world.push("fix", "score 1").await;
+    let second = world.push("fix", "score 2").await;
+    world.push("fix", "score 3").await;
+    world.rest().await;
+    let expected = format!("score 3; attempt 1; skipped {} {}", first.short(), second.short());
+    assert_eq!(world.bodies().await, [expected]);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_push_while_grading_supersedes_what_is_being_graded() {
+    let world = Arc::new(World::new().await);
+    let first = world.push("fix", "score 1").await;
+    let meanwhile = world.clone();
+    // Only the ref moves: the hook is late.
+    world.script.0.lock().unwrap().meanwhile = Some(Box::new(move || {
+        meanwhile.commit("fix", "score 3");
+    }));
+    world.rest().await;
+    assert_eq!(world.bodies().await, [format!("score 3; attempt 1; skipped {}", first.short())]);
+    assert_eq!(world.lines(), 1, "what was superseded is no attempt");
+    // The late hook changes nothing any more.
+    world.forge().sweep().await.unwrap();
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn an_intent_that_was_overtaken_is_never_posted() {
+    let world = World::new().await;
+    world.push("fix", "score 1").await;
+    let worker = world.worker().with_probe(Arc::new(StopAt(Mutex::new(Some(Point::Intended)))));
+    worker.work_one().await.unwrap_err();
+    world.push("fix", "score 3").await;
+    world.store.break_leases().await.unwrap();
+    world.rest().await;
+    let bodies = world.bodies().await;
+    assert_eq!(bodies.len(), 1);
+    assert!(bodies[0].starts_with("score 3"), "{bodies:?}");
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_head_that_comes_back_is_answered_by_the_review_it_has() {
+    let world = World::new().await;
+    let first = world.push("fix", "score 1").await;
+    world.rest().await;
+    world.push("fix", "score 3").await;
+    world.rest().await;
+    let id = git2::Oid::from_str(first.as_str()).unwrap();
+    world.repository().reference("refs/heads/fix", id, true, "force").unwrap();
+    world.tell("fix", Some(&first)).await;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 2);
+    assert_eq!(world.status(&first).await.description, "score 1");
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_head_that_was_superseded_and_comes_back_is_posted() {
+    let world = World::new().await;
+    let first = world.push("fix", "score 1").await;
+    let worker = world.worker().with_probe(Arc::new(StopAt(Mutex::new(Some(Point::Intended)))));
+    worker.work_one().await.unwrap_err();
+    world.push("fix", "score 3").await;
+    world.store.break_leases().await.unwrap();
+    world.rest().await;
+    let id = git2::Oid::from_str(first.as_str()).unwrap();
+    world.repository().reference("refs/heads/fix", id, true, "force").unwrap();
+    world.tell("fix", Some(&first)).await;
+    world.rest().await;
+    let bodies = world.bodies().await;
+    assert_eq!(bodies.len(), 2, "{bodies:?}");
+    assert!(bodies[1].starts_with("score 1"), "{bodies:?}");
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_deleted_branch_gets_nothing_and_the_same_number_when_it_comes_back() {
+    let world = World::new().await;
+    world.push("fix", "score 1").await;
+    world.delete("fix").await;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 0);
+    world.assert_at_rest().await;
+    world.push("fix", "score 3").await;
+    world.rest().await;
+    let pulls = world.forge().pulls().await.unwrap();
+    assert_eq!((pulls.len(), pulls[0].number, pulls[0].state), (1, PullNumber(1), PullState::Open));
+    assert_eq!(world.bodies().await.len(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_lost_hook_is_found_by_the_sweep() {
+    let world = World::new().await;
+    let head = world.commit("fix", "score 3");
+    assert_eq!(world.forge().sweep().await.unwrap().len(), 1);
+    assert_eq!(world.forge().sweep().await.unwrap().len(), 0, "and only once");
+    world.rest().await;
+    assert_eq!(world.status(&head).await.state, StatusState::Failure);
+    world.repository().find_reference("refs/heads/fix").unwrap().delete().unwrap();
+    world.forge().sweep().await.unwrap();
+    assert_eq!(world.forge().pulls().await.unwrap()[0].state, PullState::Closed);
+    world.rest().await;
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn an_emptied_queue_is_filled_again_by_the_sweep() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    let claim = world.store.claim(world.clock.now()).await.unwrap().unwrap();
+    world.store.finish(&claim).await.unwrap();
+    assert_eq!(world.worker().sweep().await.unwrap(), 1);
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn main_is_a_pull_request_only_while_it_holds_work() {
+    let world = World::new().await;
+    assert_eq!(world.forge().sweep().await.unwrap(), []);
+    let published = world.repository().refname_to_id("refs/heads/main").unwrap();
+    world.push("main", "score 1").await;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1);
+    world.repository().reference("refs/heads/main", published, true, "moved away").unwrap();
+    world.tell("main", Some(&published.into())).await;
+    world.rest().await;
+    assert_eq!(world.forge().pulls().await.unwrap()[0].state, PullState::Closed);
+    assert_eq!(world.forge().sweep().await.unwrap(), [], "an emptied main stays closed");
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_provisional_result_is_tried_again_and_only_the_final_one_is_posted() {
+    let world = World::new().await;
+    let head = world.push("fix", "score 3").await;
+    world.script.0.lock().unwrap().verdict = Some("inconclusive");
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 0);
+    assert_eq!((world.status(&head).await.state, world.lines()), (StatusState::Pending, 0));
+    world.script.0.lock().unwrap().verdict = None;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 0, "not before its time");
+    world.clock.advance(crate::reconcile::decide::RETRIES[0]);
+    world.rest().await;
+    assert_eq!(world.bodies().await, ["score 3; attempt 1; skipped "]);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn after_ten_minutes_a_provisional_review_is_posted_and_the_final_one_later() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    world.script.0.lock().unwrap().verdict = Some("inconclusive");
+    for _ in 0..22 {
+        world.rest().await;
+        world.clock.advance(Duration::from_secs(30));
+    }
+    assert_eq!(world.bodies().await, ["inconclusive; attempt 1; skipped "]);
+    world.script.0.lock().unwrap().verdict = None;
+    for _ in 0..300 {
+        world.clock.advance(Duration::from_secs(60));
+        world.rest().await;
+    }
+    assert_eq!(world.bodies().await, ["inconclusive; attempt 1; skipped ", "score 3; attempt 1; skipped "]);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn what_never_becomes_final_ends() {
+    let world = World::new().await;
+    world.push("fix", "inconclusive").await;
+    for _ in 0..300 {
+        world.rest().await;
+        world.clock.advance(Duration::from_secs(60));
+    }
+    assert_eq!(world.bodies().await.len(), 1);
+    assert_eq!(world.script.0.lock().unwrap().requests.len(), 1 + crate::reconcile::decide::RETRIES.len());
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_grader_that_fails_is_asked_again_later_and_nothing_is_lost() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    world.script.0.lock().unwrap().verdict = Some("disk full");
+    world.rest().await;
+    assert_eq!(world.store.queue_length().await.unwrap(), 1);
+    world.script.0.lock().unwrap().verdict = None;
+    world.clock.advance(BACKOFF * 2);
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn regrade_posts_only_what_is_different() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    world.rest().await;
+    world.say("/regrade").await;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1);
+    world.script.0.lock().unwrap().verdict = Some("score 4");
+    world.say("/regrade").await;
+    world.rest().await;
+    assert_eq!(world.bodies().await, ["score 3; attempt 1; skipped ", "score 4; attempt 1; skipped "]);
+    let answers = world.answers().await;
+    assert!(answers[0].contains("with the same result"), "{answers:?}");
+    assert!(answers[1].contains("the result changed"), "{answers:?}");
+    assert_eq!(world.lines(), 2);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn regrade_of_a_closed_pull_request_says_how_to_open_it() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    world.rest().await;
+    world.delete("fix").await;
+    world.say("/regrade").await;
+    world.rest().await;
+    let answers = world.answers().await;
+    assert!(answers[0].contains("git push origin fix"), "{answers:?}");
+    assert_eq!(world.script.0.lock().unwrap().requests.len(), 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn talk_is_not_answered_and_every_command_is() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    for body in ["thanks", "> /hint", "/hnit", "/explain", "/hint nothing"] {
+        world.say(body).await;
+    }
+    world.rest().await;
+    let answers = world.answers().await;
+    assert_eq!(answers.len(), 3, "{answers:?}");
+    assert!(answers[0].contains("Did you mean `/hint`?"), "{answers:?}");
+    world.rest().await;
+    assert_eq!(world.answers().await.len(), 3);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn only_the_owner_of_a_pull_request_commands_there() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    let pull = world.forge().pull(PullNumber(1)).await.unwrap().unwrap();
+    world.forge().comment(&pull, &"eve".parse().unwrap(), "/regrade").await.unwrap();
+    world.rest().await;
+    assert!(world.answers().await[0].starts_with("Only `ada`"));
+    assert_eq!(world.script.0.lock().unwrap().requests.len(), 1);
+    world.assert_at_rest().await;
+}

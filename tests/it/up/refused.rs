@@ -1,0 +1,133 @@
+//! What is refused, and that it does no harm.
+
+use std::process::Output;
+
+use super::world::{World, text};
+
+fn refused(output: &Output, why: &str) {
+    assert!(!output.status.success(), "{}", text(output));
+    assert!(text(output).contains(why), "`{why}` is not in:\n{}", text(output));
+}
+
+#[test]
+fn pushes_of_other_things_than_branches() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.commit();
+    refused(&clone.try_git(&["push", "origin", "HEAD:refs/tags/v1"]), "push branches only");
+    refused(&clone.try_git(&["push", "origin", "HEAD:refs/notes/x"]), "push branches only");
+    refused(&clone.try_git(&["push", "origin", ":main"]), "cannot be deleted");
+    refused(&clone.try_git(&["push", "origin", "HEAD:refs/heads/a$(id)"]), "is not a branch name");
+    assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
+    assert_eq!(clone.git(&["ls-remote", "origin"]).matches("refs/").count(), 1, "only main is there");
+}
+
+#[test]
+fn a_file_that_is_too_large_is_named_and_does_not_stay() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.write("tasks/first/dump.bin", vec![b'x'; 11 << 20]);
+    clone.commit();
+    refused(&clone.try_git(&["push", "origin", "HEAD"]), "tasks/first/dump.bin");
+    assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
+    clone.git(&["rm", "-q", "-f", "tasks/first/dump.bin"]);
+    clone.answer("3", "aurora");
+    clone.git(&["commit", "-q", "--amend", "-a", "-m", "work"]);
+    assert!(clone.git(&["push", "origin", "HEAD"]).contains("Passed"));
+}
+
+#[test]
+fn hostile_files_end_in_a_clear_answer() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    let mut laughs = "a0: &a0 [lol]\n".to_owned();
+    for n in 1..30 {
+        laughs += &format!("a{n}: &a{n} [*a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}]\n", m = n - 1);
+    }
+    let deep = format!("kind: Deployment\nspec: {}{}\n", "[".repeat(10_000), "]".repeat(10_000));
+    for (branch, content) in [("laughs", laughs), ("deep", deep)] {
+        clone.branch(branch);
+        clone.write("tasks/first/deployment.yaml", content);
+        let out = clone.hand_in();
+        assert!(out.contains("Not yet: 0 of 7 points"), "{branch}:\n{out}");
+    }
+    clone.branch("link");
+    std::fs::remove_file(clone.dir.join("tasks/first/deployment.yaml")).unwrap();
+    std::os::unix::fs::symlink("/etc/passwd", clone.dir.join("tasks/first/deployment.yaml")).unwrap();
+    let out = clone.hand_in();
+    assert!(out.contains("tasks/first/deployment.yaml"), "{out}");
+    assert!(!out.contains("Passed"), "{out}");
+    clone.branch("shown");
+    clone.write(
+        "tasks/first/deployment.yaml",
+        "kind: Deployment\nspec: {replicas: \"<script>alert(1)</script>\\e[31m@all\"}\n",
+    );
+    let out = clone.hand_in();
+    assert!(!out.contains('\u{1b}'), "{out:?}");
+    let (_, page) = up.get("/pulls/4");
+    assert!(!page.contains("<script>alert"), "{page}");
+    // And the daemon goes on.
+    clone.branch("fine");
+    clone.answer("3", "aurora");
+    assert!(clone.hand_in().contains("Passed"));
+}
+
+#[test]
+fn requests_from_elsewhere() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.answer("2", "aurora");
+    clone.hand_in();
+    assert_eq!(up.request("GET", "/api/v1/pulls", &[("Host", "evil.example")], "").0, 421);
+    let service = "/git/ada/tiny.git/info/refs?service=git-upload-pack";
+    assert_eq!(up.request("GET", service, &[("Host", "evil.example")], "").0, 421);
+    let json = ("Content-Type", "application/json");
+    let comments = "/api/v1/pulls/1/comments";
+    let body = r#"{"body": "/regrade"}"#;
+    assert_eq!(up.request("POST", comments, &[json, ("Origin", "http://evil.example")], body).0, 403);
+    assert_eq!(up.request("POST", comments, &[json, ("Sec-Fetch-Site", "cross-site")], body).0, 403);
+    assert_eq!(up.request("POST", comments, &[("Content-Type", "text/plain")], body).0, 415);
+    let push = "/git/ada/tiny.git/git-receive-pack";
+    let kind = ("Content-Type", "application/x-git-receive-pack-request");
+    assert_eq!(up.request("POST", push, &[kind, ("Origin", "http://evil.example")], "0000").0, 403);
+    assert_eq!(up.json(comments), serde_json::json!([]));
+}
+
+#[test]
+fn requests_that_make_no_sense() {
+    let world = World::new();
+    let up = world.up();
+    let json = [("Content-Type", "application/json")];
+    for (method, path, body, status) in [
+        ("GET", "/git/ada/other.git/info/refs?service=git-upload-pack", "", 404),
+        ("GET", "/git/..%2f..%2fetc/tiny.git/info/refs?service=git-upload-pack", "", 404),
+        ("GET", "/git/Ada/tiny.git/info/refs?service=git-upload-pack", "", 404),
+        ("GET", "/git/ada/tiny.git/info/refs", "", 403),
+        ("GET", "/git/ada/tiny.git/info/refs?service=git-upload-archive", "", 403),
+        ("GET", "/git/ada/tiny.git/objects/info/packs", "", 404),
+        ("POST", "/git/ada/tiny.git/git-upload-pack", "0000", 415),
+        ("GET", "/api/v1/pulls/1", "", 404),
+        ("GET", "/api/v1/pulls/-1", "", 404),
+        ("GET", "/pulls/x", "", 404),
+        ("GET", "/courses/..%2F..", "", 404),
+        ("GET", "/assets/..%2Fmod.rs", "", 404),
+        ("POST", "/api/v1/pulls/1/comments", r#"{"body": "x"}"#, 404),
+        ("POST", "/api/v1/pulls/1/comments", r#"{"text": "x"}"#, 422),
+        ("POST", "/api/v1/pulls/1/comments", "{", 400),
+        ("DELETE", "/api/v1/pulls/1", "", 405),
+    ] {
+        let (found, answer) = up.request(method, path, &json, body);
+        assert_eq!(found, status, "{method} {path}: {answer}");
+    }
+    let huge = format!(r#"{{"body": "{}"}}"#, "x".repeat(1 << 20));
+    assert_eq!(up.request("POST", "/api/v1/pulls/1/comments", &json, &huge).0, 413);
+    assert!(!world.data().join("forks/Ada").exists());
+    assert_eq!(up.get("/healthz").0, 200);
+}

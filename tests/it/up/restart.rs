@@ -1,0 +1,187 @@
+//! Starting, stopping, and starting again.
+
+use std::fs;
+use std::process::{Command, Output};
+
+use super::world::{Up, World, text};
+
+fn fails(mut command: Command) -> String {
+    let output: Output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(2), "{}", text(&output));
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "", "nothing is promised");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_restart_keeps_everything() {
+    let world = World::new();
+    let up = world.up();
+    let listen = up.address.strip_prefix("http://").unwrap().to_owned();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.answer("2", "aurora");
+    clone.hand_in();
+    up.ask(1, "/progress");
+    let before = (up.json("/api/v1/pulls/1"), up.json("/api/v1/pulls/1/reviews"), up.json("/api/v1/pulls/1/comments"));
+    let output = up.stop("INT");
+    assert!(output.status.success(), "{}", text(&output));
+
+    let up = Up::start(world.command(&listen));
+    assert_eq!(up.address, format!("http://{listen}"));
+    let after = (up.json("/api/v1/pulls/1"), up.json("/api/v1/pulls/1/reviews"), up.json("/api/v1/pulls/1/comments"));
+    assert_eq!(before, after);
+    clone.answer("3", "aurora");
+    let out = clone.hand_in();
+    assert!(out.contains("Passed"), "{out}");
+    assert!(up.reviews(1)[1].contains("attempt 2"), "attempts are remembered: {}", up.reviews(1)[1]);
+    assert!(up.stop("TERM").status.success());
+}
+
+#[test]
+fn a_kill_loses_nothing() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.answer("2", "aurora");
+    clone.hand_in();
+    up.kill();
+    // A push whose hook never came through: the ref moved, nobody was told.
+    clone.answer("3", "aurora");
+    clone.commit();
+    let fork = world.data().join("forks/ada/tiny.git");
+    clone.git(&["-c", "core.hooksPath=/dev/null", "push", "-q", &fork.to_string_lossy(), "HEAD:refs/heads/work"]);
+    let up = world.up();
+    let reviews = up.eventually("the second review", || Some(up.reviews(1)).filter(|reviews| reviews.len() == 2));
+    assert!(reviews[1].starts_with("**Passed"), "{}", reviews[1]);
+    assert_eq!(up.json("/api/v1/pulls/1")["head"], clone.head());
+}
+
+#[test]
+fn a_changed_course_is_published_and_an_untouched_main_follows() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    let eve = world.clone(&up, "eve", "eve");
+    eve.write("mine.txt", "on main\n");
+    eve.hand_in();
+    clone.branch("work");
+    clone.answer("2", "aurora");
+    clone.hand_in();
+    up.stop("TERM");
+    let brief = world.path("tiny/basics/start/tasks/first/brief.md");
+    fs::write(&brief, "# Three copies\n\nRun three copies at last, for the team aurora.\n").unwrap();
+    let listen = "127.0.0.1:0";
+    let up = Up::start(world.command(listen));
+    clone.git(&["remote", "set-url", "origin", &format!("{}/git/ada/tiny.git", up.address)]);
+    eve.git(&["remote", "set-url", "origin", &format!("{}/git/eve/tiny.git", up.address)]);
+    clone.git(&["fetch", "-q", "origin"]);
+    assert!(clone.git(&["show", "origin/main:briefs/first.md"]).contains("at last"));
+    let theirs = eve.head();
+    eve.git(&["fetch", "-q", "origin"]);
+    assert_eq!(eve.git(&["rev-parse", "origin/main"]).trim(), theirs, "what a learner put on main stays");
+    // The conversation is as it was: the same head is not graded again by itself.
+    assert_eq!(up.reviews(1).len() + up.reviews(2).len(), 2);
+}
+
+#[test]
+fn two_on_one_data_directory() {
+    let world = World::new();
+    let up = world.up();
+    let error = fails(world.command("127.0.0.1:0"));
+    assert!(error.contains("in use by another `gradus up`"), "{error}");
+    assert_eq!(up.get("/healthz").0, 200, "the first one goes on");
+}
+
+#[test]
+fn a_port_that_is_taken() {
+    let world = World::new();
+    let up = world.up();
+    let other = World::new();
+    let error = fails(other.command(&format!("127.0.0.1:{}", up.port())));
+    assert!(error.contains("--listen 127.0.0.1:0"), "{error}");
+}
+
+#[test]
+fn data_of_another_version_is_left_as_it_is() {
+    let world = World::new();
+    world.up().stop("TERM");
+    world.sql("PRAGMA user_version = 99");
+    let database = world.data().join("gradus.db");
+    let before = fs::read(&database).unwrap();
+    let error = fails(world.command("127.0.0.1:0"));
+    assert!(error.contains("schema version 99") && error.contains("--data DIR"), "{error}");
+    assert_eq!(fs::read(&database).unwrap(), before);
+    world.sql("PRAGMA user_version = 1");
+    world.up();
+}
+
+#[test]
+fn a_directory_of_somebody_else() {
+    let world = World::new();
+    fs::create_dir(world.data()).unwrap();
+    fs::write(world.data().join("thesis.tex"), "mine").unwrap();
+    let error = fails(world.command("127.0.0.1:0"));
+    assert!(error.contains("holds no data of Gradus"), "{error}");
+    assert_eq!(fs::read_dir(world.data()).unwrap().count(), 1);
+}
+
+#[test]
+fn a_broken_course_is_explained_and_nothing_starts() {
+    let world = World::new();
+    let task = world.path("tiny/basics/start/tasks/first/task.yaml");
+    let text = fs::read_to_string(&task).unwrap().replace("minutes: 3", "minuets: 3");
+    fs::write(&task, text).unwrap();
+    let error = fails(world.command("127.0.0.1:0"));
+    assert!(error.contains("task.yaml") && error.contains("minuets"), "{error}");
+}
+
+#[test]
+fn no_course_at_all() {
+    let world = World::new();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+    let empty = world.path("empty");
+    fs::create_dir(&empty).unwrap();
+    command.current_dir(&empty).args(["up", "--listen", "127.0.0.1:0", "--data"]).arg(world.data());
+    let error = fails(command);
+    assert!(error.contains("--course DIR"), "{error}");
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_written() {
+    let world = World::new();
+    world.up().stop("TERM");
+    // No file may grow beyond 100 KiB (ulimit counts in units of 1 KiB): the write-ahead log soon does.
+    let inner = world.command("127.0.0.1:0");
+    let mut command = Command::new("bash");
+    command.current_dir(inner.get_current_dir().unwrap());
+    command
+        .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "bash"])
+        .arg(inner.get_program())
+        .args(inner.get_args());
+    let up = Up::start(command);
+    let clone = world.clone(&up, "ada", "clone");
+    let mut failed = false;
+    for n in 0..40 {
+        clone.branch(&format!("work-{n}"));
+        clone.answer("2", &format!("team-{n}"));
+        clone.commit();
+        let output = clone.try_git(&["push", "origin", "HEAD"]);
+        if !text(&output).contains("Not yet") {
+            failed = true;
+            break;
+        }
+    }
+    assert!(failed, "the limit was never reached");
+    up.kill();
+    // With room again everything that was taken is answered.
+    let up = world.up();
+    clone.git(&["remote", "set-url", "origin", &format!("{}/git/ada/tiny.git", up.address)]);
+    let heads = clone.git(&["ls-remote", "origin", "refs/heads/work-*"]).lines().count();
+    up.eventually("a review of everything", || {
+        let pulls = up.json("/api/v1/pulls");
+        let pulls = pulls.as_array().unwrap();
+        let done = pulls.iter().all(|pull| pull["status"]["state"] == "failure");
+        (done && pulls.len() == heads).then_some(())
+    });
+}
