@@ -61,7 +61,7 @@ fn a_lost_learner_is_told_where_to_go() {
     let up = world.up();
     let clone = world.clone(&up, "ada", "clone");
     clone.branch("lost");
-    clone.write("first/Deployment.yml", "kind: Deployment\n");
+    clone.write("first/deployment.yml", "kind: Deployment\n");
     let out = clone.hand_in();
     assert!(out.contains("tasks/first/deployment.yaml"), "{out}");
     assert!(out.contains("git mv"), "{out}");
