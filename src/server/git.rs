@@ -86,7 +86,7 @@ async fn info_refs(
     };
     let named = match find(&app, names).await {
         Ok(named) => named,
-        Err(response) => return response,
+        Err((status, message)) => return refuse(status, &message),
     };
     let mut command = command(&app, &named, service, &headers);
     command.arg("--advertise-refs").arg(&named.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -145,7 +145,7 @@ async fn serve(
     };
     let named = match find(&app, names).await {
         Ok(named) => named,
-        Err(response) => return response,
+        Err((status, message)) => return refuse(status, &message),
     };
     let mut command = command(&app, &named, service, &headers);
     command.arg(&named.path).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -273,23 +273,18 @@ async fn write(stdin: &mut ChildStdin, bytes: &[u8], left: &mut u64) -> std::io:
     }
 }
 
-async fn find(app: &App, (learner, repository): (String, String)) -> Result<Named, Response> {
-    let missing = |message: String| Err(refuse(StatusCode::NOT_FOUND, &message));
-    let Ok(learner) = learner.parse::<Learner>() else {
-        return missing("no such learner: a name is 1 to 63 of a-z, 0-9 and `-`".to_owned());
-    };
-    let course = repository.strip_suffix(".git").unwrap_or(&repository).parse::<CourseId>();
-    let path = match &course {
-        Ok(course) => app.forge.fork(&learner, course).await.map_err(|error| {
-            tracing::error!(%error, %learner, %course, "cannot make a fork");
-            refuse(StatusCode::INTERNAL_SERVER_ERROR, "the fork cannot be made: see the log of `gradus up`")
-        })?,
-        Err(_) => None,
-    };
-    match (course, path) {
-        (Ok(course), Some(path)) => Ok(Named { learner, course, path }),
-        _ => missing(format!("no such course: there are {}", app.course_names())),
-    }
+/// The fork that an address names, or why there is none.
+async fn find(app: &App, (learner, repository): (String, String)) -> Result<Named, (StatusCode, String)> {
+    let missing = |message: String| (StatusCode::NOT_FOUND, message);
+    let no_learner = |_| missing("no such learner: a name is 1 to 63 of a-z, 0-9 and `-`".to_owned());
+    let no_course = || missing(format!("no such course: there are {}", app.course_names()));
+    let learner: Learner = learner.parse().map_err(no_learner)?;
+    let course: CourseId = repository.strip_suffix(".git").unwrap_or(&repository).parse().map_err(|_| no_course())?;
+    let path = app.forge.fork(&learner, &course).await.map_err(|error| {
+        tracing::error!(%error, %learner, %course, "cannot make a fork");
+        (StatusCode::INTERNAL_SERVER_ERROR, "the fork cannot be made: see the log of `gradus up`".to_owned())
+    })?;
+    Ok(Named { path: path.ok_or_else(no_course)?, learner, course })
 }
 
 fn command(app: &App, named: &Named, service: Service, headers: &HeaderMap) -> Command {
