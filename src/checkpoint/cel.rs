@@ -1,7 +1,7 @@
 //! `cel`: A CEL rule holds for objects of YAML files.
 //!
-//! The crate `cel` parses, the rest is in `cel/`: [`lower`] resolves names and types, [`machine`] evaluates on a step
-//! budget, [`explain`] finds the reason and the line, [`judge`] puts them together. `docs/cel.md` is for authors.
+//! The engine is in `cel/`: [`parse`] reads, [`lower`] resolves names and types, [`machine`] evaluates on a step budget,
+//! [`explain`] finds the reason and the line, [`judge`] puts them together. `docs/cel.md` is for authors.
 
 #[cfg(test)]
 mod conformance;
@@ -9,11 +9,13 @@ pub mod explain;
 pub mod fault;
 pub mod functions;
 mod judge;
+pub mod lexer;
 pub mod limits;
 pub mod lower;
 pub mod machine;
 pub mod node;
 pub mod operators;
+pub mod parse;
 mod place;
 pub mod program;
 mod rules;
@@ -165,7 +167,7 @@ mod tests {
     #[test]
     fn each_problem_names_its_field_and_the_remedy() {
         for (yaml, pointer, words) in [
-            ("rule: object.a ==", "/rule", "not a CEL expression"),
+            ("rule: object.a ==", "/rule", "ends where a value"),
             ("rule: item == 1", "/rule", "`each`"),
             ("rule: case.x == 1", "/rule", "`cases`"),
             ("{over: set, rule: object.a == 1}", "/rule", "`objects`"),

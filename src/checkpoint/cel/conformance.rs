@@ -106,7 +106,7 @@ fn patterns_cannot_backtrack_or_grow() {
 }
 
 /// The examples of `docs/cel.md`: rows of tables with the columns Example and Result.
-fn documented() -> Vec<(String, String)> {
+pub fn documented() -> Vec<(String, String)> {
     let mut examples = Vec::new();
     let mut within = false;
     for line in include_str!("../../../docs/cel.md").lines() {

@@ -1,12 +1,10 @@
 //! From the parser's tree to nodes: names to slots, macros to loops, calls to functions; and as much type checking as
 //! literals and known results allow.
 
-use cel::IdedExpr;
-use cel::common::ast::{CallExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SourceInfo, operators as op};
-
 use super::functions::{Function, Style, find, suggest};
 use super::limits;
 use super::node::{Constant, Loop, LoopKind, Missing, Node, NodeKind, Operator};
+use super::parse::{Expr, ExprKind};
 use super::program::Problem;
 use super::types::Ty;
 
@@ -41,7 +39,6 @@ struct Binding {
 /// The state of lowering one expression.
 pub struct Lowering<'s> {
     source: &'s str,
-    info: &'s SourceInfo,
     scope: Vec<Binding>,
     globals: usize,
     slots: usize,
@@ -54,13 +51,13 @@ pub struct Lowering<'s> {
 
 impl<'s> Lowering<'s> {
     /// Starts with the variables of the rule.
-    pub fn new(source: &'s str, info: &'s SourceInfo, variables: &[(&str, Ty)]) -> Self {
+    pub fn new(source: &'s str, variables: &[(&str, Ty)]) -> Self {
         let binding =
             |(slot, (name, ty)): (usize, &(&str, Ty))| Binding { name: (*name).to_owned(), slot, ty: ty.clone() };
         let scope: Vec<_> = variables.iter().enumerate().map(binding).collect();
         let globals = scope.len();
         let used = vec![false; globals];
-        Self { source, info, scope, globals, slots: globals, used, next_id: 0, mixed: false, problems: Vec::new() }
+        Self { source, scope, globals, slots: globals, used, next_id: 0, mixed: false, problems: Vec::new() }
     }
 
     /// Number of slots, which variables are used, and what is wrong.
@@ -69,7 +66,7 @@ impl<'s> Lowering<'s> {
     }
 
     /// Lowers an expression; what is wrong with it is noted and stands as `null`.
-    pub fn lower(&mut self, expression: &IdedExpr, depth: usize) -> (Node, Ty) {
+    pub fn lower(&mut self, expression: &Expr, depth: usize) -> (Node, Ty) {
         if depth > limits::DEPTH {
             let message = format!("the expression is nested more than {} deep: split it", limits::DEPTH);
             if !self.problems.iter().any(|problem| problem.message == message) {
@@ -77,29 +74,59 @@ impl<'s> Lowering<'s> {
             }
             return (self.node(NodeKind::Constant(Constant::Null)), Ty::Dyn);
         }
-        let (kind, ty) = match &expression.expr {
-            Expr::Literal(literal) => lower_literal(literal),
-            Expr::Ident(name) => self.ident(expression, name),
-            Expr::Select(select) => match self.qualified_type(expression) {
+        let (kind, ty) = match &expression.kind {
+            ExprKind::Constant(constant) => (NodeKind::Constant(constant.clone()), constant_type(constant)),
+            ExprKind::Name(name) => self.ident(expression, name),
+            ExprKind::Select { operand, field, optional } => match self.qualified_type(expression) {
                 Some(name) => (NodeKind::Constant(Constant::Type(name)), Ty::Type),
                 None => {
-                    let (operand, ty) = self.lower(&select.operand, depth + 1);
-                    let ty = self.member_type(expression, &ty, &select.field);
-                    let missing = Missing::Fault;
-                    (NodeKind::Select { operand: Box::new(operand), field: select.field.clone(), missing }, ty)
+                    let (operand, ty) = self.lower(operand, depth + 1);
+                    let ty = as_optional(self.member_type(expression, &ty, field), *optional);
+                    (
+                        NodeKind::Select {
+                            operand: Box::new(operand),
+                            field: field.clone(),
+                            missing: missing(*optional),
+                        },
+                        ty,
+                    )
                 }
             },
-            Expr::Call(call) => self.call(expression, call, depth),
-            Expr::List(list) => self.list(list, depth),
-            Expr::Map(map) => self.map(map, depth),
-            Expr::Struct(message) => {
-                self.problem(expression, format!("`{}{{…}}`: message literals are not supported", message.type_name));
-                (NodeKind::Constant(Constant::Null), Ty::Dyn)
+            ExprKind::Index { operand, index, optional } => {
+                let (operand, operand_type) = self.lower(operand, depth + 1);
+                let (index, index_type) = self.lower(index, depth + 1);
+                let ty = as_optional(self.item_type(expression, &operand_type, &index_type), *optional);
+                let (operand, index) = (Box::new(operand), Box::new(index));
+                (NodeKind::Index { operand, index, missing: missing(*optional) }, ty)
             }
-            Expr::Comprehension(_) | Expr::Unspecified => {
-                self.problem(expression, "not a CEL expression".to_owned());
-                (NodeKind::Constant(Constant::Null), Ty::Dyn)
+            ExprKind::Call { target: Some(target), name, arguments } => {
+                self.method(expression, name, target, arguments, depth)
             }
+            ExprKind::Call { target: None, name, arguments } => self.global(expression, name, arguments, depth),
+            ExprKind::Not(inner) => (NodeKind::Not(Box::new(self.boolean(inner, "!", depth))), Ty::Bool),
+            ExprKind::Negate(inner) => {
+                let (node, ty) = self.lower(inner, depth + 1);
+                if !matches!(ty, Ty::Dyn | Ty::Int | Ty::Double) {
+                    self.problem(expression, format!("no matching overload for `-` applied to {ty}"));
+                }
+                (NodeKind::Negate(Box::new(node)), ty)
+            }
+            ExprKind::Binary(operator, left, right) => self.binary(expression, *operator, left, right, depth),
+            ExprKind::All(parts) => (NodeKind::All(self.booleans(parts, "&&", depth)), Ty::Bool),
+            ExprKind::Any(parts) => (NodeKind::Any(self.booleans(parts, "||", depth)), Ty::Bool),
+            ExprKind::Condition(parts) => {
+                let [test, yes, no] = &**parts;
+                let test = self.boolean(test, "?:", depth);
+                let (yes, yes_type) = self.lower(yes, depth + 1);
+                let (no, no_type) = self.lower(no, depth + 1);
+                if !yes_type.agrees(&no_type) {
+                    self.problem(expression, format!("the branches of `?:` are of types {yes_type} and {no_type}"));
+                }
+                let ty = yes_type.join(&no_type);
+                (NodeKind::Condition { test: Box::new(test), yes: Box::new(yes), no: Box::new(no) }, ty)
+            }
+            ExprKind::List(items) => self.list(items, depth),
+            ExprKind::Map(entries) => self.map(entries, depth),
         };
         (self.node(kind), ty)
     }
@@ -110,19 +137,15 @@ impl<'s> Lowering<'s> {
         Node { id, kind }
     }
 
-    fn problem(&mut self, expression: &IdedExpr, message: String) {
-        // The parser counts characters; problems are placed by bytes.
-        let characters = self.info.offset_for(expression.id).map(|(start, _)| start as usize);
-        let offset =
-            characters.and_then(|count| self.source.char_indices().map(|(at, _)| at).nth(count)).or(characters);
-        self.problems.push(Problem::at(self.source, offset, message));
+    fn problem(&mut self, expression: &Expr, message: String) {
+        self.problems.push(Problem::at(self.source, Some(expression.at), message));
     }
 
     fn lookup(&self, name: &str) -> Option<&Binding> {
         self.scope.iter().rev().find(|binding| binding.name == name)
     }
 
-    fn ident(&mut self, expression: &IdedExpr, name: &str) -> (NodeKind, Ty) {
+    fn ident(&mut self, expression: &Expr, name: &str) -> (NodeKind, Ty) {
         let found = self.lookup(name).map(|binding| (binding.slot, binding.ty.clone()));
         if let Some((slot, ty)) = found {
             if let Some(used) = self.used.get_mut(slot) {
@@ -139,18 +162,18 @@ impl<'s> Lowering<'s> {
         (NodeKind::Constant(Constant::Null), Ty::Dyn)
     }
 
-    fn qualified_type(&self, expression: &IdedExpr) -> Option<&'static str> {
+    fn qualified_type(&self, expression: &Expr) -> Option<&'static str> {
         let mut segments = Vec::new();
         let mut current = expression;
         loop {
-            match &current.expr {
-                Expr::Ident(name) if self.lookup(name).is_none() => {
+            match &current.kind {
+                ExprKind::Name(name) if self.lookup(name).is_none() => {
                     segments.push(name.as_str());
                     break;
                 }
-                Expr::Select(select) => {
-                    segments.push(select.field.as_str());
-                    current = &select.operand;
+                ExprKind::Select { operand, field, optional: false } => {
+                    segments.push(field.as_str());
+                    current = operand;
                 }
                 _ => return None,
             }
@@ -160,7 +183,7 @@ impl<'s> Lowering<'s> {
         TYPES.iter().find(|known| **known == name).copied()
     }
 
-    fn member_type(&mut self, expression: &IdedExpr, operand: &Ty, field: &str) -> Ty {
+    fn member_type(&mut self, expression: &Expr, operand: &Ty, field: &str) -> Ty {
         match operand {
             Ty::Dyn | Ty::Param(_) => Ty::Dyn,
             Ty::Map(_, value) => (**value).clone(),
@@ -175,7 +198,7 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn item_type(&mut self, expression: &IdedExpr, operand: &Ty, index: &Ty) -> Ty {
+    fn item_type(&mut self, expression: &Expr, operand: &Ty, index: &Ty) -> Ty {
         let fits = match operand {
             Ty::Dyn | Ty::Param(_) => return Ty::Dyn,
             Ty::List(item) if matches!(index, Ty::Dyn | Ty::Int | Ty::Uint | Ty::Double) => Some((**item).clone()),
@@ -189,39 +212,37 @@ impl<'s> Lowering<'s> {
         })
     }
 
-    fn list(&mut self, list: &ListExpr, depth: usize) -> (NodeKind, Ty) {
+    fn list(&mut self, elements: &[(Expr, bool)], depth: usize) -> (NodeKind, Ty) {
         let mut items = Vec::new();
         let mut common: Option<Ty> = None;
-        for (index, element) in list.elements.iter().enumerate() {
-            let optional = list.optional_indices.contains(&index);
+        for (element, optional) in elements {
             let (node, ty) = self.lower(element, depth + 1);
-            let ty = if optional { self.unwrap_optional(element, ty) } else { ty };
+            let ty = if *optional { self.unwrap_optional(element, ty) } else { ty };
             common = Some(self.same_type(element, common, ty));
-            items.push((node, optional));
+            items.push((node, *optional));
         }
         (NodeKind::List(items), Ty::list(common.unwrap_or(Ty::Param('T'))))
     }
 
-    fn map(&mut self, map: &MapExpr, depth: usize) -> (NodeKind, Ty) {
+    fn map(&mut self, written: &[(Expr, Expr, bool)], depth: usize) -> (NodeKind, Ty) {
         let mut entries = Vec::new();
         let (mut keys, mut values) = (None, None);
-        for entry in &map.entries {
-            let EntryExpr::MapEntry(entry) = &entry.expr else { continue };
-            let (key, key_type) = self.lower(&entry.key, depth + 1);
-            let (value, value_type) = self.lower(&entry.value, depth + 1);
-            let value_type = if entry.optional { self.unwrap_optional(&entry.value, value_type) } else { value_type };
+        for (written_key, written_value, optional) in written {
+            let (key, key_type) = self.lower(written_key, depth + 1);
+            let (value, value_type) = self.lower(written_value, depth + 1);
+            let value_type = if *optional { self.unwrap_optional(written_value, value_type) } else { value_type };
             if !matches!(key_type, Ty::Dyn | Ty::Str | Ty::Int | Ty::Uint | Ty::Bool | Ty::Param(_)) {
-                self.problem(&entry.key, format!("a map cannot have a key of type {key_type}"));
+                self.problem(written_key, format!("a map cannot have a key of type {key_type}"));
             }
-            keys = Some(self.same_type(&entry.key, keys, key_type));
-            values = Some(self.same_type(&entry.value, values, value_type));
-            entries.push((key, value, entry.optional));
+            keys = Some(self.same_type(written_key, keys, key_type));
+            values = Some(self.same_type(written_value, values, value_type));
+            entries.push((key, value, *optional));
         }
         let ty = Ty::map(keys.unwrap_or(Ty::Param('T')), values.unwrap_or(Ty::Param('T')));
         (NodeKind::Map(entries), ty)
     }
 
-    fn unwrap_optional(&mut self, expression: &IdedExpr, ty: Ty) -> Ty {
+    fn unwrap_optional(&mut self, expression: &Expr, ty: Ty) -> Ty {
         match ty {
             Ty::Optional(inner) => *inner,
             Ty::Dyn | Ty::Param(_) => Ty::Dyn,
@@ -233,7 +254,7 @@ impl<'s> Lowering<'s> {
     }
 
     /// Kubernetes wants all items of a literal to be of one type.
-    fn same_type(&mut self, expression: &IdedExpr, before: Option<Ty>, ty: Ty) -> Ty {
+    fn same_type(&mut self, expression: &Expr, before: Option<Ty>, ty: Ty) -> Ty {
         match before {
             None => ty,
             Some(before) if self.mixed || before.agrees(&ty) => before.join(&ty),
@@ -244,72 +265,20 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn call(&mut self, expression: &IdedExpr, call: &CallExpr, depth: usize) -> (NodeKind, Ty) {
-        match &call.target {
-            Some(target) => self.method(expression, call, target, depth),
-            None => self.global(expression, call, depth),
+    fn global(&mut self, expression: &Expr, name: &str, arguments: &[Expr], depth: usize) -> (NodeKind, Ty) {
+        if let ("has", [argument]) = (name, arguments) {
+            return self.has(expression, argument, depth);
+        }
+        match find(name, Style::Global) {
+            Some(function) => self.apply(expression, function, &arguments.iter().collect::<Vec<_>>(), depth),
+            None => {
+                self.unknown(expression, name, Style::Global);
+                (NodeKind::Constant(Constant::Null), Ty::Dyn)
+            }
         }
     }
 
-    fn global(&mut self, expression: &IdedExpr, call: &CallExpr, depth: usize) -> (NodeKind, Ty) {
-        match (call.func_name.as_str(), call.args.as_slice()) {
-            (op::LOGICAL_AND, _) => self.logical(call, op::LOGICAL_AND, depth),
-            (op::LOGICAL_OR, _) => self.logical(call, op::LOGICAL_OR, depth),
-            (op::LOGICAL_NOT, [inner]) => {
-                let node = self.boolean(inner, "!", depth);
-                (NodeKind::Not(Box::new(node)), Ty::Bool)
-            }
-            (op::NEGATE, [inner]) => {
-                let (node, ty) = self.lower(inner, depth + 1);
-                if !matches!(ty, Ty::Dyn | Ty::Int | Ty::Double) {
-                    self.problem(expression, format!("no matching overload for `-` applied to {ty}"));
-                }
-                (NodeKind::Negate(Box::new(node)), ty)
-            }
-            (op::CONDITIONAL, [test, yes, no]) => {
-                let test = self.boolean(test, "?:", depth);
-                let (yes, yes_type) = self.lower(yes, depth + 1);
-                let (no, no_type) = self.lower(no, depth + 1);
-                if !yes_type.agrees(&no_type) {
-                    self.problem(expression, format!("the branches of `?:` are of types {yes_type} and {no_type}"));
-                }
-                let ty = yes_type.join(&no_type);
-                (NodeKind::Condition { test: Box::new(test), yes: Box::new(yes), no: Box::new(no) }, ty)
-            }
-            (op::INDEX | op::OPT_INDEX, [operand, index]) => {
-                let (operand, operand_type) = self.lower(operand, depth + 1);
-                let (index, index_type) = self.lower(index, depth + 1);
-                let optional = call.func_name == op::OPT_INDEX;
-                let ty = self.item_type(expression, &operand_type, &index_type);
-                let missing = if optional { Missing::None } else { Missing::Fault };
-                (
-                    NodeKind::Index { operand: Box::new(operand), index: Box::new(index), missing },
-                    as_optional(ty, optional),
-                )
-            }
-            (op::OPT_SELECT, [operand, field]) => {
-                let (operand, operand_type) = self.lower(operand, depth + 1);
-                let Expr::Literal(LiteralValue::String(field)) = &field.expr else {
-                    self.problem(expression, "`.?` needs a field name".to_owned());
-                    return (NodeKind::Constant(Constant::Null), Ty::Dyn);
-                };
-                let field = field.inner().to_owned();
-                let ty = self.member_type(expression, &operand_type, &field);
-                (NodeKind::Select { operand: Box::new(operand), field, missing: Missing::None }, as_optional(ty, true))
-            }
-            ("has", [argument]) => self.has(expression, argument, depth),
-            (name, [left, right]) if operator(name).is_some() => self.binary(expression, name, left, right, depth),
-            (name, arguments) => match find(name, Style::Global) {
-                Some(function) => self.apply(expression, function, &arguments.iter().collect::<Vec<_>>(), depth),
-                None => {
-                    self.unknown(expression, name, Style::Global);
-                    (NodeKind::Constant(Constant::Null), Ty::Dyn)
-                }
-            },
-        }
-    }
-
-    fn unknown(&mut self, expression: &IdedExpr, name: &str, style: Style) {
+    fn unknown(&mut self, expression: &Expr, name: &str, style: Style) {
         let (what, other) = match style {
             Style::Global => ("function", Style::Method),
             Style::Method => ("method", Style::Global),
@@ -322,34 +291,30 @@ impl<'s> Lowering<'s> {
         self.problem(expression, format!("unknown {what} `{name}`{help}"));
     }
 
-    fn has(&mut self, expression: &IdedExpr, argument: &IdedExpr, depth: usize) -> (NodeKind, Ty) {
-        let Expr::Select(select) = &argument.expr else {
+    fn has(&mut self, expression: &Expr, argument: &Expr, depth: usize) -> (NodeKind, Ty) {
+        let ExprKind::Select { operand, field, .. } = &argument.kind else {
             self.problem(expression, "`has` needs a field, as in `has(object.spec)`".to_owned());
             return (NodeKind::Constant(Constant::Null), Ty::Bool);
         };
-        let (operand, ty) = self.lower(&select.operand, depth + 1);
-        self.member_type(argument, &ty, &select.field);
-        (NodeKind::Has { operand: Box::new(operand), field: select.field.clone() }, Ty::Bool)
+        let (operand, ty) = self.lower(operand, depth + 1);
+        self.member_type(argument, &ty, field);
+        (NodeKind::Has { operand: Box::new(operand), field: field.clone() }, Ty::Bool)
     }
 
-    /// Flattens a chain of one logical operator.
-    fn logical(&mut self, call: &CallExpr, name: &str, depth: usize) -> (NodeKind, Ty) {
-        let mut operands = Vec::new();
-        let mut pending: Vec<&IdedExpr> = call.args.iter().rev().collect();
-        while let Some(next) = pending.pop() {
-            match &next.expr {
-                Expr::Call(inner) if inner.func_name == name && inner.target.is_none() => {
-                    pending.extend(inner.args.iter().rev());
-                }
-                _ => operands.push(next),
+    /// The operands of `&&` or `||`; a chain in parentheses joins the outer one of the same operator.
+    fn booleans(&mut self, parts: &[Expr], symbol: &str, depth: usize) -> Vec<Node> {
+        let mut nodes = Vec::new();
+        for part in parts {
+            match &part.kind {
+                ExprKind::All(inner) if symbol == "&&" => nodes.extend(self.booleans(inner, symbol, depth)),
+                ExprKind::Any(inner) if symbol == "||" => nodes.extend(self.booleans(inner, symbol, depth)),
+                _ => nodes.push(self.boolean(part, symbol, depth)),
             }
         }
-        let symbol = if name == op::LOGICAL_AND { "&&" } else { "||" };
-        let parts = operands.iter().map(|operand| self.boolean(operand, symbol, depth)).collect();
-        (if name == op::LOGICAL_AND { NodeKind::All(parts) } else { NodeKind::Any(parts) }, Ty::Bool)
+        nodes
     }
 
-    fn boolean(&mut self, expression: &IdedExpr, symbol: &str, depth: usize) -> Node {
+    fn boolean(&mut self, expression: &Expr, symbol: &str, depth: usize) -> Node {
         let (node, ty) = self.lower(expression, depth + 1);
         if !ty.agrees(&Ty::Bool) {
             self.problem(expression, format!("`{symbol}` needs a bool, got {ty}"));
@@ -359,13 +324,12 @@ impl<'s> Lowering<'s> {
 
     fn binary(
         &mut self,
-        expression: &IdedExpr,
-        name: &str,
-        left: &IdedExpr,
-        right: &IdedExpr,
+        expression: &Expr,
+        operator: Operator,
+        left: &Expr,
+        right: &Expr,
         depth: usize,
     ) -> (NodeKind, Ty) {
-        let operator = operator(name).unwrap_or(Operator::Equal);
         let (left, left_type) = self.lower(left, depth + 1);
         let (right, right_type) = self.lower(right, depth + 1);
         let ty = binary_type(operator, &left_type, &right_type).unwrap_or_else(|| {
@@ -379,9 +343,9 @@ impl<'s> Lowering<'s> {
 
     fn apply(
         &mut self,
-        expression: &IdedExpr,
+        expression: &Expr,
         function: &'static Function,
-        arguments: &[&IdedExpr],
+        arguments: &[&Expr],
         depth: usize,
     ) -> (NodeKind, Ty) {
         let outer = self.mixed;
@@ -398,7 +362,7 @@ impl<'s> Lowering<'s> {
     }
 
     /// Literals that a function will refuse whatever the data is.
-    fn check_literals(&mut self, expression: &IdedExpr, function: &Function, arguments: &[Node]) {
+    fn check_literals(&mut self, expression: &Expr, function: &Function, arguments: &[Node]) {
         let text = |node: Option<&Node>| match node.map(|node| &node.kind) {
             Some(NodeKind::Constant(Constant::Text(text))) => Some(text.clone()),
             _ => None,
@@ -416,17 +380,23 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn method(&mut self, expression: &IdedExpr, call: &CallExpr, target: &IdedExpr, depth: usize) -> (NodeKind, Ty) {
-        let name = call.func_name.as_str();
-        if let Expr::Ident(namespace) = &target.expr
+    fn method(
+        &mut self,
+        expression: &Expr,
+        name: &str,
+        target: &Expr,
+        arguments: &[Expr],
+        depth: usize,
+    ) -> (NodeKind, Ty) {
+        if let ExprKind::Name(namespace) = &target.kind
             && self.lookup(namespace).is_none()
         {
-            if (namespace.as_str(), name, call.args.len()) == ("cel", "bind", 3) {
-                return self.bind(expression, call, depth);
+            if (namespace.as_str(), name, arguments.len()) == ("cel", "bind", 3) {
+                return self.bind(expression, arguments, depth);
             }
             let qualified = format!("{namespace}.{name}");
             if let Some(function) = find(&qualified, Style::Global) {
-                return self.apply(expression, function, &call.args.iter().collect::<Vec<_>>(), depth);
+                return self.apply(expression, function, &arguments.iter().collect::<Vec<_>>(), depth);
             }
             if super::functions::is_namespace(namespace) {
                 self.unknown(expression, &qualified, Style::Global);
@@ -434,24 +404,25 @@ impl<'s> Lowering<'s> {
             }
         }
         if let Some((kind, forms)) = loop_kind(name) {
-            let form = (call.args.len(), call.args.get(1).is_some_and(|arg| matches!(arg.expr, Expr::Ident(_))));
+            let form =
+                (arguments.len(), arguments.get(1).is_some_and(|argument| matches!(argument.kind, ExprKind::Name(_))));
             if let Some(form) = forms.iter().find(|known| known.arguments == form.0 && (!known.two || form.1)) {
-                return self.looped(expression, kind, *form, target, &call.args, depth);
+                return self.looped(expression, kind, *form, target, arguments, depth);
             }
             let known: Vec<_> = forms.iter().map(|form| format!("`{name}{}`", form.shape())).collect();
             self.problem(expression, format!("`{name}` is written {}", known.join(" or ")));
             return (NodeKind::Constant(Constant::Null), Ty::Dyn);
         }
-        match (name, call.args.as_slice()) {
+        match (name, arguments) {
             ("optMap" | "optFlatMap", [variable, body]) => {
-                self.opt_map(expression, call, target, variable, body, depth)
+                self.opt_map(expression, name, target, [variable, body], depth)
             }
             ("or" | "orValue", [alternative]) => {
                 self.or_else(expression, name == "orValue", target, alternative, depth)
             }
             _ => match find(name, Style::Method) {
                 Some(function) => {
-                    let arguments: Vec<_> = std::iter::once(target).chain(&call.args).collect();
+                    let arguments: Vec<_> = std::iter::once(target).chain(arguments).collect();
                     self.apply(expression, function, &arguments, depth)
                 }
                 None => {
@@ -465,10 +436,10 @@ impl<'s> Lowering<'s> {
 
     fn or_else(
         &mut self,
-        expression: &IdedExpr,
+        expression: &Expr,
         unwrap: bool,
-        target: &IdedExpr,
-        alternative: &IdedExpr,
+        target: &Expr,
+        alternative: &Expr,
         depth: usize,
     ) -> (NodeKind, Ty) {
         let (target, target_type) = self.lower(target, depth + 1);
@@ -497,9 +468,9 @@ impl<'s> Lowering<'s> {
         result
     }
 
-    fn name_of(&mut self, expression: &IdedExpr) -> String {
-        match &expression.expr {
-            Expr::Ident(name) => name.clone(),
+    fn name_of(&mut self, expression: &Expr) -> String {
+        match &expression.kind {
+            ExprKind::Name(name) => name.clone(),
             _ => {
                 self.problem(
                     expression,
@@ -510,8 +481,8 @@ impl<'s> Lowering<'s> {
         }
     }
 
-    fn bind(&mut self, expression: &IdedExpr, call: &CallExpr, depth: usize) -> (NodeKind, Ty) {
-        let [name, value, body] = call.args.as_slice() else {
+    fn bind(&mut self, expression: &Expr, arguments: &[Expr], depth: usize) -> (NodeKind, Ty) {
+        let [name, value, body] = arguments else {
             self.problem(expression, "`cel.bind` takes a name, a value and an expression".to_owned());
             return (NodeKind::Constant(Constant::Null), Ty::Dyn);
         };
@@ -524,20 +495,19 @@ impl<'s> Lowering<'s> {
 
     fn opt_map(
         &mut self,
-        expression: &IdedExpr,
-        call: &CallExpr,
-        target: &IdedExpr,
-        variable: &IdedExpr,
-        body: &IdedExpr,
+        expression: &Expr,
+        method: &str,
+        target: &Expr,
+        [variable, body]: [&Expr; 2],
         depth: usize,
     ) -> (NodeKind, Ty) {
-        let flat = call.func_name == "optFlatMap";
+        let flat = method == "optFlatMap";
         let (target, target_type) = self.lower(target, depth + 1);
         let inner = match target_type {
             Ty::Optional(inner) => *inner,
             Ty::Dyn | Ty::Param(_) => Ty::Dyn,
             other => {
-                self.problem(expression, format!("`{}` needs an optional, got {other}", call.func_name));
+                self.problem(expression, format!("`{method}` needs an optional, got {other}"));
                 Ty::Dyn
             }
         };
@@ -550,11 +520,11 @@ impl<'s> Lowering<'s> {
 
     fn looped(
         &mut self,
-        expression: &IdedExpr,
+        expression: &Expr,
         kind: LoopKind,
         form: Form,
-        target: &IdedExpr,
-        arguments: &[IdedExpr],
+        target: &Expr,
+        arguments: &[Expr],
         depth: usize,
     ) -> (NodeKind, Ty) {
         let (range, range_type) = self.lower(target, depth + 1);
@@ -647,35 +617,21 @@ fn as_optional(ty: Ty, wrap: bool) -> Ty {
     if !wrap || matches!(ty, Ty::Optional(_)) { ty } else { Ty::optional(ty) }
 }
 
-fn lower_literal(literal: &LiteralValue) -> (NodeKind, Ty) {
-    let (constant, ty) = match literal {
-        LiteralValue::Null => (Constant::Null, Ty::Null),
-        LiteralValue::Boolean(value) => (Constant::Bool(*value.inner()), Ty::Bool),
-        LiteralValue::Int(value) => (Constant::Int(*value.inner()), Ty::Int),
-        LiteralValue::UInt(value) => (Constant::Uint(*value.inner()), Ty::Uint),
-        LiteralValue::Double(value) => (Constant::Double(*value.inner()), Ty::Double),
-        LiteralValue::String(value) => (Constant::Text(value.inner().to_owned()), Ty::Str),
-        LiteralValue::Bytes(value) => (Constant::Bytes(value.inner().to_vec()), Ty::Bytes),
-    };
-    (NodeKind::Constant(constant), ty)
+fn missing(optional: bool) -> Missing {
+    if optional { Missing::None } else { Missing::Fault }
 }
 
-fn operator(name: &str) -> Option<Operator> {
-    Some(match name {
-        op::ADD => Operator::Add,
-        op::SUBSTRACT => Operator::Subtract,
-        op::MULTIPLY => Operator::Multiply,
-        op::DIVIDE => Operator::Divide,
-        op::MODULO => Operator::Remainder,
-        op::EQUALS => Operator::Equal,
-        op::NOT_EQUALS => Operator::NotEqual,
-        op::LESS => Operator::Less,
-        op::LESS_EQUALS => Operator::LessOrEqual,
-        op::GREATER => Operator::Greater,
-        op::GREATER_EQUALS => Operator::GreaterOrEqual,
-        op::IN => Operator::In,
-        _ => return None,
-    })
+fn constant_type(constant: &Constant) -> Ty {
+    match constant {
+        Constant::Null => Ty::Null,
+        Constant::Bool(_) => Ty::Bool,
+        Constant::Int(_) => Ty::Int,
+        Constant::Uint(_) => Ty::Uint,
+        Constant::Double(_) => Ty::Double,
+        Constant::Text(_) => Ty::Str,
+        Constant::Bytes(_) => Ty::Bytes,
+        Constant::Type(_) => Ty::Type,
+    }
 }
 
 /// The type of a binary operation; none when no overload takes these types.

@@ -2,11 +2,10 @@
 
 use std::fmt;
 
-use cel::Env;
-
 use super::limits;
 use super::lower::Lowering;
 use super::node::Node;
+use super::parse::parse;
 use super::types::Ty;
 
 /// A compiled rule.
@@ -68,19 +67,8 @@ impl Program {
     /// Compiles an expression over variables whose types are known.
     pub fn compile_typed(source: &str, variables: &[(&str, Ty)]) -> Result<Program, Vec<Problem>> {
         measure(source).map_err(Problem::whole)?;
-        let parser = Env::default().parser().enable_ident_escape_syntax(true);
-        let (expression, info) = parser.parse_with_source_info(source).map_err(|errors| {
-            errors
-                .errors
-                .iter()
-                .map(|error| Problem {
-                    message: format!("not a CEL expression: {}", error.msg.trim_start_matches("Syntax error: ")),
-                    line: u32::try_from(error.pos.0).ok(),
-                    column: u32::try_from(error.pos.1).ok(),
-                })
-                .collect::<Vec<_>>()
-        })?;
-        let mut lowering = Lowering::new(source, &info, variables);
+        let expression = parse(source).map_err(|(at, message)| vec![Problem::at(source, Some(at), message)])?;
+        let mut lowering = Lowering::new(source, variables);
         let (root, result) = lowering.lower(&expression, 0);
         let (slots, used, problems) = lowering.finish();
         if !problems.is_empty() {
@@ -101,7 +89,6 @@ impl Program {
     }
 }
 
-/// Refuses what would overflow the parser's stack, before it is parsed.
 fn measure(source: &str) -> Result<(), String> {
     if source.trim().is_empty() {
         return Err("the expression is empty".to_owned());
@@ -113,58 +100,7 @@ fn measure(source: &str) -> Result<(), String> {
             limits::SOURCE_BYTES
         ));
     }
-    let tokens = count_tokens(source);
-    if tokens > limits::TOKENS {
-        return Err(format!(
-            "the expression has {tokens} terms and operators, the limit is {}: split it into several checkpoints",
-            limits::TOKENS
-        ));
-    }
     Ok(())
-}
-
-/// Counts words, numbers, literals and signs. Close enough: the parser itself decides what is valid.
-fn count_tokens(source: &str) -> usize {
-    let mut tokens = 0;
-    let mut rest = source;
-    while let Some(c) = rest.chars().next() {
-        let length = if c.is_whitespace() {
-            c.len_utf8()
-        } else if rest.starts_with("//") {
-            rest.find('\n').unwrap_or(rest.len())
-        } else if c == '"' || c == '\'' {
-            tokens += 1;
-            literal_length(rest, c)
-        } else if c.is_alphanumeric() || c == '_' {
-            tokens += 1;
-            rest.find(|c: char| !(c.is_alphanumeric() || c == '_')).unwrap_or(rest.len())
-        } else {
-            tokens += 1;
-            c.len_utf8()
-        };
-        rest = rest.get(length..).unwrap_or_default();
-    }
-    tokens
-}
-
-/// Length of the literal that starts here. A prefix such as `r` has been counted as a word, so escapes in raw text may
-/// end it early or late: that only miscounts.
-fn literal_length(text: &str, quote: char) -> usize {
-    let triple: String = [quote; 3].iter().collect();
-    let (skip, end) = if text.starts_with(&triple) { (3, triple) } else { (1, quote.to_string()) };
-    let mut position = skip;
-    while let Some(rest) = text.get(position..) {
-        if rest.starts_with(&end) {
-            return position + end.len();
-        }
-        let mut characters = rest.chars();
-        match characters.next() {
-            Some('\\') => position += 1 + characters.next().map_or(0, char::len_utf8),
-            Some(c) => position += c.len_utf8(),
-            None => break,
-        }
-    }
-    text.len()
 }
 
 #[cfg(test)]
@@ -183,12 +119,12 @@ mod tests {
         assert!(problems(&vec!["1"; 5000].join("+")).contains("4096"), "bytes");
         assert!(problems(&vec!["1"; 2000].join("+")).contains("split it"), "terms");
         assert!(problems(&vec!["1"; 500].join("+")).contains("nested"), "depth");
-        assert!(
-            problems(&format!("{}1{}", "(".repeat(500), ")".repeat(500))).contains("not a CEL expression"),
-            "parens"
-        );
-        assert!(problems(&"!".repeat(1000)).contains("not a CEL expression"), "nots");
+        assert!(problems(&format!("{}1{}", "(".repeat(500), ")".repeat(500))).contains("nested"), "parentheses");
+        assert!(problems(&format!("{}true", "!(".repeat(500))).contains("nested"), "nots");
+        assert!(problems(&format!("{}true", "!".repeat(1000))).contains("compiles"), "pairs of nots");
         assert!(problems(&format!("object{}", ".a".repeat(550))).contains("nested"), "selects");
+        assert!(problems(&"[".repeat(1000)).contains("nested"), "lists");
+        assert!(problems(&"a?b:".repeat(250)).contains("nested"), "conditions");
     }
 
     #[test]
