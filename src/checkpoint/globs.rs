@@ -1,7 +1,5 @@
 //! Paths as authors name them: one glob or several; and the nearest path when nothing has that name.
 
-use std::collections::BTreeSet;
-
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -117,14 +115,32 @@ fn nearness(glob: &str, path: &str) -> Option<(u32, &'static str)> {
     (same_extension && wild(&glob_name)).then_some((50, "it is in another directory"))
 }
 
-/// How alike two short texts are, from 0 to 1 (Dice's coefficient of letter pairs).
+/// How alike two short texts are, from 0 to 1 (Dice's coefficient of letter pairs). Long ones are compared by their
+/// beginnings: names are short, and this runs for every object of a selection that found nothing.
 pub(super) fn similarity(a: &str, b: &str) -> f32 {
-    let pairs = |text: &str| text.chars().zip(text.chars().skip(1)).collect::<BTreeSet<_>>();
-    let (a_pairs, b_pairs) = (pairs(a), pairs(b));
-    if a_pairs.is_empty() || b_pairs.is_empty() {
+    const LONGEST: usize = 64;
+    let pairs = |text: &str| {
+        let mut pairs = [(0u8, 0u8); LONGEST];
+        let bytes = text.as_bytes();
+        let count = bytes.len().saturating_sub(1).min(LONGEST);
+        for (pair, window) in pairs.iter_mut().zip(bytes.windows(2)) {
+            *pair = (window[0], window[1]);
+        }
+        (pairs, count)
+    };
+    let ((a_pairs, a_count), (mut b_pairs, b_count)) = (pairs(a), pairs(b));
+    if a_count == 0 || b_count == 0 {
         return if a == b { 1.0 } else { 0.0 };
     }
-    2.0 * a_pairs.intersection(&b_pairs).count() as f32 / (a_pairs.len() + b_pairs.len()) as f32
+    let mut common = 0;
+    for pair in &a_pairs[..a_count] {
+        // Zero stands for "taken": no name holds that byte.
+        if let Some(same) = b_pairs[..b_count].iter_mut().find(|other| *other == pair) {
+            *same = (0, 0);
+            common += 1;
+        }
+    }
+    2.0 * common as f32 / (a_count + b_count) as f32
 }
 
 #[cfg(test)]

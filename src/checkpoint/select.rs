@@ -208,7 +208,7 @@ pub fn select(context: &Context<'_>, source: &Source<'_>, trace: &mut Trace) -> 
 pub fn objects(context: &Context<'_>, path: &str, dialect: Dialect) -> Result<Vec<Selected>, Vec<Evidence>> {
     let mut survey = Survey::default();
     if let Some(yaml) = context.yaml.get(path) {
-        survey.add(path, yaml, dialect);
+        survey.add(&path.into(), &yaml, dialect);
     }
     if survey.unreadable.is_empty() {
         Ok(survey.candidates(dialect).map(|candidate| candidate.select()).collect())
@@ -303,33 +303,31 @@ impl Candidate<'_> {
 impl Survey {
     fn of(context: &Context<'_>, source: &Source<'_>, set: &GlobSet, dialect: Dialect, trace: &mut Trace) -> Self {
         let mut survey = Survey::default();
-        for path in context.files.paths() {
-            let wanted = match source.files {
-                Some(_) => set.is_match(path),
-                None => path.ends_with(".yaml") || path.ends_with(".yml"),
-            };
-            if !wanted {
-                continue;
+        if source.files.is_some() {
+            for path in context.files.paths().filter(|path| set.is_match(path)) {
+                if let Some(yaml) = context.yaml.get(path) {
+                    survey.add(&path.into(), &yaml, dialect);
+                }
             }
-            let Some(yaml) = context.yaml.get(path) else { continue };
-            let template = yaml.problems.iter().any(|problem| problem.kind == ProblemKind::Template);
-            if source.files.is_none() && template {
+            return survey;
+        }
+        for (path, yaml) in context.yaml.all() {
+            if yaml.problems.iter().any(|problem| problem.kind == ProblemKind::Template) {
                 survey.templates += 1;
                 trace.say(|| format!("{path}: a template, not read"));
-                continue;
+            } else {
+                survey.add(path, yaml, dialect);
             }
-            survey.add(path, yaml, dialect);
         }
         survey
     }
 
-    fn add(&mut self, path: &str, yaml: Arc<YamlFile>, dialect: Dialect) {
-        let file: Arc<str> = path.into();
+    fn add(&mut self, file: &Arc<str>, yaml: &Arc<YamlFile>, dialect: Dialect) {
         let fatal = yaml.problems.iter().filter(|problem| problem.kind.is_fatal());
-        self.unreadable.extend(fatal.map(|problem| unreadable(&file, problem)));
+        self.unreadable.extend(fatal.map(|problem| unreadable(file, problem)));
         let refused = yaml.documents.iter().filter_map(|document| document.objects(dialect).err());
-        self.unreadable.extend(refused.map(|problem| unreadable(&file, &problem)));
-        self.files.push((file, yaml));
+        self.unreadable.extend(refused.map(|problem| unreadable(file, &problem)));
+        self.files.push((Arc::clone(file), Arc::clone(yaml)));
     }
 
     /// All objects; empty documents are none.

@@ -12,7 +12,7 @@ mod template;
 mod timestamp;
 mod tree;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
@@ -46,13 +46,14 @@ pub enum Dialect {
 pub struct YamlFiles<'a> {
     files: &'a Tree,
     parsed: RefCell<HashMap<String, Arc<YamlFile>>>,
+    all: OnceCell<Vec<(Arc<str>, Arc<YamlFile>)>>,
     budget: Arc<Budget>,
 }
 
 impl<'a> YamlFiles<'a> {
     /// Parses nothing yet.
     pub fn new(files: &'a Tree) -> Self {
-        Self { files, parsed: RefCell::default(), budget: Arc::default() }
+        Self { files, parsed: RefCell::default(), all: OnceCell::new(), budget: Arc::default() }
     }
 
     /// The parsed file, or none when the tree has no such file.
@@ -63,6 +64,16 @@ impl<'a> YamlFiles<'a> {
         let file = Arc::new(parse::parse(self.files.file(path)?, &self.budget));
         self.parsed.borrow_mut().insert(path.to_owned(), Arc::clone(&file));
         Some(file)
+    }
+}
+
+impl YamlFiles<'_> {
+    /// Every `*.yaml` and `*.yml` in order of their paths, looked up once however many checkpoints ask.
+    pub fn all(&self) -> &[(Arc<str>, Arc<YamlFile>)] {
+        self.all.get_or_init(|| {
+            let named = self.files.paths().filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"));
+            named.filter_map(|path| Some((path.into(), self.get(path)?))).collect()
+        })
     }
 }
 
