@@ -6,15 +6,17 @@ use std::process::ExitCode;
 use clap::ValueEnum;
 use similar::{ChangeTag, TextDiff};
 
-use super::EXIT_USAGE;
+use super::subject::broken;
+use super::trouble::Trouble;
 use crate::course::draw::Drawn;
 use crate::course::id::TaskId;
 use crate::course::locate::{self, Located};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask};
+use crate::grade::grade;
+use crate::grade::proof::{self, Entry};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, conceals, learner_view};
-use crate::grade::{Job, grade};
 use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
 use crate::review::{Review, compose, safe, terminal};
 use crate::sandbox::{Sandbox, Strictness};
@@ -67,44 +69,38 @@ pub fn run(args: Args) -> ExitCode {
             print!("{text}");
             ExitCode::SUCCESS
         }
-        Err(problem) => {
-            eprintln!("error: {problem}");
-            ExitCode::from(EXIT_USAGE)
-        }
+        Err(trouble) => trouble.tell(),
     }
 }
 
-fn preview(args: &Args) -> Result<String, String> {
-    let located = locate::find(Path::new("."), args.course.as_deref(), Some(&args.task)).map_err(|e| e.to_string())?;
-    let Located { course, .. } = located;
-    let task = course.tasks.get(&args.task).ok_or_else(|| format!("no task `{}`", args.task))?;
-    let drawn = task
-        .draw(&course, &Scope::Course)
-        .map_err(|problems| problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))?;
+fn preview(args: &Args) -> Result<String, Trouble> {
+    let Located { course, .. } = locate::find(Path::new("."), args.course.as_deref(), Some(&args.task))?;
+    let no_task = || Trouble::NoTask { course: course.id.clone(), task: args.task.clone() };
+    let task = course.tasks.get(&args.task).ok_or_else(no_task)?;
+    let drawn = task.draw(&course, &Scope::Course).map_err(|problems| broken(task, problems))?;
     let files = files_of(&drawn, &args.on)?;
-    let sandbox = Sandbox::this_program(Strictness::BestEffort).map_err(|error| error.to_string())?;
+    let sandbox = Sandbox::this_program(Strictness::BestEffort).map_err(Trouble::Sandbox)?;
     Ok(Preview { args, course: &course, task, drawn: &drawn, files: &files }.render(&sandbox))
 }
 
 /// The files of the task's directory that a name stands for.
-fn files_of(drawn: &Drawn, name: &str) -> Result<Tree, String> {
-    let known = match name {
-        "starter" => Some(&drawn.starter),
-        "solution" => Some(&drawn.solution),
-        name => drawn.mutants.get(name).map(|mutant| &mutant.files).or_else(|| drawn.alternatives.get(name)),
+fn files_of(drawn: &Drawn, name: &str) -> Result<Tree, Trouble> {
+    let is_named = |entry: &Entry| match entry {
+        Entry::Starter => name == "starter",
+        Entry::Solution => name == "solution",
+        Entry::Alternative(known) | Entry::Mutant(known) => known == name,
     };
-    if let Some(files) = known {
+    // A workspace has none of them.
+    let known = proof::entries(drawn).find(|(entry, files)| is_named(entry) && !files.is_empty());
+    if let Some((_, files)) = known {
         return Ok(files.clone());
     }
     if Path::new(name).is_dir() {
-        return Tree::from_dir(Path::new(name)).map_err(|error| error.to_string());
+        return Ok(Tree::from_dir(Path::new(name))?);
     }
-    let names: Vec<&str> = drawn.mutants.keys().chain(drawn.alternatives.keys()).map(String::as_str).collect();
-    Err(format!(
-        "the task has no `{name}`, and there is no such directory: use `starter`, `solution`{}{}",
-        if names.is_empty() { "" } else { " or one of " },
-        names.join(", ")
-    ))
+    let known: Vec<String> =
+        drawn.alternatives.keys().chain(drawn.mutants.keys()).map(|name| format!("`{name}`")).collect();
+    Err(Trouble::NoEntry { task: drawn.task.id.clone(), name: name.to_owned(), known: known.join(", ") })
 }
 
 /// What is shown of what.
@@ -121,25 +117,10 @@ impl Preview<'_> {
         let Self { args, course, task, drawn, files } = self;
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         // There is no commit: the hash of the files is as good a name.
-        let head: Option<CommitId> = tree_id(files).as_str().parse().ok();
-        let report = grade(
-            &Job {
-                course: &reference,
-                task: &drawn.task,
-                values: &drawn.values,
-                commit: head.as_ref(),
-                files,
-                base: &drawn.starter,
-                hidden: Some(&drawn.hidden),
-                history: None,
-                violations: &[],
-            },
-            sandbox,
-        );
+        let head: CommitId = tree_id(files).as_str().parse().expect("a tree id is as long as a commit id");
+        let report = proof::with_job(&reference, drawn, files, |job| grade(job, sandbox));
         let report = learner_view(&report, &drawn.task, Due::Open);
-        let (Some(head), diff) = (head.as_ref(), changed_lines(&args.task, &drawn.starter, files)) else {
-            return String::new();
-        };
+        let diff = changed_lines(&args.task, &drawn.starter, files);
         let section = Section {
             task: &drawn.task,
             report: &report,
@@ -166,7 +147,7 @@ impl Preview<'_> {
             task_changed: false,
         };
         let input = ReviewInput {
-            head,
+            head: &head,
             course: &reference,
             sections: vec![section],
             passed_before: Vec::new(),

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::difference::{Difference, differences};
+use super::difference::{Differences, differences};
 use super::input::ReviewInput;
 use super::{LineComment, MAX_COMMENTS, render};
 use crate::checkpoint::evidence::{Evidence, Place};
@@ -21,7 +21,7 @@ const MAX_DIFFERENCES: usize = 5;
 struct CommentView<'a> {
     checkpoint: &'a str,
     title: &'a str,
-    differences: Vec<Difference>,
+    found: Differences,
     several: bool,
     /// Number of differences that are not shown.
     more: usize,
@@ -47,7 +47,7 @@ pub(super) fn comments(input: &ReviewInput<'_>) -> Vec<LineComment> {
                 let view = CommentView {
                     checkpoint: checkpoint.id.as_str(),
                     title: &checkpoint.title,
-                    differences: differences(evidence.iter().copied().take(MAX_DIFFERENCES)),
+                    found: differences(evidence.get(..MAX_DIFFERENCES).unwrap_or(&evidence)),
                     several: evidence.len() > 1,
                     more: evidence.len().saturating_sub(MAX_DIFFERENCES),
                 };

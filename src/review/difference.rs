@@ -6,20 +6,66 @@ use serde_json::Value;
 use super::safe;
 use crate::checkpoint::evidence::{Evidence, Place};
 
+/// Differences of one checkpoint as Markdown; what all of them share is said once.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub(super) struct Differences {
+    /// What all are about, as in `AppProject argocd/retail`; none when there is one difference or several subjects.
+    pub about: Option<String>,
+    /// The sentence that all share, each being about another subject.
+    pub sentence: Option<String>,
+    /// `path:line` where all are, as a code span.
+    pub place: Option<String>,
+    /// In the order found.
+    pub items: Vec<Difference>,
+}
+
 /// A difference as Markdown, ready to be put behind a bullet.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Difference {
-    /// `path:line` as a code span; none when there is no place.
+    /// `path:line` as a code span; none when there is no place, or when all are there.
     pub place: Option<String>,
     /// The sentence with what was expected and found.
     pub text: String,
 }
 
 /// Words for each piece of evidence.
-pub(super) fn differences<'a>(evidence: impl Iterator<Item = &'a Evidence>) -> Vec<Difference> {
-    evidence
-        .map(|e| Difference { place: place(&e.place).map(|p| safe::code(&p)), text: sentence(e, safe::md, safe::code) })
-        .collect()
+pub(super) fn differences(evidence: &[&Evidence]) -> Differences {
+    let place = |e: &Evidence| place(&e.place).map(|place| safe::code(&place));
+    let common_place = shared(evidence, place);
+    let several = evidence.len() > 1;
+    let about = several.then(|| shared(evidence, about)).flatten();
+    let subject = |e: &Evidence| e.subject.clone().filter(|subject| !subject.is_empty());
+    let all_named = evidence.iter().all(|e| subject(e).is_some());
+    let sentence = (several && all_named && about.is_none()).then(|| shared(evidence, |e| Some(e.message.clone())));
+    let sentence = sentence.flatten();
+    let text = |e: &Evidence| match (&sentence, &about) {
+        (Some(_), _) => safe::md(&subject(e).unwrap_or_default()),
+        (None, Some(_)) => predicate(e, safe::md, safe::code),
+        (None, None) => self::sentence(e, safe::md, safe::code),
+    };
+    let items =
+        evidence.iter().map(|e| Difference { place: place(e).filter(|_| common_place.is_none()), text: text(e) });
+    Differences {
+        items: items.collect(),
+        about: about.map(|about| safe::md(&about)),
+        sentence: sentence.map(|sentence| safe::md(sentence.trim_end_matches('.'))),
+        place: common_place,
+    }
+}
+
+/// What all have in common.
+fn shared(evidence: &[&Evidence], part: impl Fn(&Evidence) -> Option<String>) -> Option<String> {
+    let (first, rest) = evidence.split_first()?;
+    let first = part(first)?;
+    rest.iter().all(|e| part(e).as_ref() == Some(&first)).then_some(first)
+}
+
+/// The parts of the subject that the message does not name itself.
+fn about(evidence: &Evidence) -> Option<String> {
+    let subject = evidence.subject.as_deref()?;
+    let untold = |part: &&str| !evidence.message.contains(part.trim_matches(['\'', '"', '`']));
+    let parts: Vec<&str> = subject.split(", ").filter(untold).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 /// `path:line`, `path`, or nothing.
@@ -35,15 +81,23 @@ pub(super) fn place(place: &Place) -> Option<String> {
 ///
 /// `prose` and `quote` make text safe for where the sentence goes: Markdown or a terminal.
 pub(super) fn sentence(evidence: &Evidence, prose: fn(&str) -> String, quote: fn(&str) -> String) -> String {
-    let message = evidence.message.trim_end_matches('.');
-    let mut text = String::new();
-    if let Some(subject) = evidence.subject.as_deref().filter(|subject| !message.contains(*subject)) {
-        text.push_str(&prose(subject));
-        text.push_str(": ");
+    let text = predicate(evidence, prose, quote);
+    match about(evidence) {
+        Some(about) => format!("{}: {text}", prose(&about)),
+        None => text,
     }
-    text.push_str(&prose(message));
+}
+
+/// [`sentence`] without its subject.
+fn predicate(evidence: &Evidence, prose: fn(&str) -> String, quote: fn(&str) -> String) -> String {
+    let message = evidence.message.trim_end_matches('.');
+    let mut text = prose(message);
     // Generated sentences that say what must be are whole; values would only be said twice.
     if ["must", "expected", "found"].iter().any(|word| says(message, word)) {
+        return text;
+    }
+    // That a rule was to be true and is false says nothing.
+    if evidence.expected.as_ref().is_some_and(Value::is_boolean) {
         return text;
     }
     let told = |value: &String| says(message, value);
@@ -104,6 +158,32 @@ mod tests {
             ..Evidence::default()
         };
         assert_eq!(told(&evidence), "Deployment web: `replicas` must be 3, found 1");
+    }
+
+    #[test]
+    fn what_all_share_is_said_once() {
+        let case = |case: &str, message: &str| Evidence {
+            message: message.to_owned(),
+            subject: Some(format!("AppProject retail, {case}")),
+            expected: Some(json!(true)),
+            place: Place { file: Some("a.yaml".to_owned()), line: Some(2), ..Place::default() },
+            ..Evidence::default()
+        };
+        let told = [
+            case("on Friday, at noon", "on Friday, at noon nothing goes through"),
+            case("at night", "at night all goes"),
+        ];
+        let all = differences(&told.iter().collect::<Vec<_>>());
+        assert_eq!((all.about.as_deref(), all.place.as_deref()), (Some("AppProject retail"), Some("`a.yaml:2`")));
+        let texts: Vec<_> = all.items.iter().map(|item| item.text.as_str()).collect();
+        assert_eq!(texts, ["on Friday, at noon nothing goes through", "at night all goes"]);
+        assert_eq!(all.items[0].place, None);
+
+        let hidden = [case("at night", "1 of 3 cases pass"), case("at noon", "1 of 3 cases pass")];
+        let hidden = hidden.map(|e| Evidence { subject: e.subject.map(|s| s.replace("AppProject retail, ", "")), ..e });
+        let all = differences(&hidden.iter().collect::<Vec<_>>());
+        assert_eq!(all.sentence.as_deref(), Some("1 of 3 cases pass"));
+        assert_eq!(all.items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>(), ["at night", "at noon"]);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use comrak::nodes::NodeValue;
 use comrak::{Arena, Options};
 
-/// The same Markdown with every paragraph on one line; code blocks keep theirs.
+/// The same Markdown with every paragraph on one line and without a title at its start; code blocks keep their lines.
 pub(super) fn reflow(markdown: &str) -> String {
     let mut options = Options::default();
     options.extension.table = true;
@@ -12,6 +12,11 @@ pub(super) fn reflow(markdown: &str) -> String {
     options.render.width = 0;
     let arena = Arena::new();
     let root = comrak::parse_document(&arena, markdown, &options);
+    if let Some(first) = root.first_child()
+        && matches!(&first.data.borrow().value, NodeValue::Heading(heading) if heading.level == 1)
+    {
+        first.detach();
+    }
     for node in root.descendants() {
         let mut data = node.data.borrow_mut();
         if matches!(data.value, NodeValue::SoftBreak) {
@@ -31,10 +36,15 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_title_is_left_to_the_review() {
+        assert_eq!(reflow("# Debrief\n\n## Why\n"), "## Why\n");
+    }
+
+    #[test]
     fn paragraphs_and_items_lose_their_line_ends_and_code_keeps_them() {
-        let text = "# Why\n\n**Why it works.** Two roles say\nwhat, `pods/*`\nnothing.\n\n1. one\n   more\n2. two\n\n```yaml\na: 1\nb: 2\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
+        let text = "## Why\n\n**Why it works.** Two roles say\nwhat, `pods/*`\nnothing.\n\n1. one\n   more\n2. two\n\n```yaml\na: 1\nb: 2\n```\n\n| a | b |\n|---|---|\n| 1 | 2 |\n";
         insta::assert_snapshot!(reflow(text), @r"
-        # Why
+        ## Why
 
         **Why it works.** Two roles say what, `pods/*` nothing.
 

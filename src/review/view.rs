@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::difference::{Difference, differences, place};
+use super::difference::{Differences, differences, place};
 use super::hints::Ladder;
 use super::input::{Mode, ReviewInput, Section};
 use super::{safe, words};
@@ -119,8 +119,8 @@ struct CheckpointView<'a> {
     title: &'a str,
     points: String,
     blame: &'static str,
-    single: Option<Difference>,
-    differences: Vec<Difference>,
+    single: bool,
+    found: Differences,
     total: usize,
     more: usize,
     more_places: Vec<String>,
@@ -300,15 +300,11 @@ impl<'a> Since<'a> {
 
 impl<'a> CheckpointView<'a> {
     fn of(number: usize, result: &'a CheckpointResult, section: &'a Section<'_>) -> Self {
-        let told = differences(result.evidence.iter().take(MAX_DIFFERENCES));
+        let told: Vec<_> = result.evidence.iter().take(MAX_DIFFERENCES).collect();
         let rest = result.evidence.get(MAX_DIFFERENCES..).unwrap_or_default();
         let mut more_places: Vec<String> = rest.iter().filter_map(|e| place(&e.place)).collect();
         more_places.dedup();
         more_places.truncate(MAX_PLACES);
-        let single = match told.as_slice() {
-            [only] => Some(only.clone()),
-            _ => None,
-        };
         let failures = section.failures.get(&result.id).copied().unwrap_or(1);
         let checkpoint = section.task.checkpoints.iter().find(|c| c.id == result.id);
         let ladder = checkpoint.map(Ladder::of).unwrap_or_default();
@@ -319,9 +315,9 @@ impl<'a> CheckpointView<'a> {
             title: result.title.trim_end_matches('.'),
             points: words::points(result),
             blame: result.blame.unwrap_or(Blame::YourFiles).words(),
-            single,
+            single: told.len() == 1,
             total: result.evidence.len(),
-            differences: told,
+            found: differences(&told),
             more: rest.len(),
             more_places: more_places.iter().map(|p| safe::code(p)).collect(),
             hint: given.map(|index| HintView { number: index + 1, text: &ladder.hints()[index].text }),
