@@ -30,11 +30,7 @@
     }
   }
   const source = new EventSource(main.dataset.events);
-  let opened = false;
   source.onmessage = refresh;
-  // What happened while the connection was lost is only known by looking.
-  source.onopen = () => {
-    if (opened) refresh();
-    opened = true;
-  };
+  // What happened before the connection stood, or while it was lost, is only known by looking.
+  source.onopen = refresh;
 })();
