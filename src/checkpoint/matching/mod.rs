@@ -376,6 +376,25 @@ mod tests {
         assert!(started.elapsed().as_secs() < 20, "linear, not quadratic");
     }
 
+    #[test]
+    fn deep_patterns_and_tangled_lists_stay_on_a_small_stack_and_within_their_fuel() {
+        let work = || {
+            let nested = |depth: usize, width: usize| {
+                (0..depth).fold(json!({"$gte": 0}), |inner, _| json!(vec![json!({ "x": inner }); width]))
+            };
+            let deep = Pattern::parse(&nested(48, 1)).unwrap();
+            let value = (0..48).fold(json!(1), |inner, _| json!([{ "x": inner }]));
+            assert!(deep.matches(&value));
+            let wide = Pattern::parse(&nested(7, 3)).unwrap();
+            let value = (0..7).fold(json!(-1), |inner, _| json!(vec![json!({ "x": inner }); 3]));
+            assert!(!wide.matches(&value));
+            assert!(!wide.differences(&value).is_empty());
+        };
+        let started = std::time::Instant::now();
+        std::thread::Builder::new().stack_size(2 * 1024 * 1024).spawn(work).unwrap().join().unwrap();
+        assert!(started.elapsed().as_secs() < 60, "took {:?}", started.elapsed());
+    }
+
     /// Writes a value as a pattern that means exactly it.
     fn escaped(value: &Value) -> Value {
         match value {

@@ -241,44 +241,26 @@ impl Walk {
                 ..self.difference(list.node, None, list.at, "limit")
             });
         }
-        let fits = |row: usize, column: usize| {
-            let (index, candidate) = (rest[row], free[column]);
-            let at = list.at.item(candidate, None);
-            self.holds(&list.expected[index], Some(&list.actual[candidate]), &at)
-        };
-        let table: Vec<Vec<bool>> =
-            (0..rest.len()).map(|row| (0..free.len()).map(|column| fits(row, column)).collect()).collect();
+        let at = |column: usize| list.at.item(free[column], None);
         let decide = matches!(out.mode, Mode::Decide);
-        if decide && table.iter().any(|row| !row.contains(&true)) {
-            return out.bad(1, || self.difference(list.node, None, list.at, "pairing"));
-        }
         // Whole fits come before any number of half ones.
         const WHOLE: i64 = 1 << 40;
-        let pairs = if decide {
-            pairing::assign(rest.len(), free.len(), |row, column| i64::from(table[row][column]))
-        } else {
-            let scores: Vec<Vec<i64>> = (0..rest.len())
-                .map(|row| {
-                    (0..free.len())
-                        .map(|column| {
-                            let (index, candidate) = (rest[row], free[column]);
-                            let at = list.at.item(candidate, None);
-                            let near = self.score(&list.expected[index], Some(&list.actual[candidate]), &at);
-                            i64::from(near.good) + if table[row][column] { WHOLE } else { 0 }
-                        })
-                        .collect()
-                })
-                .collect();
-            let pairs = pairing::assign(rest.len(), free.len(), |row, column| scores[row][column]);
-            // An item that has nothing in common with what is asked is not a failed attempt at it.
-            pairs
-                .into_iter()
-                .enumerate()
-                .map(|(row, column)| column.filter(|&column| scores[row][column] > 0))
-                .collect()
+        let score = |row: usize, column: usize| {
+            let (node, item) = (&list.expected[rest[row]], Some(&list.actual[free[column]]));
+            if decide {
+                return if self.holds(node, item, &at(column)) { WHOLE } else { 0 };
+            }
+            let near = self.score(node, item, &at(column));
+            i64::from(near.good) + if near.bad == 0 { WHOLE } else { 0 }
         };
+        let table: Vec<Vec<i64>> =
+            (0..rest.len()).map(|row| (0..free.len()).map(|column| score(row, column)).collect()).collect();
+        let pairs = pairing::assign(rest.len(), free.len(), |row, column| table[row][column]);
         for (row, column) in pairs.into_iter().enumerate() {
-            match column {
+            // An item that has nothing in common with what is asked is not a failed attempt at it.
+            match column.filter(|&column| table[row][column] > 0) {
+                // Decided already.
+                Some(_) if decide => out.good(1),
                 Some(column) => self.pair(list, rest[row], free[column], out),
                 None => self.lacks(list, rest[row], out),
             }

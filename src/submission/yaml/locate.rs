@@ -32,7 +32,7 @@ pub(super) fn set_twice(document: &Document, pointer: &str) -> Option<(String, u
         if let Kind::Map(entries) = &arena.target(node).kind {
             let lines = entries.iter().filter(|(key, _)| arena.text(*key) == Some(&segment));
             let mut lines = lines.map(|(key, _)| arena.node(*key).span.line);
-            if let (Some(first), Some(last)) = (lines.next(), lines.last()) {
+            if let (Some(first), Some(last)) = (lines.next(), lines.next_back()) {
                 return Some((super::excerpt(&segment), first, last));
             }
         }
@@ -135,5 +135,5 @@ fn reads_as(arena: &Arena, key: NodeId, name: &str) -> bool {
     [Dialect::Kubectl, Dialect::Yaml12]
         .into_iter()
         .filter_map(|dialect| scalar::resolve(text, Style::Plain, *tag, dialect).ok())
-        .any(|value| !value.is_string() && value.to_string() == name)
+        .any(|value| !value.is_string() && name == value.to_string().as_str())
 }
