@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
+mod diagnostics;
 mod explain;
 mod grade;
 mod lint;

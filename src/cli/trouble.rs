@@ -1,10 +1,11 @@
 //! What stands in the way of a verb, on standard error. The call or the course is broken: exit code 2.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use super::EXIT_USAGE;
-use super::snippet::{Colour, Snippet};
+use super::diagnostics::render;
+use super::snippet::Colour;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::course::locate::LocateError;
@@ -95,12 +96,12 @@ pub enum Trouble {
 impl Trouble {
     /// Says it.
     pub fn tell(&self) -> ExitCode {
-        if let Trouble::Broken { tree, problems } | Trouble::Course(LocateError::Broken { tree, problems, .. }) = self {
-            diagnostics("error", tree, problems);
+        if let Trouble::Broken { tree, problems } = self {
+            diagnostics("error", Path::new(""), tree, problems);
         }
         match self {
-            // Its problems are told one by one above.
-            Trouble::Course(LocateError::Broken { home, .. }) => {
+            Trouble::Course(LocateError::Broken { home, tree, problems }) => {
+                diagnostics("error", home, tree, problems);
                 eprintln!("error: the course in {} is broken", home.display());
                 ExitCode::from(EXIT_USAGE)
             }
@@ -121,19 +122,7 @@ pub fn fail(error: &dyn std::error::Error) -> ExitCode {
     ExitCode::from(EXIT_USAGE)
 }
 
-/// Says each diagnostic with its line.
-pub fn diagnostics(level: &str, tree: &Tree, problems: &[Diagnostic]) {
-    for problem in problems {
-        let source = tree.file(problem.file()).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let snippet = Snippet {
-            level,
-            code: None,
-            title: &problem.message,
-            place: &problem.place,
-            source,
-            label: None,
-            help: &problem.help,
-        };
-        eprintln!("{}", snippet.render_in(Colour::of(&std::io::stderr())));
-    }
+/// Says each diagnostic with its line. `home` is the course's directory.
+pub fn diagnostics(level: &str, home: &Path, tree: &Tree, problems: &[Diagnostic]) {
+    eprintln!("{}", render(level, home, tree, problems, Colour::of(&std::io::stderr())));
 }

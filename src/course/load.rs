@@ -4,6 +4,7 @@
 mod checks;
 mod files;
 mod lesson;
+mod names;
 mod task;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -37,6 +38,7 @@ pub fn load(tree: &Tree, dir_name: &str) -> Result<Loaded, Vec<Diagnostic>> {
         _ => {
             let mut problems = loader.problems;
             problems.sort_by(|a, b| (a.file(), a.place.line).cmp(&(b.file(), b.place.line)));
+            problems.dedup();
             Err(problems)
         }
     }

@@ -3,14 +3,17 @@
 pub mod diagnostic;
 pub mod draw;
 pub mod edit;
+mod emit;
 pub mod fill;
 pub mod id;
 pub mod kinds;
+pub mod lint;
 pub mod load;
 pub mod locate;
 pub mod overlay;
 pub mod patch;
 pub mod publish;
+pub mod schema;
 pub mod source;
 mod strict;
 pub mod task;
@@ -115,6 +118,11 @@ impl Course {
         self.modules.iter().flat_map(|module| &module.tasks).filter_map(|id| self.tasks.get(id))
     }
 
+    /// Its files as they are, for excerpts.
+    pub fn files(&self) -> &Tree {
+        &self.files
+    }
+
     /// The module of a task.
     pub fn module_of(&self, task: &CourseTask) -> Option<&Module> {
         self.modules.iter().find(|module| module.id == task.module)
@@ -159,4 +167,4 @@ fn hidden_strings(value: &Value, pointer: &str, found: &mut Vec<(String, String)
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

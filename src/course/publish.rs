@@ -23,7 +23,7 @@ use super::kinds::{
 };
 use super::task::Origin;
 use super::values::{ParameterScope, Scope};
-use super::{Course, CourseTask, template};
+use super::{Course, CourseTask, emit, template};
 use crate::submission::tree::{Entry, Tree};
 use crate::submission::tree_id;
 
@@ -74,7 +74,7 @@ pub fn workspace(course: &Course, address: Option<&str>) -> Result<Tree, Vec<Dia
             modules,
         },
     };
-    put(&mut tree, WORKSPACE_FILE, &tasks::yaml(&file));
+    put(&mut tree, WORKSPACE_FILE, &emit::yaml(&file).unwrap_or_default());
     put(&mut tree, "README.md", &readme::readme(course, address));
     if problems.is_empty() { Ok(tree) } else { Err(problems) }
 }

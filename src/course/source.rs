@@ -348,7 +348,7 @@ pub fn is_ambiguous(text: &str) -> bool {
 }
 
 /// A plain scalar as YAML 1.2's core schema reads it.
-fn plain(text: &str) -> Value {
+pub(super) fn plain(text: &str) -> Value {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Value::Null,
         "true" | "True" | "TRUE" => return Value::Bool(true),

@@ -46,8 +46,11 @@ pub fn typed<T: DeserializeOwned>(file: &str, node: &Node, value: Value, problem
                 let pointer = pointer(error.path());
                 let message = error.into_inner().to_string();
                 problems.push(explain(file, node, &live.original(&pointer), &message));
-                let unknown = message.starts_with("unknown field ");
-                if problems.len() - before >= MAX_PROBLEMS || !live.take_out(&pointer, unknown) {
+                let went_on = match message.strip_prefix("unknown field ") {
+                    Some(rest) => live.correct(&pointer, &quoted(rest).1),
+                    None => live.take_out(&pointer),
+                };
+                if problems.len() - before >= MAX_PROBLEMS || !went_on {
                     return None;
                 }
             }
@@ -69,21 +72,28 @@ impl Live {
         format!("{list}/{index}{rest}")
     }
 
-    fn take_out(&mut self, pointer: &str, unknown_field: bool) -> bool {
-        if unknown_field {
-            let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
-            let key = key.replace("~1", "/").replace("~0", "~");
-            return self
-                .value
-                .pointer_mut(parent)
-                .and_then(Value::as_object_mut)
-                .is_some_and(|map| map.shift_remove(&key).is_some());
-        }
+    /// Takes out what cannot be read: the list item around it.
+    fn take_out(&mut self, pointer: &str) -> bool {
         let Some((list, index, _)) = outermost_item(&self.value, pointer) else { return false };
         let Some(items) = self.value.pointer_mut(&list).and_then(Value::as_array_mut) else { return false };
         let count = items.len();
         items.remove(index);
         self.kept.entry(list).or_insert_with(|| (0..count).collect()).remove(index);
+        true
+    }
+
+    /// Takes out a field that is not known, or reads it as the one that was probably meant, so that this one is not
+    /// reported as missing.
+    fn correct(&mut self, pointer: &str, known: &[String]) -> bool {
+        let Some((parent, key)) = pointer.rsplit_once('/') else { return false };
+        let key = key.replace("~1", "/").replace("~0", "~");
+        let Some(map) = self.value.pointer_mut(parent).and_then(Value::as_object_mut) else { return false };
+        let Some(value) = map.shift_remove(&key) else { return false };
+        if let Some(near) = nearest(&key, known.iter().map(String::as_str))
+            && !map.contains_key(near)
+        {
+            map.insert(near.to_owned(), value);
+        }
         true
     }
 }

@@ -43,12 +43,20 @@ pub fn render(text: &str, values: &BTreeMap<String, Value>) -> Result<String, Te
 /// The names that a template reads, each with the first line that does.
 pub fn names(text: &str) -> Result<BTreeMap<String, usize>, TemplateProblem> {
     let template = Template::compile(text)
-        .map_err(|error| TemplateProblem { at: error.pos(), message: error.reason().to_string() })?;
+        .map_err(|error| TemplateProblem { at: error.pos(), message: syntax(&error.reason().to_string()) })?;
     let mut names = Names { found: BTreeMap::new(), unsupported: None };
     names.template(&template, 1);
     match names.unsupported {
         Some(problem) => Err(problem),
         None => Ok(names.found),
+    }
+}
+
+/// The parser lists all rules of its grammar that it would have liked to see.
+fn syntax(reason: &str) -> String {
+    match reason.split_once(": expected ") {
+        Some(_) => "something is not understood here, or a block (`{{#if …}}`) is left open".to_owned(),
+        None => reason.to_owned(),
     }
 }
 

@@ -1,22 +1,19 @@
-//! What a well-formed task must obey besides: sums, references, paths, names of values.
+//! What a well-formed task must obey besides: sums, references, paths.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::Loader;
 use super::files::check_path;
-use super::{Loader, is_template};
 use crate::checkpoint::{Checkpoint, Kind};
 use crate::course::CourseTask;
-use crate::course::diagnostic::{Diagnostic, Spot, nearest};
-use crate::course::fill::{self, Names};
+use crate::course::diagnostic::{Diagnostic, nearest};
 use crate::course::id::CheckpointId;
 use crate::course::kinds::MutantFile;
-use crate::course::source::{Node, join};
-use crate::course::template;
-use crate::course::values::ParameterScope;
+use crate::course::source::Node;
 
-type Mutants = BTreeMap<String, (Node, MutantFile)>;
+pub(super) type Mutants = BTreeMap<String, (Node, MutantFile)>;
 
 impl Loader<'_> {
     pub(super) fn check_task(&mut self, task: &CourseTask, mutants: &Mutants) {
@@ -157,84 +154,6 @@ impl Loader<'_> {
                 }
             }
         }
-    }
-
-    /// Every name that is used has a parameter, and the other way round.
-    fn check_names(&mut self, task: &CourseTask, mutants: &Mutants) {
-        let mut used: BTreeSet<String> = BTreeSet::new();
-        let mut spec = task.source.raw.clone();
-        if let Some(spec) = spec.get_mut("spec").and_then(Value::as_object_mut) {
-            spec.shift_remove("parameters");
-        }
-        self.check_placeholders(task, &task.file(), &task.source.node, fill::names(&spec), &mut used);
-        for (name, (node, _)) in mutants {
-            let file = format!("{}/mutants/{name}.yaml", task.dir);
-            self.check_placeholders(task, &file, node, fill::names(&node.to_value()), &mut used);
-        }
-        for (path, _) in
-            task.files.iter().filter(|(path, _)| is_template(path) || ["brief.md", "debrief.md"].contains(path))
-        {
-            let full = format!("{}/{path}", task.dir);
-            let Some(text) = self.text(&full, "the template") else { continue };
-            let names = match template::names(&text) {
-                Ok(names) => names,
-                Err(problem) => {
-                    self.say(problem.diagnostic(&full));
-                    continue;
-                }
-            };
-            for (name, line) in names {
-                match task.source.parameters.get(&name) {
-                    None => {
-                        let parameters = task.source.parameters.keys();
-                        let near = nearest(&name, parameters.map(String::as_str));
-                        let help = near.map_or_else(
-                            || format!("declare it in task.yaml, or write `\\{{{{{name}}}}}` for the text itself"),
-                            |near| format!("did you mean `{near}`?"),
-                        );
-                        let problem = Diagnostic::new(&full, format!("no parameter is called `{name}`"));
-                        self.say(problem.at(Spot::point(line, 0)).help(help));
-                    }
-                    Some(parameter) if parameter.scope == ParameterScope::Learner && path.starts_with("starter/") => {
-                        let message = format!("the starter is the same for everybody and cannot hold `{name}`");
-                        let problem = Diagnostic::new(&full, message).at(Spot::point(line, 0));
-                        self.say(problem.help("use it in the brief and in checkpoints, or drop `scope: learner`"));
-                    }
-                    Some(_) => {}
-                }
-                used.insert(name);
-            }
-        }
-        for name in task.source.parameters.keys().filter(|name| !used.contains(*name)) {
-            let at = task.source.node.locate_key(&join("/spec/parameters", name));
-            let problem = Diagnostic::new(task.file(), format!("nothing uses the parameter `{name}`")).at(at);
-            self.say(
-                problem.help(format!("use it as `${{{name}}}`, `params.{name}` or `{{{{{name}}}}}`, or remove it")),
-            );
-        }
-    }
-
-    fn check_placeholders(
-        &mut self,
-        task: &CourseTask,
-        file: &str,
-        node: &Node,
-        names: Names,
-        used: &mut BTreeSet<String>,
-    ) {
-        for (name, pointer) in names.placeholders {
-            if !task.source.parameters.contains_key(&name) {
-                let near = nearest(&name, task.source.parameters.keys().map(String::as_str));
-                let help = near.map_or_else(
-                    || format!("declare it in `spec.parameters`, or write `$${{{name}}}` for the text itself"),
-                    |near| format!("did you mean `${{{near}}}`?"),
-                );
-                let problem = Diagnostic::new(file, format!("no parameter is called `{name}`"));
-                self.say(problem.at(node.locate(&pointer)).help(help));
-            }
-            used.insert(name);
-        }
-        used.extend(names.params.into_keys());
     }
 }
 

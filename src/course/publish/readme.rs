@@ -14,7 +14,7 @@ pub(super) fn readme(course: &Course, address: Option<&str>) -> String {
          Each task is a directory below `tasks/`. Its brief is in `briefs/`, the lessons are in `lessons/`.\n\
          A pushed branch is your answer: it is graded, and a review points at the lines to change.\n\n\
          ```sh\n\
-         {}git switch -c {first}          # a branch per task\n\
+         {}git switch --no-track -c {first} origin/main    # a branch per task\n\
          # read briefs/{first}.md, edit files below tasks/{first}/\n\
          gradus grade                  # optional: most checkpoints can be judged here\n\
          git commit -am \"{first}\"\n\
@@ -22,7 +22,7 @@ pub(super) fn readme(course: &Course, address: Option<&str>) -> String {
          ```\n\n\
          Not there yet? Edit, commit and push again: the best attempt counts, and hints get clearer with each failure.\n\
          When the course changes, `git fetch` and `git merge origin/main` bring it into your branch.\n",
-        clone(address),
+        clone(course, address),
     );
     for domain in &course.domains {
         let mut modules = course.modules.iter().filter(|module| module.domain == domain.id).peekable();
@@ -53,8 +53,8 @@ pub(super) fn readme(course: &Course, address: Option<&str>) -> String {
     text
 }
 
-fn clone(address: Option<&str>) -> String {
-    address.map(|address| format!("git clone {address}\n")).unwrap_or_default()
+fn clone(course: &Course, address: Option<&str>) -> String {
+    address.map(|address| format!("git clone {address} {id} && cd {id}\n", id = course.id)).unwrap_or_default()
 }
 
 fn points(points: u32) -> String {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::spec::{Visibility, Withheld};
 use crate::course::CourseTask;
+use crate::course::emit;
 use crate::course::fill::names;
 use crate::course::template;
 
@@ -30,9 +30,10 @@ pub(super) fn public_task(task: &CourseTask) -> String {
         spec.insert("parameters".to_owned(), Value::Object(parameters));
     }
     spec.insert("checkpoints".to_owned(), Value::Array(checkpoints));
-    yaml(&json!({
+    emit::yaml(&json!({
         "apiVersion": crate::course::task::API_VERSION, "kind": "Task", "metadata": metadata, "spec": spec,
     }))
+    .unwrap_or_default()
 }
 
 /// Why a checkpoint's kind is not published, if it is not.
@@ -69,9 +70,4 @@ fn parameters(task: &CourseTask, shown: &Value) -> Map<String, Value> {
     let written = task.source.raw.pointer("/spec/parameters").and_then(Value::as_object);
     let all = written.into_iter().flatten();
     all.filter(|(name, _)| used.contains(*name)).map(|(name, value)| (name.clone(), value.clone())).collect()
-}
-
-/// As YAML that our own reader reads back.
-pub(super) fn yaml(value: &impl Serialize) -> String {
-    serde_yaml::to_string(value).unwrap_or_default()
 }

@@ -1,0 +1,79 @@
+//! What can be said about a course only with values drawn: templates, overlays, edits of mutants, and the expressions,
+//! globs and operators of checkpoints.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::diagnostic::Diagnostic;
+use super::draw::Drawn;
+use super::values::Scope;
+use super::{Course, CourseTask};
+use crate::checkpoint::Check;
+
+/// Draws that everything is tried with, the published one first (design §1, promise 5).
+pub const DRAWS: u32 = 3;
+
+/// What is wrong and what is suspicious.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Findings {
+    /// The course cannot be used.
+    pub errors: Vec<Diagnostic>,
+    /// It can.
+    pub warnings: Vec<Diagnostic>,
+}
+
+/// Looks at every task of a loaded course.
+pub fn course(course: &Course) -> Findings {
+    let mut findings = Findings::default();
+    for one in course.tasks_in_order() {
+        let of_task = task(course, one);
+        findings.errors.extend(of_task.errors);
+        findings.warnings.extend(of_task.warnings);
+    }
+    findings
+}
+
+/// Looks at one task with several draws.
+pub fn task(course: &Course, task: &CourseTask) -> Findings {
+    let mut findings = Findings::default();
+    for number in 0..DRAWS {
+        let found = match task.draw(course, &Scope::Proof(number)) {
+            Ok(drawn) => checkpoints(task, &drawn),
+            Err(problems) => problems,
+        };
+        if !found.is_empty() {
+            // Values of later draws would mostly repeat it.
+            findings.errors = found;
+            return findings;
+        }
+        if task.parameters().is_empty() {
+            break;
+        }
+    }
+    if task.alternative_names().is_empty() {
+        let warning = Diagnostic::new(format!("{}/alternatives", task.dir), "the task has no alternative");
+        findings
+            .warnings
+            .push(warning.help("add another right answer: it proves that checkpoints ask for no more than the brief"));
+    }
+    if task.mutant_files().next().is_none() {
+        let warning = Diagnostic::new(format!("{}/mutants", task.dir), "the task has no mutant");
+        findings.warnings.push(warning.help("add wrong answers: `gradus test` asks for one per checkpoint at least"));
+    }
+    findings
+}
+
+/// What the kinds say about their checkpoints with these values.
+pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
+    let params: &BTreeMap<String, Value> = &drawn.values;
+    let mut problems = Vec::new();
+    for (index, checkpoint) in drawn.task.checkpoints.iter().enumerate() {
+        for (below, message) in checkpoint.kind.lint(params) {
+            let pointer = format!("/spec/checkpoints/{index}/{}{below}", checkpoint.kind.key());
+            let at = task.source.node.locate(&pointer);
+            problems.push(Diagnostic::new(task.file(), message).at(at));
+        }
+    }
+    problems
+}
