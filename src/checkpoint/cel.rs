@@ -32,7 +32,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::globs::Globs;
-use super::select::Select;
+use super::select::{self, Select};
 use super::{Check, Context, Judgement, Trace};
 use crate::submission::yaml::Dialect;
 use place::At;
@@ -109,18 +109,10 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Check for Cel {
     fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
-        let mut problems = Vec::new();
+        let mut problems = select::lint(self.files.as_ref(), &self.select, self.min);
         let mut below = |field: &str, found: Vec<(String, String)>| {
             problems.extend(found.into_iter().map(|(at, message)| (format!("/{field}{at}"), message)));
         };
-        below("in", self.files.as_ref().map(Globs::lint).unwrap_or_default());
-        below("select", self.select.lint());
-        if self.min == 0 {
-            below(
-                "min",
-                vec![(String::new(), "a selection that finds nothing proves nothing: use 1 or more".to_owned())],
-            );
-        }
         match &self.cases {
             Some(Cases::Inline(cases)) if cases.is_empty() => {
                 below(
@@ -182,7 +174,7 @@ mod tests {
             ("{rule: 'true', cases: cases.yaml}", "/cases", "hidden/"),
             ("{rule: 'true', at: 'spec.containers[x]'}", "/at", "number"),
             ("{rule: 'true', in: hidden/a.yaml}", "/in", "hidden"),
-            ("{rule: 'true', min: 0}", "/min", "1 or more"),
+            ("{rule: 'true', min: 0}", "/min", "1 is the least"),
         ] {
             let problems = lint(yaml);
             if words.is_empty() {

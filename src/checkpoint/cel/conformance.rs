@@ -105,6 +105,31 @@ fn patterns_cannot_backtrack_or_grow() {
     assert_eq!(Machine::new().run(&program, &[Val::Json(&pattern)]).unwrap_err().kind, FaultKind::Invalid);
 }
 
+#[test]
+fn the_deepest_allowed_rule_runs_on_a_small_stack() {
+    let sums = format!("{}1{} == 79", "1 + (".repeat(78), ")".repeat(78));
+    let loops = format!("{}true{}", "[1].all(x, ".repeat(75), ")".repeat(75));
+    let nested =
+        (0..18).fold("true".to_owned(), |inner, _| format!("cel.bind(a, dyn(1), a == 1 ? !!({inner}) : false)"));
+    for source in [sums, loops, nested] {
+        let thread = std::thread::Builder::new().stack_size(1 << 20).spawn(move || {
+            let program = Program::compile(&source, &["object"]).unwrap();
+            let mut machine = Machine::new();
+            let held = matches!(machine.run(&program, &[Val::Null]), Ok(Val::Bool(true)));
+            let explained = super::explain::explain(&mut machine, &program.root, false).len();
+            let again = Program::compile(&program.root.to_string(), &["object"]).is_ok();
+            (held, explained > 0, again)
+        });
+        assert_eq!(thread.unwrap().join().unwrap(), (true, true, true));
+    }
+}
+
+#[test]
+fn a_column_counts_characters() {
+    let problems = Program::compile("'日本' == object.a && x", &["object"]).unwrap_err();
+    assert_eq!(problems[0].column, Some(21));
+}
+
 /// The examples of `docs/cel.md`: rows of tables with the columns Example and Result.
 pub fn documented() -> Vec<(String, String)> {
     let mut examples = Vec::new();

@@ -1,7 +1,6 @@
 //! Why a rule is false: its conjuncts one by one, the items of its loops one by one, the values of what is compared, and
 //! where in the learner's data those values stand.
 
-use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use serde_json::Value;
@@ -45,40 +44,20 @@ pub struct Target<'a> {
     pub below: String,
 }
 
-/// Finds values by their address.
-pub struct Atlas {
-    pointers: HashMap<usize, String>,
-}
-
-impl Atlas {
-    /// All values of a tree. Built only when something failed.
-    pub fn of(root: &Value) -> Self {
-        let mut atlas = Self { pointers: HashMap::new() };
-        atlas.add(root, String::new());
-        atlas
+/// The JSON pointer of a target below `root`, found by its address; none when it is not in this tree.
+pub fn pointer_below(root: &Value, target: &Target<'_>) -> Option<String> {
+    if std::ptr::eq(root, target.value) {
+        return Some(target.below.clone());
     }
-
-    fn add(&mut self, value: &Value, pointer: String) {
-        match value {
-            Value::Array(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.add(item, format!("{pointer}/{index}"));
-                }
-            }
-            Value::Object(map) => {
-                for (key, item) in map {
-                    self.add(item, format!("{pointer}/{}", crate::checkpoint::matching::escape(key)));
-                }
-            }
-            _ => {}
-        }
-        self.pointers.insert(std::ptr::from_ref(value).addr(), pointer);
-    }
-
-    /// The JSON pointer of a target, if it is in this tree.
-    pub fn pointer(&self, target: &Target<'_>) -> Option<String> {
-        let pointer = self.pointers.get(&std::ptr::from_ref(target.value).addr())?;
-        Some(format!("{pointer}{}", target.below))
+    match root {
+        Value::Array(items) => items
+            .iter()
+            .enumerate()
+            .find_map(|(index, item)| pointer_below(item, target).map(|rest| format!("/{index}{rest}"))),
+        Value::Object(map) => map.iter().find_map(|(key, item)| {
+            pointer_below(item, target).map(|rest| format!("/{}{rest}", crate::checkpoint::matching::escape(key)))
+        }),
+        _ => None,
     }
 }
 

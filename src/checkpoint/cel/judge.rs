@@ -6,7 +6,7 @@ use super::explain::{Finding, Target, explain, fault_words, label, place_of, pla
 use super::fault::{Fault, FaultKind};
 use super::machine::{Machine, article};
 use super::node::Node;
-use super::place::{At, Places};
+use super::place::{At, locate};
 use super::program::Program;
 use super::rules::Rules;
 use super::tracing;
@@ -148,7 +148,6 @@ struct Sitting<'a> {
     list: Val<'a>,
     at: Option<At>,
     machine: Machine<'a>,
-    places: Places<'a>,
     evidence: Vec<Evidence>,
     left_out: usize,
 }
@@ -156,9 +155,8 @@ struct Sitting<'a> {
 impl<'a> Sitting<'a> {
     fn new(spec: &'a Cel, rules: &'a Rules, data: &'a Data, objects: &'a [Selected], at: Option<At>) -> Self {
         let list = Val::list(objects.iter().map(|object| Val::Json(&object.value)).collect());
-        let places = Places::new(objects);
         let machine = Machine::new();
-        Self { spec, rules, data, objects, list, at, machine, places, evidence: Vec::new(), left_out: 0 }
+        Self { spec, rules, data, objects, list, at, machine, evidence: Vec::new(), left_out: 0 }
     }
 
     fn run(mut self, cases: Option<&'a CaseList>, trace: &mut Trace) -> Judgement {
@@ -432,26 +430,19 @@ impl<'a> Sitting<'a> {
     }
 
     /// The place that the author names, else that of the value, else that of the item, else that of the object.
-    fn place(&mut self, target: Option<&Target<'a>>, asked: &Asked<'a>) -> Place {
+    fn place(&self, target: Option<&Target<'a>>, asked: &Asked<'a>) -> Place {
         let item = asked.item.as_ref().and_then(|(_, item)| match item {
-            Val::Json(value) => Some(Target { value, below: String::new() }),
+            Val::Json(value) => locate(self.objects, &Target { value, below: String::new() }, asked.object),
             _ => None,
         });
-        if let Some(at) = self.at.clone() {
-            let base = match (&item, at.item) {
-                (Some(item), true) => self.places.pointer(item, asked.object),
-                _ => asked.object.or((self.objects.len() == 1).then_some(0)).map(|index| (index, String::new())),
-            };
-            if let Some((index, pointer)) = base
-                && let Some(object) = self.objects.get(index)
-            {
-                return object.place(&format!("{pointer}{}", at.pointer));
-            }
-        }
-        let found = target.and_then(|target| self.places.of(target, asked.object));
-        let found = found.or_else(|| item.and_then(|item| self.places.of(&item, asked.object)));
-        let root = asked.object.or((self.objects.len() == 1).then_some(0)).and_then(|index| self.objects.get(index));
-        found.or_else(|| root.map(|object| object.place(""))).unwrap_or_default()
+        let root = asked.object.or((self.objects.len() == 1).then_some(0)).map(|index| (index, String::new()));
+        let named = self.at.as_ref().and_then(|at| {
+            let (index, pointer) = if at.item { item.clone() } else { root.clone() }?;
+            Some((index, format!("{pointer}{}", at.pointer)))
+        });
+        let found = || target.and_then(|target| locate(self.objects, target, asked.object));
+        let place = named.or_else(found).or(item).or(root);
+        place.and_then(|(index, pointer)| Some(self.objects.get(index)?.place(&pointer))).unwrap_or_default()
     }
 
     fn subject(&self, asked: &Asked<'a>, items: &[String]) -> Option<String> {

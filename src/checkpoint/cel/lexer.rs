@@ -171,7 +171,7 @@ fn literal(rest: &str) -> Result<Option<(Token, usize)>, String> {
             out.extend_from_slice(&escaped);
             at += 1 + length;
         } else {
-            out.extend_from_slice(here[..c.len_utf8()].as_bytes());
+            out.extend_from_slice(&here.as_bytes()[..c.len_utf8()]);
             at += c.len_utf8();
         }
     }

@@ -1,10 +1,9 @@
 //! From data to lines: fields that authors name, addresses that explanations found.
 
-use crate::checkpoint::evidence::Place;
 use crate::checkpoint::matching::escape;
 use crate::checkpoint::select::Selected;
 
-use super::explain::{Atlas, Target};
+use super::explain::{Target, pointer_below};
 
 /// The field that an author points at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,36 +48,10 @@ fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
     (rest.is_empty() || rest.starts_with(['.', '['])).then_some(rest)
 }
 
-/// The selected objects with the addresses of their values, mapped when first asked.
-pub struct Places<'a> {
-    objects: &'a [Selected],
-    atlases: Vec<Option<Atlas>>,
-}
-
-impl<'a> Places<'a> {
-    /// Nothing mapped yet.
-    pub fn new(objects: &'a [Selected]) -> Self {
-        Self { objects, atlases: objects.iter().map(|_| None).collect() }
-    }
-
-    /// The line of a value; in this object when it is given, else in any.
-    pub fn of(&mut self, target: &Target<'_>, object: Option<usize>) -> Option<Place> {
-        let (index, pointer) = self.pointer(target, object)?;
-        self.objects.get(index).map(|object| object.place(&pointer))
-    }
-
-    /// The object and the pointer of a value.
-    pub fn pointer(&mut self, target: &Target<'_>, object: Option<usize>) -> Option<(usize, String)> {
-        let range = object.map_or(0..self.objects.len(), |index| index..index + 1);
-        for index in range {
-            let object = self.objects.get(index)?;
-            let atlas = self.atlases.get_mut(index)?.get_or_insert_with(|| Atlas::of(&object.value));
-            if let Some(pointer) = atlas.pointer(target) {
-                return Some((index, pointer));
-            }
-        }
-        None
-    }
+/// The object that holds a value, and the pointer of the value in it; looked for in one object when it is given.
+pub fn locate(objects: &[Selected], target: &Target<'_>, object: Option<usize>) -> Option<(usize, String)> {
+    let range = object.map_or(0..objects.len(), |index| index..index + 1);
+    range.into_iter().find_map(|index| Some((index, pointer_below(&objects.get(index)?.value, target)?)))
 }
 
 #[cfg(test)]

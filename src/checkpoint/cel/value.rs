@@ -112,6 +112,11 @@ impl<'a> ListRef<'_, 'a> {
         }
     }
 
+    /// True when it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
     /// The item at this position.
     pub fn get(&self, index: usize) -> Option<Val<'a>> {
         match self {
@@ -142,6 +147,11 @@ impl<'a> MapRef<'_, 'a> {
             MapRef::Json(map) => map.len(),
             MapRef::Entries(entries) => entries.len(),
         }
+    }
+
+    /// True when it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
     }
 
     /// The value of a text key.

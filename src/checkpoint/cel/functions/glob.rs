@@ -49,7 +49,7 @@ impl Glob {
                     depth -= 1;
                     expression.push(')');
                 }
-                '[' => push_class(&mut expression, &mut characters).map_err(|why| invalid(why))?,
+                '[' => push_class(&mut expression, &mut characters).map_err(invalid)?,
                 other => push_literal(&mut expression, other),
             }
         }

@@ -34,7 +34,7 @@ fn of_non_zero<'a>(_: &mut Machine<'a>, args: &[Val<'a>]) -> Result<Val<'a>, Fau
         Val::Bytes(bytes) => bytes.is_empty(),
         Val::Duration(span) => span.is_zero(),
         other => {
-            other.as_list().is_some_and(|list| list.len() == 0) || other.as_map().is_some_and(|map| map.len() == 0)
+            other.as_list().is_some_and(|list| list.is_empty()) || other.as_map().is_some_and(|map| map.is_empty())
         }
     };
     Ok(if zero { Val::Optional(None) } else { Val::some(value.clone()) })

@@ -71,10 +71,8 @@ fn to_int<'a>(_: &mut Machine<'a>, args: &[Val<'a>]) -> Result<Val<'a>, Fault> {
     let int = match value {
         Val::Int(value) => *value,
         Val::Uint(number) => i64::try_from(*number).map_err(|_| out_of_range(value, "int"))?,
-        // The bounds are exclusive: neither is exactly representable with certainty.
-        Val::Double(number) if *number > -9.223_372_036_854_775_8e18 && *number < 9.223_372_036_854_775_8e18 => {
-            number.trunc() as i64
-        }
+        // The bounds are exclusive: -2^63 and 2^63 as doubles.
+        Val::Double(number) if number.abs() < -(i64::MIN as f64) => number.trunc() as i64,
         Val::Double(_) => return Err(out_of_range(value, "int")),
         Val::Str(text) => text.as_str().parse().map_err(|_| not_a(text.as_str(), "an int"))?,
         Val::Timestamp(time) => time.timestamp(),
@@ -88,7 +86,7 @@ fn to_uint<'a>(_: &mut Machine<'a>, args: &[Val<'a>]) -> Result<Val<'a>, Fault> 
     let uint = match value {
         Val::Uint(value) => *value,
         Val::Int(number) => u64::try_from(*number).map_err(|_| out_of_range(value, "uint"))?,
-        Val::Double(number) if *number >= 0.0 && *number < 1.844_674_407_370_955_2e19 => number.trunc() as u64,
+        Val::Double(number) if *number >= 0.0 && *number < -2.0 * (i64::MIN as f64) => number.trunc() as u64,
         Val::Double(_) => return Err(out_of_range(value, "uint")),
         Val::Str(text) => text.as_str().parse().map_err(|_| not_a(text.as_str(), "a uint"))?,
         _ => return Err(Fault::overload()),
