@@ -2,9 +2,13 @@
 //!
 //! `make bench`, or `cargo bench --bench speed -- grade` for one part.
 
+mod forge;
 mod grade;
 mod peer;
 mod sample;
+#[allow(dead_code, reason = "shared with the tests of `gradus up`")]
+#[path = "../../tests/it/up/world.rs"]
+mod world;
 
 fn main() {
     // `cargo bench` passes `--bench`; what is left names the parts to run.
@@ -13,5 +17,8 @@ fn main() {
     sample::machine();
     if wanted("grade") {
         grade::run();
+    }
+    if wanted("forge") {
+        forge::run();
     }
 }

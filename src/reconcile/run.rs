@@ -164,14 +164,18 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     async fn observe(&self, key: &PullKey) -> Result<Observed> {
         let pull = self.forge.pull(key.number).await?;
         let now = self.clock.now();
-        if let Some(pull) = pull.as_ref().filter(|pull| pull.state == PullState::Open) {
+        let mut heads = self.store.heads(key).await?;
+        if let Some(pull) = pull.as_ref().filter(|pull| pull.state == PullState::Open)
+            && heads.last().is_none_or(|last| last.head != pull.head)
+        {
             self.store.see_head(key, &pull.head, now).await?;
+            heads = self.store.heads(key).await?;
         }
         let grading = match &pull {
             Some(pull) => self.store.grading_state(key, &pull.head).await?,
             None => None,
         };
-        let (heads, journal) = (self.store.heads(key).await?, self.store.journal(key).await?);
+        let journal = self.store.journal(key).await?;
         let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
         Ok(Observed { pull, heads, grading, journal, comments, now })
     }

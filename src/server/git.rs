@@ -5,6 +5,7 @@
 //! the middle of a push leaves a push that is either whole or not there. After each `receive-pack` the fork's refs are
 //! compared with its pull requests, so that a hook that was killed costs nothing.
 
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::process::Stdio;
 use std::time::Duration;
@@ -26,6 +27,8 @@ use super::App;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::local::git::MAX_PACK;
 use crate::forge::local::hook;
+use crate::forge::pull::Branch;
+use crate::submission::sha::CommitId;
 
 /// Largest request after unpacking: a pack and what goes with it.
 const MAX_REQUEST: u64 = MAX_PACK + (1 << 20);
@@ -88,6 +91,15 @@ async fn info_refs(
         Ok(named) => named,
         Err((status, message)) => return refuse(status, &message),
     };
+    if service == Service::ReceivePack {
+        return match app.forge.branches(&named.learner, &named.course).await {
+            Ok(branches) => advertise(service, &receivable(&branches)),
+            Err(error) => {
+                tracing::error!(%error, path = %named.path.display(), "cannot list refs");
+                refuse(StatusCode::INTERNAL_SERVER_ERROR, "the fork cannot be read: see the log of `gradus up`")
+            }
+        };
+    }
     let mut command = command(&app, &named, service, &headers);
     command.arg("--advertise-refs").arg(&named.path).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     let listing = async {
@@ -106,11 +118,38 @@ async fn info_refs(
         }
         Err(_) => return refuse(StatusCode::GATEWAY_TIMEOUT, "git took too long: try again"),
     };
-    let line = format!("# service=git-{}\n", service.word());
-    let mut body = format!("{:04x}{line}0000", line.len() + 4).into_bytes();
-    body.extend(refs);
+    advertise(service, &refs)
+}
+
+fn advertise(service: Service, refs: &[u8]) -> Response {
+    let mut body = packet(&format!("# service=git-{}\n", service.word())).into_bytes();
+    body.extend_from_slice(b"0000");
+    body.extend_from_slice(refs);
     let kind = format!("application/x-git-{}-advertisement", service.word());
     ([(header::CONTENT_TYPE, kind), (header::CACHE_CONTROL, "no-cache".to_owned())], body).into_response()
+}
+
+/// What `git receive-pack` would say of itself: every push begins with it, and asking git takes two processes (the
+/// second lists upstream's refs, which a fork's `main` stands for). Only capabilities that every git of the last ten
+/// years has on both sides.
+const RECEIVE_PACK: &str = "report-status delete-refs side-band-64k quiet ofs-delta agent=gradus";
+
+/// The branches that a push may move, in Git's format: the first line carries the capabilities.
+fn receivable(branches: &BTreeMap<Branch, CommitId>) -> Vec<u8> {
+    let mut list = String::new();
+    for (branch, head) in branches {
+        let capabilities = if list.is_empty() { format!("\0{RECEIVE_PACK}") } else { String::new() };
+        list += &packet(&format!("{head} refs/heads/{branch}{capabilities}\n"));
+    }
+    if list.is_empty() {
+        list = packet(&format!("{} capabilities^{{}}\0{RECEIVE_PACK}\n", "0".repeat(40)));
+    }
+    (list + "0000").into_bytes()
+}
+
+/// A line in Git's framing: its length in four hexadecimal digits, which count themselves.
+fn packet(line: &str) -> String {
+    format!("{:04x}{line}", line.len() + 4)
 }
 
 async fn upload_pack(app: State<App>, names: Path<(String, String)>, headers: HeaderMap, body: Body) -> Response {

@@ -14,7 +14,7 @@ pub mod git;
 pub mod hook;
 mod rows;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -100,6 +100,15 @@ impl LocalForge {
             self.blocking(learner, course, |fork| fork.ensure()).await?;
         }
         Ok(Some(path))
+    }
+
+    /// The branches of a fork that exists, with their heads.
+    pub async fn branches(
+        &self,
+        learner: &Learner,
+        course: &CourseId,
+    ) -> Result<BTreeMap<Branch, CommitId>, LocalError> {
+        Ok(self.blocking(learner, course, |fork| fork.branches()).await?)
     }
 
     /// Records what a push moved, and asks for it to be graded.
