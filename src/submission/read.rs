@@ -152,7 +152,7 @@ impl GitReader<'_> {
                 self.into.violations.add(Violation::malformed(dir));
             }
             previous = Some(key);
-            let Some(path) = self.into.path(dir, entry.name_bytes()) else { continue };
+            let Some(path) = self.into.visit(dir, entry.name_bytes()) else { continue };
             match Mode::of(entry.filemode()) {
                 Mode::Tree if depth == MAX_DEPTH => self.into.violations.add(Violation::depth(&path)),
                 Mode::Tree => self.descend(entry.id(), &path, depth + 1)?,
@@ -200,6 +200,9 @@ impl GitReader<'_> {
 /// Bytes of one tree object beyond which it holds more than [`MAX_FILES`] names or names that are too long.
 pub(super) const MAX_TREE_BYTES: usize = MAX_FILES * (MAX_NAME_BYTES + "100644 ".len() + 1 + 20);
 
+/// Names that one walk looks at: every file with a directory of its own, twice over.
+const MAX_NAMES: usize = 4 * MAX_FILES;
+
 /// Git orders a directory as if its name ended in a slash.
 fn sort_key(name: &[u8], is_tree: bool) -> Vec<u8> {
     let slash: &[u8] = if is_tree { b"/" } else { b"" };
@@ -244,7 +247,7 @@ fn walk(dir: &Path, below: &str, depth: usize, into: &mut Collector) -> Result<(
         if name == ".git" {
             continue;
         }
-        let Some(path) = into.path(below, name.as_encoded_bytes()) else { continue };
+        let Some(path) = into.visit(below, name.as_encoded_bytes()) else { continue };
         let at = entry.path();
         // Of the entry itself: a link is not followed.
         let meta = fs::symlink_metadata(&at).map_err(ReadError::io(&at))?;
@@ -299,6 +302,8 @@ pub(super) struct Collector {
     tree: Tree,
     pub violations: Violations,
     bytes: u64,
+    /// Names that were looked at, of directories and refused ones too.
+    names: usize,
     /// A limit of the whole tree is exceeded: reading on only costs time.
     pub stopped: bool,
 }
@@ -309,6 +314,18 @@ impl Collector {
             self.violations.add(violation);
         }
         self.stopped = true;
+    }
+
+    /// [`Collector::path`] for a walk, which ends when it has looked at too many names.
+    fn visit(&mut self, dir: &str, name: &[u8]) -> Option<String> {
+        // Directories without a file within the limits count as well: forty small trees, each twice in the next, are a
+        // walk that does not end and holds no file.
+        self.names += 1;
+        if self.names > MAX_NAMES {
+            self.stop(Violation::files());
+            return None;
+        }
+        self.path(dir, name)
     }
 
     /// The path of `name` in `dir`, or none when it is refused.
@@ -456,6 +473,18 @@ mod tests {
         let (tree, violations) = read(&git, &git.doubling_tree());
         assert_eq!(tree.len(), MAX_FILES);
         assert_eq!(rules(&violations), [("", Rule::Files)]);
+    }
+
+    #[test]
+    fn a_doubling_tree_whose_files_are_all_too_deep_is_refused_as_quickly() {
+        let git = Git::new();
+        let mut tree = git.doubling_tree();
+        for _ in 0..2 * MAX_DEPTH {
+            tree = git.raw_tree(&[("40000", b"a", &tree), ("40000", b"b", &tree)]);
+        }
+        let (tree, violations) = read(&git, &tree);
+        assert!(tree.is_empty());
+        assert_eq!(violations.last().map(|v| v.rule), Some(Rule::Files));
     }
 
     #[test]
