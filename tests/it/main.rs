@@ -2,6 +2,8 @@
 
 mod browser;
 mod course;
+mod hostile;
 mod sandbox;
 mod start;
 mod up;
+mod workspace;
