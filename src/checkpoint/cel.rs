@@ -63,6 +63,9 @@ pub struct Cel {
     /// The rule runs for each `case`: situations to try, in place or in a hidden file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cases: Option<Cases>,
+    /// Names for values that the rule and its message use, in order; each may use those above it, `item` and `case`.
+    #[serde(default, rename = "let", skip_serializing_if = "Vec::is_empty")]
+    pub lets: Vec<Let>,
     /// CEL that gives true when the work is right.
     pub rule: String,
     /// CEL that gives the sentence for the learner; a generated one when left out.
@@ -83,6 +86,33 @@ pub enum Over {
     Each,
     /// All objects at once, as `objects`.
     Set,
+}
+
+/// A name and the CEL expression that it stands for: a map with one key.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(try_from = "BTreeMap<String, String>", into = "BTreeMap<String, String>")]
+pub struct Let {
+    /// As the rule says it.
+    pub name: String,
+    /// CEL.
+    pub is: String,
+}
+
+impl TryFrom<BTreeMap<String, String>> for Let {
+    type Error = String;
+
+    fn try_from(map: BTreeMap<String, String>) -> Result<Self, String> {
+        match <[(String, String); 1]>::try_from(map.into_iter().collect::<Vec<_>>()) {
+            Ok([(name, is)]) => Ok(Self { name, is }),
+            Err(_) => Err("one name and its expression, as in `- containers: object.spec.containers`".to_owned()),
+        }
+    }
+}
+
+impl From<Let> for BTreeMap<String, String> {
+    fn from(binding: Let) -> Self {
+        BTreeMap::from([(binding.name, binding.is)])
+    }
 }
 
 /// Situations to try.
@@ -175,6 +205,11 @@ mod tests {
             ("{rule: 'true', at: 'spec.containers[x]'}", "/at", "number"),
             ("{rule: 'true', in: hidden/a.yaml}", "/in", "hidden"),
             ("{rule: 'true', min: 0}", "/min", "1 is the least"),
+            ("{let: [{a: object.x}, {b: a ==}], rule: b}", "/let/1/b", "a value is expected"),
+            ("{let: [{a: b}, {b: '1'}], rule: a == b}", "/let/0/a", "undeclared variable `b`"),
+            ("{let: [{object: '1'}], rule: 'true'}", "/let/0/object", "another"),
+            ("{let: [{a: '1'}, {a: '2'}], rule: a == 1}", "/let/1/a", "another"),
+            ("{let: [{a: \"'x'\"}], rule: a}", "/rule", "bool"),
         ] {
             let problems = lint(yaml);
             if words.is_empty() {

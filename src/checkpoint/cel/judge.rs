@@ -135,6 +135,8 @@ struct Asked<'a> {
     object: Option<usize>,
     item: Option<(usize, Val<'a>)>,
     case: Option<&'a Value>,
+    /// Values of the `let` names so far.
+    named: Vec<Val<'a>>,
 }
 
 /// Why judging stops at once.
@@ -239,7 +241,7 @@ impl<'a> Sitting<'a> {
         let mut checked = 0_usize;
         let mut faulted = false;
         for object in rounds {
-            let asked = Asked { object, item: None, case };
+            let asked = Asked { object, case, ..Asked::default() };
             let Some(each) = &self.rules.each else {
                 checked += 1;
                 self.ask(&asked, trace)?;
@@ -285,7 +287,7 @@ impl<'a> Sitting<'a> {
     fn no_items(&mut self, case: Option<&'a Value>) {
         let Some(each) = &self.rules.each else { return };
         let object = (self.spec.over == Over::Each).then_some(0);
-        let asked = Asked { object, item: None, case };
+        let asked = Asked { object, case, ..Asked::default() };
         let globals = self.globals(each, &asked);
         self.machine.load(each, &globals);
         let target = self.machine.aside(|machine| place_of(machine, &each.root));
@@ -312,19 +314,49 @@ impl<'a> Sitting<'a> {
             "files" => Val::Json(&self.data.files),
             "params" => Val::Json(&self.data.params),
             "commit" => Val::Json(&self.data.commit),
-            _ => Val::Null,
+            other => {
+                let position = self.rules.lets.iter().position(|(name, _)| name == other);
+                position.and_then(|position| asked.named.get(position).cloned()).unwrap_or(Val::Null)
+            }
         };
         program.variables().map(value).collect()
+    }
+
+    /// The same question with the values of the names that a program needs.
+    fn named(&mut self, program: &Program, asked: &Asked<'a>) -> Result<Asked<'a>, (&'a Program, Fault)> {
+        let rules = self.rules;
+        let mut asked = asked.clone();
+        asked.named.clear();
+        for ((_, value), needed) in rules.lets.iter().zip(rules.needed(program)) {
+            let globals = self.globals(value, &asked);
+            let value = match needed {
+                true => self.machine.run(value, &globals).map_err(|fault| (value, fault))?,
+                false => Val::Null,
+            };
+            asked.named.push(value);
+        }
+        Ok(asked)
     }
 
     /// Asks the rule once and notes the evidence when it does not hold.
     fn ask(&mut self, asked: &Asked<'a>, trace: &mut Trace) -> Result<(), Stop> {
         let rule = &self.rules.rule;
+        let asked = &match self.named(rule, asked) {
+            Ok(asked) => asked,
+            Err((program, fault)) => {
+                let target = self.machine.aside(|machine| place_of_fault(machine, &program.root, &fault));
+                return self.faulted(asked, &program.root, &fault, target);
+            }
+        };
         let globals = self.globals(rule, asked);
         let result = self.machine.run(rule, &globals);
         if trace.is_on() {
             let subject = self.subject(asked, &[]);
             trace.say(|| subject.unwrap_or_else(|| "all objects".to_owned()));
+            for ((name, _), value) in self.rules.lets.iter().zip(&asked.named).filter(|((name, _), _)| rule.uses(name))
+            {
+                trace.say(|| format!("let {name}  →  {}", value.show()));
+            }
             self.machine.load(rule, &globals);
             trace.indented(|trace| self.machine.aside(|machine| tracing::trace(machine, &rule.root, trace)));
         }
@@ -364,7 +396,8 @@ impl<'a> Sitting<'a> {
     /// The author's sentence, if there is one that can be evaluated.
     fn message(&mut self, asked: &Asked<'a>) -> Option<String> {
         let program = self.rules.message.as_ref()?;
-        let globals = self.globals(program, asked);
+        let asked = self.named(program, asked).ok()?;
+        let globals = self.globals(program, &asked);
         let value = self.machine.aside(|machine| machine.run(program, &globals)).ok()?;
         value.as_text().map(str::to_owned)
     }
@@ -646,6 +679,30 @@ spec:
         5:13 /spec/replicas [Deployment team-a/web, two replicas] two replicas: `object.spec.replicas` is 1, must be >= `case.n`, which is 2
         5:13 /spec/replicas [Deployment team-a/web, case 3] case 3: `object.spec.replicas` is 1, must be >= `case.n`, which is 3
         "#);
+    }
+
+    #[test]
+    fn names_stand_for_values_in_the_rule_and_its_message() {
+        let names = "let: [{all: object.spec.template.spec.containers}, {bare: '[all.filter(c, !has(c.resources))]'}, \
+                     {names: 'bare[0].map(c, c.name)'}, {broken: object.nowhere}]";
+        let judged = |rest: &str| web(&format!("{names}\n{rest}"));
+        // `broken` is never needed, so it is never evaluated.
+        assert_eq!(judged("rule: size(names) == 1"), ["pass"]);
+        assert_eq!(
+            judged("at: /spec/template\nrule: size(names) == 0\nmessage: \"'no resources: ' + names.join(', ')\""),
+            ["fail", "6:3 /spec/template [Deployment team-a/web] no resources: bare"]
+        );
+        let broken = judged("rule: broken == 1");
+        assert!(broken.last().is_some_and(|said| said.contains("no such key: nowhere")), "{broken:?}");
+    }
+
+    #[test]
+    fn names_see_the_item_and_the_case() {
+        let yaml = "each: object.spec.template.spec.containers\ncases: [{tag: latest}, {tag: 9.9.9}]\n\
+                    let: [{tag: \"item.image.split(':')[1]\"}, {bad: tag == case.tag}]\nrule: '!bad'";
+        let found = web(yaml);
+        assert_eq!(found.len(), 2, "{found:?}");
+        assert!(found[1].contains("'side'"), "{found:?}");
     }
 
     #[test]

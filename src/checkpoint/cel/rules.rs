@@ -11,6 +11,8 @@ use super::{Cel, Over};
 
 /// The compiled expressions of a checkpoint.
 pub struct Rules {
+    /// Names for values, in order.
+    pub lets: Vec<(String, Program)>,
     /// What must hold.
     pub rule: Program,
     /// The list whose items it must hold for.
@@ -23,42 +25,74 @@ impl Rules {
     /// Compiles all of them; problems as (JSON pointer below the kind's key, message).
     pub fn compile(spec: &Cel, params: &BTreeMap<String, Value>) -> Result<Self, Vec<(String, String)>> {
         let mut problems = Vec::new();
-        let mut compile = |field: &str, source: &str, items: bool, wanted: Ty| {
-            let variables = variables(spec, items);
-            match Program::compile_typed(source, &variables) {
-                Ok(program) => {
-                    let mut found = unknown_parameters(&program.root, params);
-                    if !program.result.agrees(&wanted) {
-                        found.push(format!("the expression must give a {wanted}, it gives {}", program.result));
-                    }
-                    problems.extend(found.into_iter().map(|message| (format!("/{field}"), message)));
-                    Some(program)
+        let mut compile = |field: &str, source: &str, variables: &[(&str, Ty)], wanted: Ty| match Program::compile_typed(
+            source, variables,
+        ) {
+            Ok(program) => {
+                let mut found = unknown_parameters(&program.root, params);
+                if !program.result.agrees(&wanted) {
+                    found.push(format!("the expression must give a {wanted}, it gives {}", program.result));
                 }
-                Err(found) => {
-                    let words = found.iter().map(|problem| format!("{problem}{}", remedy(spec, &problem.message)));
-                    problems.extend(words.map(|message| (format!("/{field}"), message)));
-                    None
-                }
+                problems.extend(found.into_iter().map(|message| (format!("/{field}"), message)));
+                Some(program)
+            }
+            Err(found) => {
+                let words = found.iter().map(|problem| format!("{problem}{}", remedy(spec, &problem.message)));
+                problems.extend(words.map(|message| (format!("/{field}"), message)));
+                None
             }
         };
-        let each = spec.each.as_deref().map(|source| compile("each", source, false, Ty::list(Ty::Dyn)));
-        let rule = compile("rule", &spec.rule, true, Ty::Bool);
-        let message = spec.message.as_deref().map(|source| compile("message", source, true, Ty::Str));
+        let each =
+            spec.each.as_deref().map(|source| compile("each", source, &variables(spec, false), Ty::list(Ty::Dyn)));
+        let mut variables = variables(spec, true);
+        let mut lets = Vec::new();
+        let mut taken = Vec::new();
+        for (index, binding) in spec.lets.iter().enumerate() {
+            let field = format!("let/{index}/{}", binding.name);
+            if variables.iter().any(|(name, _)| *name == binding.name) || !is_name(&binding.name) {
+                taken.push((
+                    format!("/{field}"),
+                    format!("`{}` cannot be a new name here: choose another", binding.name),
+                ));
+                continue;
+            }
+            let program = compile(&field, &binding.is, &variables, Ty::Dyn);
+            variables.push((&binding.name, program.as_ref().map_or(Ty::Dyn, |program| program.result.clone())));
+            lets.extend(program.map(|program| (binding.name.clone(), program)));
+        }
+        let rule = compile("rule", &spec.rule, &variables, Ty::Bool);
+        let message = spec.message.as_deref().map(|source| compile("message", source, &variables, Ty::Str));
+        problems.extend(taken);
         match rule {
-            Some(rule) if problems.is_empty() => Ok(Self { rule, each: each.flatten(), message: message.flatten() }),
+            Some(rule) if problems.is_empty() => {
+                Ok(Self { lets, rule, each: each.flatten(), message: message.flatten() })
+            }
             _ => Err(problems),
         }
     }
 
+    /// Which of the names a program needs, through other names too.
+    pub fn needed(&self, program: &Program) -> Vec<bool> {
+        let mut needed: Vec<bool> = self.lets.iter().map(|(name, _)| program.uses(name)).collect();
+        for index in (0..self.lets.len()).rev() {
+            if needed[index] {
+                for (earlier, (name, _)) in self.lets.iter().enumerate().take(index) {
+                    needed[earlier] |= self.lets[index].1.uses(name);
+                }
+            }
+        }
+        needed
+    }
+
     /// Whether one of them refers to a variable.
     pub fn uses(&self, variable: &str) -> bool {
-        let others = self.each.iter().chain(&self.message);
+        let others = self.each.iter().chain(&self.message).chain(self.lets.iter().map(|(_, program)| program));
         std::iter::once(&self.rule).chain(others).any(|program| program.uses(variable))
     }
 }
 
 /// The variables that a checkpoint has, by its fields.
-fn variables(spec: &Cel, items: bool) -> Vec<(&'static str, Ty)> {
+fn variables(spec: &Cel, items: bool) -> Vec<(&str, Ty)> {
     let text_map = || Ty::map(Ty::Str, Ty::Str);
     let mut variables = Vec::new();
     if spec.over == Over::Each {
@@ -73,6 +107,10 @@ fn variables(spec: &Cel, items: bool) -> Vec<(&'static str, Ty)> {
     }
     variables.extend([("files", text_map()), ("params", Ty::Dyn), ("commit", Ty::Dyn)]);
     variables
+}
+
+fn is_name(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
 }
 
 /// What makes a variable that is not there available.
