@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::difference::{Differences, differences};
+use super::difference::{Differences, MARKDOWN, differences};
 use super::input::ReviewInput;
 use super::{LineComment, MAX_COMMENTS, render};
 use crate::checkpoint::evidence::{Evidence, Place};
@@ -47,7 +47,7 @@ pub(super) fn comments(input: &ReviewInput<'_>) -> Vec<LineComment> {
                 let view = CommentView {
                     checkpoint: checkpoint.id.as_str(),
                     title: &checkpoint.title,
-                    found: differences(evidence.get(..MAX_DIFFERENCES).unwrap_or(&evidence)),
+                    found: differences(evidence.get(..MAX_DIFFERENCES).unwrap_or(&evidence), MARKDOWN),
                     several: evidence.len() > 1,
                     more: evidence.len().saturating_sub(MAX_DIFFERENCES),
                 };

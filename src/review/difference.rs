@@ -6,31 +6,44 @@ use serde_json::Value;
 use super::safe;
 use crate::checkpoint::evidence::{Evidence, Place};
 
-/// Differences of one checkpoint as Markdown; what all of them share is said once.
+/// How text is made safe for where it goes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Voice {
+    prose: fn(&str) -> String,
+    quote: fn(&str) -> String,
+}
+
+/// For a review.
+pub(super) const MARKDOWN: Voice = Voice { prose: safe::md, quote: safe::code };
+
+/// For a terminal, whose lines are made safe as a whole.
+pub(super) const TERMINAL: Voice = Voice { prose: str::to_owned, quote: str::to_owned };
+
+/// Differences of one checkpoint in words; what all of them share is said once.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(super) struct Differences {
     /// What all are about, as in `AppProject argocd/retail`; none when there is one difference or several subjects.
     pub about: Option<String>,
     /// The sentence that all share, each being about another subject.
     pub sentence: Option<String>,
-    /// `path:line` where all are, as a code span.
+    /// `path:line` where all are.
     pub place: Option<String>,
     /// In the order found.
     pub items: Vec<Difference>,
 }
 
-/// A difference as Markdown, ready to be put behind a bullet.
+/// A difference in words, without a full stop.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(super) struct Difference {
-    /// `path:line` as a code span; none when there is no place, or when all are there.
+    /// `path:line`; none when there is no place, or when all are there.
     pub place: Option<String>,
     /// The sentence with what was expected and found.
     pub text: String,
 }
 
 /// Words for each piece of evidence.
-pub(super) fn differences(evidence: &[&Evidence]) -> Differences {
-    let place = |e: &Evidence| place(&e.place).map(|place| safe::code(&place));
+pub(super) fn differences(evidence: &[&Evidence], voice: Voice) -> Differences {
+    let place = |e: &Evidence| place(&e.place).map(|place| (voice.quote)(&place));
     let common_place = shared(evidence, place);
     let several = evidence.len() > 1;
     let about = several.then(|| shared(evidence, about)).flatten();
@@ -39,16 +52,16 @@ pub(super) fn differences(evidence: &[&Evidence]) -> Differences {
     let sentence = (several && all_named && about.is_none()).then(|| shared(evidence, |e| Some(e.message.clone())));
     let sentence = sentence.flatten();
     let text = |e: &Evidence| match (&sentence, &about) {
-        (Some(_), _) => safe::md(&subject(e).unwrap_or_default()),
-        (None, Some(_)) => predicate(e, safe::md, safe::code),
-        (None, None) => self::sentence(e, safe::md, safe::code),
+        (Some(_), _) => (voice.prose)(&subject(e).unwrap_or_default()),
+        (None, Some(_)) => predicate(e, voice),
+        (None, None) => self::sentence(e, voice),
     };
     let items =
         evidence.iter().map(|e| Difference { place: place(e).filter(|_| common_place.is_none()), text: text(e) });
     Differences {
         items: items.collect(),
-        about: about.map(|about| safe::md(&about)),
-        sentence: sentence.map(|sentence| safe::md(sentence.trim_end_matches('.'))),
+        about: about.map(|about| (voice.prose)(&about)),
+        sentence: sentence.map(|sentence| (voice.prose)(sentence.trim_end_matches('.'))),
         place: common_place,
     }
 }
@@ -78,18 +91,16 @@ pub(super) fn place(place: &Place) -> Option<String> {
 }
 
 /// The message, led by its subject and followed by what it does not already say of expected and found.
-///
-/// `prose` and `quote` make text safe for where the sentence goes: Markdown or a terminal.
-pub(super) fn sentence(evidence: &Evidence, prose: fn(&str) -> String, quote: fn(&str) -> String) -> String {
-    let text = predicate(evidence, prose, quote);
+fn sentence(evidence: &Evidence, voice: Voice) -> String {
+    let text = predicate(evidence, voice);
     match about(evidence) {
-        Some(about) => format!("{}: {text}", prose(&about)),
+        Some(about) => format!("{}: {text}", (voice.prose)(&about)),
         None => text,
     }
 }
 
 /// [`sentence`] without its subject.
-fn predicate(evidence: &Evidence, prose: fn(&str) -> String, quote: fn(&str) -> String) -> String {
+fn predicate(evidence: &Evidence, Voice { prose, quote }: Voice) -> String {
     let message = evidence.message.trim_end_matches('.');
     let mut text = prose(message);
     // Generated sentences that say what must be are whole; values would only be said twice.
@@ -145,7 +156,7 @@ mod tests {
     use super::*;
 
     fn told(evidence: &Evidence) -> String {
-        sentence(evidence, safe::md, safe::code)
+        sentence(evidence, MARKDOWN)
     }
 
     #[test]
@@ -173,7 +184,7 @@ mod tests {
             case("on Friday, at noon", "on Friday, at noon nothing goes through"),
             case("at night", "at night all goes"),
         ];
-        let all = differences(&told.iter().collect::<Vec<_>>());
+        let all = differences(&told.iter().collect::<Vec<_>>(), MARKDOWN);
         assert_eq!((all.about.as_deref(), all.place.as_deref()), (Some("AppProject retail"), Some("`a.yaml:2`")));
         let texts: Vec<_> = all.items.iter().map(|item| item.text.as_str()).collect();
         assert_eq!(texts, ["on Friday, at noon nothing goes through", "at night all goes"]);
@@ -181,7 +192,7 @@ mod tests {
 
         let hidden = [case("at night", "1 of 3 cases pass"), case("at noon", "1 of 3 cases pass")];
         let hidden = hidden.map(|e| Evidence { subject: e.subject.map(|s| s.replace("AppProject retail, ", "")), ..e });
-        let all = differences(&hidden.iter().collect::<Vec<_>>());
+        let all = differences(&hidden.iter().collect::<Vec<_>>(), MARKDOWN);
         assert_eq!(all.sentence.as_deref(), Some("1 of 3 cases pass"));
         assert_eq!(all.items.iter().map(|item| item.text.as_str()).collect::<Vec<_>>(), ["at night", "at noon"]);
     }

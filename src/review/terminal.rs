@@ -3,7 +3,7 @@
 //! Our own words are ASCII; learner text keeps its letters and has everything invisible shown as `\u{…}`, so that it
 //! cannot move the cursor or recolour the terminal.
 
-use super::difference::{place, sentence};
+use super::difference::{TERMINAL, differences};
 use super::hints::Ladder;
 use super::input::{Mode, ReviewInput, Section};
 use super::{safe, words};
@@ -76,12 +76,21 @@ fn checkpoint_lines(lines: &mut Vec<String>, checkpoint: &CheckpointResult, sect
     match checkpoint.outcome {
         Outcome::Pass => {}
         Outcome::Fail => {
-            let first = checkpoint.evidence.first();
-            let place = first.and_then(|e| place(&e.place)).map(|place| format!("{place}  ")).unwrap_or_default();
-            let message = first.map_or_else(|| checkpoint.title.clone(), |e| sentence(e, str::to_owned, str::to_owned));
-            let more = match checkpoint.evidence.len() {
+            let all: Vec<_> = checkpoint.evidence.iter().collect();
+            let told = differences(&all, TERMINAL);
+            let (place, message) = match told.items.first() {
+                Some(first) => (told.place.or(first.place.clone()), first.text.clone()),
+                None => (None, checkpoint.title.clone()),
+            };
+            let message = match (told.sentence, told.about) {
+                (Some(sentence), _) => format!("{sentence}. Not right: {message}"),
+                (None, Some(about)) => format!("{about}: {message}"),
+                (None, None) => message,
+            };
+            let place = place.map(|place| format!("{place}  ")).unwrap_or_default();
+            let more = match told.items.len() {
                 0 | 1 => String::new(),
-                n => format!(" (and {})", words::count(n - 1, "more difference")),
+                n => format!(" (and {} more)", n - 1),
             };
             lines.push(format!("  {id}  {place}{}{more}", safe::cut(&message, MAX_WIDTH / 2)));
             let failures = section.failures.get(id).copied().unwrap_or(1);

@@ -277,7 +277,7 @@ fn the_terminal_says_the_same_in_short() {
     Not yet: 7 of 12 points. 2 checkpoints to fix, 1 waits for them.
       kind  tasks/freeze/retail.yaml:24  AppProject retail: `spec.syncWindows[0].kind` must be `deny`
         hint 1 of 3: first of kind
-      windows  tasks/freeze/retail.yaml:25  `timeZone` is missing (and 1 more difference)
+      windows  tasks/freeze/retail.yaml:25  `timeZone` is missing (and 1 more)
         hint 1 of 3: first of windows
       door  waits for windows
     Review: http://127.0.0.1:7878/pulls/1
@@ -301,7 +301,7 @@ fn a_pass_is_celebrated_and_leads_on() {
     git switch -c health FETCH_HEAD
     ```
 
-    Read `tasks/health/brief.md`, edit, commit, then `git push -u origin health`.
+    Read `briefs/health.md`, edit below `tasks/health/`, commit, then `git push -u origin health`.
 
     <details><summary>Passed: 1 checkpoint, 2 points</summary>
 
@@ -520,7 +520,7 @@ fn nothing_found_says_what_was_looked_for() {
     git switch -c TASK-ID FETCH_HEAD
     ```
 
-    Read `tasks/TASK-ID/brief.md`, edit files beside it, then `git add -A`, `git commit` and `git push -u origin TASK-ID`.
+    Read `briefs/TASK-ID.md`, edit files below `tasks/TASK-ID/`, then `git add -A`, `git commit` and `git push -u origin TASK-ID`.
 
     Judged by course `cnpe` at `a41f09c`.
     ");

@@ -4,7 +4,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
-use super::difference::{Differences, differences, place};
+use super::difference::{Differences, MARKDOWN, differences, place};
 use super::hints::Ladder;
 use super::input::{Mode, ReviewInput, Section};
 use super::{safe, words};
@@ -317,7 +317,7 @@ impl<'a> CheckpointView<'a> {
             blame: result.blame.unwrap_or(Blame::YourFiles).words(),
             single: told.len() == 1,
             total: result.evidence.len(),
-            found: differences(&told),
+            found: differences(&told, MARKDOWN),
             more: rest.len(),
             more_places: more_places.iter().map(|p| safe::code(p)).collect(),
             hint: given.map(|index| HintView { number: index + 1, text: &ladder.hints()[index].text }),

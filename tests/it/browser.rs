@@ -125,9 +125,38 @@ impl Drop for Group {
 struct Tour {
     dir: TempDir,
     address: String,
+    driver_address: String,
     browser: Client,
     _server: Group,
     _driver: Group,
+}
+
+/// What a page is looked at on.
+#[derive(Clone, Copy)]
+enum Screen {
+    Desk,
+    /// 390 pixels wide: a window cannot be as small, a device can.
+    Phone,
+}
+
+/// Opens a browser.
+async fn session(driver: &str, profile: &Path, screen: Screen) -> Client {
+    let mut options = json!({"args": [
+        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
+        // Clicks must not chase a page that scrolls smoothly.
+        "--force-prefers-reduced-motion",
+        format!("--user-data-dir={}", profile.display()),
+    ]});
+    if let Screen::Phone = screen {
+        options["mobileEmulation"] = json!({"deviceMetrics": {"width": 390, "height": 844, "pixelRatio": 1.0}});
+    }
+    let capabilities = json!({"goog:chromeOptions": options});
+    ClientBuilder::new(HttpConnector::new())
+        .capabilities(capabilities.as_object().expect("a map").clone())
+        .connect(driver)
+        .await
+        .expect("a browser session")
 }
 
 impl Tour {
@@ -144,20 +173,9 @@ impl Tour {
 
         let (driver, line) = Group::start(Command::new("chromedriver").arg("--port=0"), "started successfully on port");
         let port = line.trim_end_matches('.').rsplit(' ').next().expect("a port").to_owned();
-        let profile = dir.path().join("profile");
-        let options = json!({"goog:chromeOptions": {"args": [
-            "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
-            "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
-            // Clicks must not chase a page that scrolls smoothly.
-            "--force-prefers-reduced-motion",
-            format!("--user-data-dir={}", profile.display()),
-        ]}});
-        let browser = ClientBuilder::new(HttpConnector::new())
-            .capabilities(options.as_object().expect("a map").clone())
-            .connect(&format!("http://127.0.0.1:{port}"))
-            .await
-            .expect("a browser session");
-        Self { dir, address, browser, _server: server, _driver: driver }
+        let driver_address = format!("http://127.0.0.1:{port}");
+        let browser = session(&driver_address, &dir.path().join("profile"), Screen::Desk).await;
+        Self { dir, address, driver_address, browser, _server: server, _driver: driver }
     }
 
     async fn end(self) {
@@ -297,12 +315,13 @@ async fn half_right_then_right() {
     tour.see("main", "1 of 1 task passed").await;
 
     // On a phone nothing sticks out.
-    tour.browser.set_window_size(390, 800).await.unwrap();
+    let phone = session(&tour.driver_address, &tour.dir.path().join("phone"), Screen::Phone).await;
     for page in ["/", "/courses/tour", "/courses/tour/tasks/scale", "/pulls", &page_of(&pushed)] {
-        tour.open(page).await;
-        let wide = tour.script("return document.documentElement.scrollWidth - window.innerWidth").await;
-        assert!(wide.as_i64().is_some_and(|wide| wide <= 0), "{page} is {wide} pixels too wide");
+        phone.goto(&format!("{}{page}", tour.address)).await.unwrap();
+        let widths = "return [document.documentElement.clientWidth, document.documentElement.scrollWidth]";
+        assert_eq!(phone.execute(widths, Vec::new()).await.unwrap(), json!([390, 390]), "{page}");
     }
+    phone.close().await.unwrap();
     tour.end().await;
 }
 
