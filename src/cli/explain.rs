@@ -81,14 +81,11 @@ fn explained(args: &Args) -> Result<(String, Outcome), Trouble> {
         None if !drawn.solution.is_empty() => Some(Entry::Solution),
         None => None,
     };
-    if let Some(entry) = entry {
+    if let Some(own) = entry.and_then(|entry| proof::submissions(&drawn).find(|own| own.entry == entry)) {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
-        let files = proof::entries(&drawn).find(|(known, _)| *known == entry).map(|(_, files)| files.clone());
         let checkpoint = checkpoint(&drawn.task, &args.checkpoint)?;
-        let explanation = proof::with_job(&reference, &drawn, &files.unwrap_or_default(), |job| {
-            explain(job, &args.checkpoint, &sandbox)
-        });
-        return Ok(text(checkpoint, &entry.to_string(), explanation));
+        let explanation = proof::with_job(&reference, &drawn, &own, |job| explain(job, &args.checkpoint, &sandbox));
+        return Ok(text(checkpoint, &own.entry.to_string(), explanation));
     }
 
     let path = args.on.as_ref().map_or_else(|| PathBuf::from("."), PathBuf::from);

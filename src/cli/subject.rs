@@ -214,7 +214,7 @@ fn own(course: Course, task: Option<TaskId>, dir: &Path, inside: &Path) -> Resul
         ["alternatives", name, ..] => Entry::Alternative((*name).to_owned()),
         _ => return Err(Trouble::InCourse(dir.to_owned())),
     };
-    let files = proof::entries(&drawn).find(|(known, _)| *known == entry).map(|(_, files)| files.clone());
+    let files = proof::submissions(&drawn).find(|own| own.entry == entry).map(|own| own.files.clone());
     let Some(files) = files else { return Err(Trouble::InCourse(dir.to_owned())) };
     let base = drawn.starter.clone();
     let root = dir.join(inside);

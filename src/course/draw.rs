@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::diagnostic::Diagnostic;
 use super::fill::{fill, shown};
 use super::id::CheckpointId;
-use super::kinds::MutantFile;
+use super::kinds::{CommitFile, MutantFile};
 use super::load::is_template;
-use super::overlay::overlay;
+use super::overlay::{COMMITS, overlay};
 use super::publish::own_value;
 use super::task::{Origin, Task};
 use super::values::{Scope, Values};
@@ -33,6 +33,8 @@ pub struct Drawn {
     pub alternatives: BTreeMap<String, Tree>,
     /// Wrong submissions and what each must lose; as `solution`.
     pub mutants: BTreeMap<String, Mutant>,
+    /// How `solution` and `alternatives/NAME` were committed, by directory, where their authors say so.
+    pub commits: BTreeMap<String, Vec<CommitFile>>,
     /// Fixtures the learner never sees. Empty when drawn in a workspace: see [`CourseTask::has_hidden`].
     pub hidden: Tree,
 }
@@ -46,6 +48,8 @@ pub struct Mutant {
     pub fails: Vec<CheckpointId>,
     /// The mistake, in one sentence.
     pub why: String,
+    /// How it was committed; else as the solution.
+    pub commits: Option<Vec<CommitFile>>,
 }
 
 impl CourseTask {
@@ -73,6 +77,7 @@ impl CourseTask {
             solution: Tree::default(),
             alternatives: BTreeMap::new(),
             mutants: BTreeMap::new(),
+            commits: BTreeMap::new(),
             hidden,
         };
         // A mistake in a proof is the author's and must not stand between a learner and a grade.
@@ -192,11 +197,13 @@ impl Drawing<'_> {
             self.problems.push(problem.help("add what differs from the starter"));
         }
         drawn.solution = overlay(&drawn.starter, &over, &self.full("solution"), &mut self.problems);
+        self.commits("solution", drawn);
         for name in self.task.alternative_names() {
             let dir = format!("alternatives/{name}");
             let over = self.tree(&dir);
             let files = overlay(&drawn.starter, &over, &self.full(&dir), &mut self.problems);
             drawn.alternatives.insert(name, files);
+            self.commits(&dir, drawn);
         }
         let mutants: Vec<(String, String)> =
             self.task.mutant_files().map(|(path, name)| (path.to_owned(), name.to_owned())).collect();
@@ -204,6 +211,19 @@ impl Drawing<'_> {
             if let Some(mutant) = self.mutant(&path, &drawn.solution) {
                 drawn.mutants.insert(name, mutant);
             }
+        }
+    }
+
+    /// How an overlay was committed.
+    fn commits(&mut self, dir: &str, drawn: &mut Drawn) {
+        let path = format!("{dir}/{COMMITS}");
+        let Some(text) = self.read(&path) else { return };
+        let full = self.full(&path);
+        let node = strict::document(&full, &text).map_err(|problem| self.problems.push(problem));
+        let Ok(node) = node else { return };
+        let value = fill(&node.to_value(), self.values);
+        if let Some(commits) = strict::typed(&full, &node, value, &mut self.problems) {
+            drawn.commits.insert(dir.to_owned(), commits);
         }
     }
 
@@ -221,6 +241,6 @@ impl Drawing<'_> {
                 self.problems.push(Diagnostic::new(&full, message).at(at));
             }
         }
-        Some(Mutant { files, fails: mutant.fails, why: mutant.why })
+        Some(Mutant { files, fails: mutant.fails, why: mutant.why, commits: mutant.commits })
     }
 }

@@ -198,6 +198,30 @@ pub struct MutantFile {
     pub fails: Vec<CheckpointId>,
     /// In order; each must change something.
     pub edits: Vec<EditFile>,
+    /// The commits, oldest first, where `git` checkpoints look at them; else those of the solution.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commits: Option<Vec<CommitFile>>,
+}
+
+/// One commit of a mutant, or of `.commits.yaml` in a solution or an alternative: what `git` checkpoints look at.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Commit")]
+pub struct CommitFile {
+    /// The whole message; its first line is the subject.
+    pub message: String,
+    /// Joins another line of work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub merge: bool,
+    /// Carries a signature.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub signed: bool,
+    /// Paths of changed files of the task's directory that are in this commit; else all that are in none before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<Vec<String>>,
+    /// Paths from the top of the workspace that this commit changes besides.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub also: Vec<String>,
 }
 
 /// One edit of a mutant: exactly one of `set` with `to`, `delete`, `replace` with `with`, `add`, `remove`.

@@ -7,6 +7,10 @@ use crate::submission::tree::Tree;
 /// The file of an overlay that lists what it deletes: a path per line; `#` begins a comment.
 pub const REMOVED: &str = ".removed";
 
+/// The file of an overlay that says how it was committed: a list of commits. Needed only where a `git` checkpoint looks
+/// at commits.
+pub const COMMITS: &str = ".commits.yaml";
+
 /// The starter with an overlay on it. `file` names the overlay's directory, for messages.
 pub fn overlay(starter: &Tree, over: &Tree, file: &str, problems: &mut Vec<Diagnostic>) -> Tree {
     let mut result = starter.clone();
@@ -27,7 +31,7 @@ pub fn overlay(starter: &Tree, over: &Tree, file: &str, problems: &mut Vec<Diagn
             problems.push(problem(format!("the starter has no file `{path}`")).help(help));
         }
     }
-    for (path, entry) in over.iter().filter(|(path, _)| *path != REMOVED) {
+    for (path, entry) in over.iter().filter(|(path, _)| ![REMOVED, COMMITS].contains(path)) {
         if starter.get(path) == Some(entry) {
             let message = "the same as in the starter";
             problems.push(

@@ -134,7 +134,7 @@ impl Loader<'_> {
                 let problem = Diagnostic::new(&file, format!("no checkpoint is called `{id}`")).at(at);
                 self.say(problem.help(one_of(id.as_str(), &known)));
             }
-            if mutant.edits.is_empty() {
+            if mutant.edits.is_empty() && mutant.commits.is_none() {
                 let problem = Diagnostic::new(&file, "a mutant without edits is the solution");
                 self.say(problem.at(node.locate_key("/edits")).help("add an edit: see docs/authoring.md"));
             }

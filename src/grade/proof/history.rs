@@ -1,7 +1,8 @@
-//! The history that a submission of the gate would have: one honest commit on the starter.
+//! The history that a submission of the gate would have: one honest commit on the starter, unless its author plans others.
 
 use similar::{ChangeTag, TextDiff};
 
+use crate::course::kinds::CommitFile;
 use crate::submission::history::{Change, ChangedPath, CommitFacts, History};
 use crate::submission::sha::CommitId;
 use crate::submission::tree::{Entry, Tree};
@@ -9,25 +10,47 @@ use crate::submission::tree::{Entry, Tree};
 /// The subject of that commit, unless the author says otherwise.
 const SUBJECT: &str = "Solve the task";
 
-/// The history of somebody who changed `base` to `files` in one commit; of somebody who changed nothing, no commit.
-/// Paths get `prefix` in front.
-pub fn history(base: &Tree, files: &Tree, prefix: &str) -> History {
+/// The history of somebody who changed `base` to `files`: in one commit, or as `planned`. Who changes nothing and plans
+/// nothing has no commit. Paths of the task get `prefix` in front.
+pub fn history(base: &Tree, files: &Tree, planned: Option<&[CommitFile]>, prefix: &str) -> History {
+    let mut changed = changed(base, files, prefix);
     let published = made_up(0);
-    let changed = changed(base, files, prefix);
-    let commits = if changed.is_empty() { Vec::new() } else { vec![commit(1, &published, changed.clone())] };
+    let one = [CommitFile { message: SUBJECT.to_owned(), merge: false, signed: false, files: None, also: Vec::new() }];
+    let planned = planned.unwrap_or(if changed.is_empty() { &[] } else { &one });
+    let mut left = changed.clone();
+    let mut commits: Vec<CommitFacts> = Vec::with_capacity(planned.len());
+    for (plan, number) in planned.iter().zip(1..) {
+        let parent = commits.last().map_or(&published, |commit| &commit.id);
+        let mut parents = vec![parent.clone()];
+        if plan.merge {
+            parents.push(made_up(u32::MAX - number));
+        }
+        let elsewhere: Vec<ChangedPath> = plan.also.iter().map(|path| touched(path)).collect();
+        changed.extend(elsewhere.iter().cloned());
+        let mut of_commit: Vec<ChangedPath> = match &plan.files {
+            None => std::mem::take(&mut left),
+            Some(paths) => {
+                left.extract_if(.., |c| paths.iter().any(|path| c.path == format!("{prefix}{path}"))).collect()
+            }
+        };
+        of_commit.extend(elsewhere);
+        commits.push(CommitFacts {
+            id: made_up(number),
+            parents,
+            message: plan.message.clone(),
+            author: "learner".to_owned(),
+            time: 0,
+            signed: plan.signed,
+            changed: of_commit,
+        });
+    }
+    changed.sort_by(|a, b| a.path.cmp(&b.path));
     History { merge_base: Some(published), commits, truncated: false, changed }
 }
 
-fn commit(number: u32, parent: &CommitId, changed: Vec<ChangedPath>) -> CommitFacts {
-    CommitFacts {
-        id: made_up(number),
-        parents: vec![parent.clone()],
-        message: SUBJECT.to_owned(),
-        author: "learner".to_owned(),
-        time: 0,
-        signed: false,
-        changed,
-    }
+/// A path elsewhere, changed by one line.
+fn touched(path: &str) -> ChangedPath {
+    ChangedPath { path: path.to_owned(), change: Change::Modified, added: 1, removed: 1 }
 }
 
 /// An id of no commit anywhere.
@@ -85,7 +108,7 @@ mod tests {
         files.remove("gone");
         files.insert_file("changed", *b"a\nB\nc\nd\n");
         files.insert_file("new", *b"x\n");
-        let history = history(&base, &files, "tasks/t/");
+        let history = history(&base, &files, None, "tasks/t/");
         let found: Vec<_> = history.changed.iter().map(|c| (c.path.as_str(), c.change, c.added, c.removed)).collect();
         assert_eq!(
             found,
@@ -100,9 +123,32 @@ mod tests {
     }
 
     #[test]
+    fn a_plan_spreads_the_changes_over_commits_and_adds_to_them() {
+        let base = Tree::default();
+        let mut files = Tree::default();
+        files.insert_file("a", *b"a\n");
+        files.insert_file("b", *b"b\n");
+        let plan = |message: &str, merge, files: Option<&[&str]>, also: &[&str]| CommitFile {
+            message: message.to_owned(),
+            merge,
+            signed: merge,
+            files: files.map(|files| files.iter().map(ToString::to_string).collect()),
+            also: also.iter().map(ToString::to_string).collect(),
+        };
+        let plan = [plan("one", false, Some(&["b"]), &["README.md"]), plan("two", true, None, &[])];
+        let history = history(&base, &files, Some(&plan), "tasks/t/");
+        let paths = |changed: &[ChangedPath]| changed.iter().map(|c| c.path.clone()).collect::<Vec<_>>();
+        assert_eq!(paths(&history.commits[0].changed), ["tasks/t/b", "README.md"]);
+        assert_eq!(paths(&history.commits[1].changed), ["tasks/t/a"]);
+        assert_eq!(paths(&history.changed), ["README.md", "tasks/t/a", "tasks/t/b"]);
+        assert!(!history.commits[0].is_merge() && history.commits[1].is_merge() && history.commits[1].signed);
+        assert_eq!(history.commits[1].parents[0], history.commits[0].id);
+    }
+
+    #[test]
     fn who_changes_nothing_has_no_commit() {
         let mut base = Tree::default();
         base.insert_file("kept", *b"a\n");
-        assert!(history(&base, &base, "tasks/t/").commits.is_empty());
+        assert!(history(&base, &base, None, "tasks/t/").commits.is_empty());
     }
 }

@@ -18,6 +18,7 @@ use super::{Job, grade};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, TaskId};
+use crate::course::kinds::CommitFile;
 use crate::course::task::Task;
 use crate::course::values::{Scope, Values};
 use crate::course::{Course, CourseTask};
@@ -114,36 +115,56 @@ pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox)
         .draw(course, &Scope::Proof(number))
         .map_err(|problems| Finding::broken(number, problems.iter().map(ToString::to_string).collect()))?;
     let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
-    let reports = entries(&drawn).map(|(entry, files)| (entry, report(&reference, &drawn, files, sandbox))).collect();
+    let reports = submissions(&drawn)
+        .map(|own| {
+            let report = with_job(&reference, &drawn, &own, |job| grade(job, sandbox));
+            (own.entry, report)
+        })
+        .collect();
     let fails =
         drawn.mutants.iter().map(|(name, mutant)| (name.clone(), mutant.fails.iter().cloned().collect())).collect();
     let checkpoints = drawn.task.checkpoints.into_iter().map(|c| c.id).collect();
     Ok(Trial { number, values: drawn.values, checkpoints, fails, reports })
 }
 
+/// A submission that comes with a task.
+#[derive(Debug, Clone)]
+pub struct Own<'a> {
+    /// Which one.
+    pub entry: Entry,
+    /// The files of the task's directory.
+    pub files: &'a Tree,
+    /// How it was committed; none for one commit with an honest message.
+    pub commits: Option<&'a [CommitFile]>,
+}
+
 /// The submissions that come with a task.
-pub fn entries(drawn: &Drawn) -> impl Iterator<Item = (Entry, &Tree)> {
-    let alternatives = drawn.alternatives.iter().map(|(name, files)| (Entry::Alternative(name.clone()), files));
-    let mutants = drawn.mutants.iter().map(|(name, mutant)| (Entry::Mutant(name.clone()), &mutant.files));
-    [(Entry::Starter, &drawn.starter), (Entry::Solution, &drawn.solution)]
-        .into_iter()
-        .chain(alternatives)
-        .chain(mutants)
+pub fn submissions(drawn: &Drawn) -> impl Iterator<Item = Own<'_>> {
+    let commits = |dir: &str| drawn.commits.get(dir).map(Vec::as_slice);
+    let of_solution = commits("solution");
+    let starter = Own { entry: Entry::Starter, files: &drawn.starter, commits: None };
+    let solution = Own { entry: Entry::Solution, files: &drawn.solution, commits: of_solution };
+    let alternatives = drawn.alternatives.iter().map(move |(name, files)| {
+        let commits = commits(&format!("alternatives/{name}")).or(of_solution);
+        Own { entry: Entry::Alternative(name.clone()), files, commits }
+    });
+    let mutants = drawn.mutants.iter().map(move |(name, mutant)| Own {
+        entry: Entry::Mutant(name.clone()),
+        files: &mutant.files,
+        commits: mutant.commits.as_deref().or(of_solution),
+    });
+    [starter, solution].into_iter().chain(alternatives).chain(mutants)
 }
 
-fn report(course: &CourseRef, drawn: &Drawn, files: &Tree, sandbox: &Sandbox) -> Report {
-    with_job(course, drawn, files, |job| grade(job, sandbox))
-}
-
-/// The job of grading one of a task's own submissions, with a history such as an honest learner's.
-pub fn with_job<T>(course: &CourseRef, drawn: &Drawn, files: &Tree, run: impl FnOnce(&Job<'_>) -> T) -> T {
-    let history = history::history(&drawn.starter, files, &format!("tasks/{}/", drawn.task.id));
+/// The job of grading one of a task's own submissions.
+pub fn with_job<T>(course: &CourseRef, drawn: &Drawn, own: &Own<'_>, run: impl FnOnce(&Job<'_>) -> T) -> T {
+    let history = history::history(&drawn.starter, own.files, own.commits, &format!("tasks/{}/", drawn.task.id));
     run(&Job {
         course,
         task: &drawn.task,
         values: &drawn.values,
         commit: None,
-        files,
+        files: own.files,
         base: &drawn.starter,
         hidden: Some(&drawn.hidden),
         history: Some(&history),
