@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use super::output::sentence;
 use super::subject::{Where, learner_of_clone};
-use super::trouble::{self, Trouble};
+use super::trouble::Trouble;
 use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::evidence::Place;
