@@ -84,7 +84,8 @@ fn explained(args: &Args) -> Result<(String, Outcome), Trouble> {
     if let Some(own) = entry.and_then(|entry| proof::submissions(&drawn).find(|own| own.entry == entry)) {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         let checkpoint = checkpoint(&drawn.task, &args.checkpoint)?;
-        let explanation = proof::with_job(&reference, &drawn, &own, |job| explain(job, &args.checkpoint, &sandbox));
+        let explanation =
+            proof::with_job(&reference, &drawn, own.files, own.commits, |job| explain(job, &args.checkpoint, &sandbox));
         return Ok(text(checkpoint, &own.entry.to_string(), explanation));
     }
 

@@ -10,6 +10,7 @@ use super::subject::broken;
 use super::trouble::Trouble;
 use crate::course::draw::Drawn;
 use crate::course::id::TaskId;
+use crate::course::kinds::CommitFile;
 use crate::course::locate::{self, Located};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask};
@@ -78,25 +79,26 @@ fn preview(args: &Args) -> Result<String, Trouble> {
     let no_task = || Trouble::NoTask { course: course.id.clone(), task: args.task.clone() };
     let task = course.tasks.get(&args.task).ok_or_else(no_task)?;
     let drawn = task.draw(&course, &Scope::Course).map_err(|problems| broken(task, problems))?;
-    let files = files_of(&drawn, &args.on)?;
+    let (files, commits) = files_of(&drawn, &args.on)?;
     let sandbox = Sandbox::this_program(Strictness::BestEffort).map_err(Trouble::Sandbox)?;
-    Ok(Preview { args, course: &course, task, drawn: &drawn, files: &files }.render(&sandbox))
+    Ok(Preview { args, course: &course, task, drawn: &drawn, files: &files, commits: commits.as_deref() }
+        .render(&sandbox))
 }
 
-/// The files of the task's directory that a name stands for.
-fn files_of(drawn: &Drawn, name: &str) -> Result<Tree, Trouble> {
+/// The files of the task's directory that a name stands for, and how they were committed.
+fn files_of(drawn: &Drawn, name: &str) -> Result<(Tree, Option<Vec<CommitFile>>), Trouble> {
     let is_named = |entry: &Entry| match entry {
         Entry::Starter => name == "starter",
         Entry::Solution => name == "solution",
         Entry::Alternative(known) | Entry::Mutant(known) => known == name,
     };
     // A workspace has none of them.
-    let known = proof::entries(drawn).find(|(entry, files)| is_named(entry) && !files.is_empty());
-    if let Some((_, files)) = known {
-        return Ok(files.clone());
+    let known = proof::submissions(drawn).find(|own| is_named(&own.entry) && !own.files.is_empty());
+    if let Some(own) = known {
+        return Ok((own.files.clone(), own.commits.map(<[CommitFile]>::to_vec)));
     }
     if Path::new(name).is_dir() {
-        return Ok(Tree::from_dir(Path::new(name))?);
+        return Ok((Tree::from_dir(Path::new(name))?, None));
     }
     let known: Vec<String> =
         drawn.alternatives.keys().chain(drawn.mutants.keys()).map(|name| format!("`{name}`")).collect();
@@ -110,15 +112,16 @@ struct Preview<'a> {
     task: &'a CourseTask,
     drawn: &'a Drawn,
     files: &'a Tree,
+    commits: Option<&'a [CommitFile]>,
 }
 
 impl Preview<'_> {
     fn render(&self, sandbox: &Sandbox) -> String {
-        let Self { args, course, task, drawn, files } = self;
+        let Self { args, course, task, drawn, files, commits } = self;
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         // There is no commit: the hash of the files is as good a name.
         let head: CommitId = tree_id(files).as_str().parse().expect("a tree id is as long as a commit id");
-        let report = proof::with_job(&reference, drawn, files, |job| grade(job, sandbox));
+        let report = proof::with_job(&reference, drawn, files, *commits, |job| grade(job, sandbox));
         let report = learner_view(&report, &drawn.task, Due::Open);
         let diff = changed_lines(&args.task, &drawn.starter, files);
         let section = Section {

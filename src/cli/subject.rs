@@ -84,9 +84,9 @@ impl Where {
         {
             return own(course, task, dir, inside);
         }
-        let (mut submission, top, branch) = self.submission(&path)?;
         let layout = Layout::of(&home, &path, task.as_ref());
         let root = layout.root().to_owned();
+        let (mut submission, top, branch) = self.submission(&root)?;
         let learner = self.learner.clone().or_else(|| learner_of_clone(&path));
         let draw_scope = learner.map_or(Scope::Course, Scope::Learner);
 

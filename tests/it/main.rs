@@ -2,6 +2,7 @@
 
 mod browser;
 mod course;
+mod grade;
 mod hostile;
 mod sandbox;
 mod start;

@@ -1,9 +1,49 @@
-//! The sandbox from outside: real children of the real program.
+//! The sandbox from outside: real children of the real program, and children that were taken over.
 
-use gradus::sandbox::{Sandbox, Strictness};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use gradus::checkpoint::Checkpoint;
+use gradus::checkpoint::outcome::Outcome::{self, Error, Fail, Inconclusive, Pass};
+use gradus::course::values::Values;
+use gradus::sandbox::{Launcher, Limits, Sandbox, Strictness, Tracing, Unusable, Work};
+use gradus::submission::tree::Tree;
+use gradus::submission::yaml::Dialect;
+use serde_json::{Value, json};
 
 fn sandbox() -> Sandbox {
     Sandbox::child(env!("CARGO_BIN_EXE_gradus"), Strictness::Required)
+}
+
+fn checkpoint(id: &str, kind: &str, spec: Value) -> Checkpoint {
+    serde_json::from_value(json!({"id": id, "title": id, kind: spec})).unwrap()
+}
+
+fn files(text: &str) -> Tree {
+    let mut tree = Tree::default();
+    tree.insert_file("web.yaml", text.as_bytes());
+    tree
+}
+
+fn judge(sandbox: &Sandbox, checkpoints: &[Checkpoint], files: &Tree) -> BTreeMap<String, (Outcome, String)> {
+    let list: Vec<&Checkpoint> = checkpoints.iter().collect();
+    let answers = sandbox.judge(&Work {
+        checkpoints: &list,
+        files,
+        base: &Tree::default(),
+        hidden: None,
+        params: &Values::new(),
+        history: None,
+        prefix: "tasks/t/",
+        dialect: Dialect::Kubectl,
+        tracing: Tracing::Off,
+    });
+    let told = |judgement: gradus::checkpoint::Judgement| {
+        let message = judgement.evidence.into_iter().next().map(|e| e.message).unwrap_or_default();
+        (judgement.outcome, message)
+    };
+    answers.into_iter().map(|(id, answer)| (id.to_string(), told(answer.judgement))).collect()
 }
 
 /// The control is `without_walls_the_probe_finds_holes` in `src/sandbox/probe.rs`: the same attempts without walls.
@@ -12,4 +52,105 @@ fn a_child_can_open_nothing_reach_nobody_start_nothing_and_knows_no_environment(
     let sandbox = sandbox();
     sandbox.check().unwrap();
     assert_eq!(sandbox.gap(), None);
+}
+
+const HONEST: &str = "kind: Deployment\nmetadata: {name: web}\nspec: {replicas: 3}\n";
+
+fn honest() -> Checkpoint {
+    checkpoint("honest", "manifest", json!({"select": {"kind": "Deployment"}, "match": {"spec": {"replicas": 3}}}))
+}
+
+#[test]
+fn hostile_files_end_in_a_clear_answer_and_the_next_submission_is_graded() {
+    let laughs = (1..10).fold("a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned(), |text, n| {
+        let uses = vec![format!("*a{}", n - 1); 9].join(", ");
+        text + &format!("a{n}: &a{n} [{uses}]\n")
+    });
+    let aliases = format!("a: &a {}\nb: [{}]\n", "x".repeat(100_000), vec!["*a"; 40_000].join(","));
+    let deep = "[".repeat(10_000) + &"]".repeat(10_000);
+    let long = format!("kind: Deployment\nspec: {{items: [{}]}}\n", vec!["1"; 400_000].join(","));
+    let sandbox = sandbox();
+    for (name, text) in [("billion laughs", &laughs), ("aliases", &aliases), ("nesting", &deep), ("a long list", &long)]
+    {
+        let begun = Instant::now();
+        let answers = judge(&sandbox, &[honest()], &files(text));
+        assert_eq!(answers["honest"].0, Fail, "{name}: {answers:?}");
+        assert!(!answers["honest"].1.is_empty(), "{name} is answered with a sentence");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());
+        assert_eq!(judge(&sandbox, &[honest()], &files(HONEST))["honest"].0, Pass, "after {name}");
+    }
+}
+
+#[test]
+fn rules_that_explode_end_in_a_clear_answer_and_never_in_a_pass() {
+    let items = vec!["{n: 1}"; 1_000].join(",");
+    let many = files(&format!("kind: Deployment\nspec: {{items: [{items}]}}\n"));
+    let nested = "object.spec.items.all(a, object.spec.items.all(b, object.spec.items.all(c, a.n + b.n + c.n > 0)))";
+    let terms = vec!["1"; 5_000].join("+") + " == 5000";
+    let regex = format!("'{}!'.matches('^(a+)+$')", "a".repeat(2_000));
+    let sandbox = sandbox();
+    for (name, rule) in [("nested loops", nested), ("5,000 terms", &terms), ("backtracking", &regex)] {
+        let begun = Instant::now();
+        let rule = checkpoint("rule", "cel", json!({"select": {"kind": "Deployment"}, "rule": rule}));
+        let answers = judge(&sandbox, &[rule, honest()], &many);
+        assert!(matches!(answers["rule"].0, Fail | Error), "{name}: {answers:?}");
+        assert!(!answers["rule"].1.is_empty(), "{name} is answered with a sentence");
+        assert_eq!(answers["honest"].0, Fail, "the rest goes on after {name}");
+        assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());
+    }
+}
+
+/// A program in place of ours: what a child does that learner input has taken over.
+fn taken_over(name: &str, strictness: Strictness) -> Sandbox {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/children").join(name);
+    let quick = Duration::from_millis(300);
+    let limits = Limits { checkpoint: quick, start: quick, submission: Duration::from_secs(20), ..Limits::default() };
+    Sandbox::Child(Launcher::new(program, strictness, limits))
+}
+
+#[test]
+fn whatever_a_child_does_no_learner_loses_or_wins_points_by_it() {
+    for (name, words) in [
+        ("nonsense.sh", "sent"),
+        ("silent.sh", "did not end within"),
+        ("dies.sh", "failed twice"),
+        ("liar.sh", "out of turn"),
+    ] {
+        let second = checkpoint("second", "file", json!({"path": "web.yaml"}));
+        let answers = judge(&taken_over(name, Strictness::BestEffort), &[honest(), second], &files(HONEST));
+        assert_eq!(answers.len(), 2, "{name}");
+        for (id, (outcome, message)) in &answers {
+            assert_eq!(*outcome, Error, "{name} {id}: {message}");
+            assert!(message.contains(words), "{name} {id}: {message}");
+        }
+    }
+}
+
+#[test]
+fn what_a_child_has_started_ends_with_it() {
+    judge(&taken_over("silent.sh", Strictness::BestEffort), &[honest()], &files(HONEST));
+    let running = std::fs::read_dir("/proc").unwrap().flatten().filter_map(|entry| {
+        let line = std::fs::read(entry.path().join("cmdline")).ok()?;
+        String::from_utf8_lossy(&line).contains("617.31").then(|| entry.path())
+    });
+    // The other test's child may be running right now; its parent is alive, while a leftover's is not.
+    let orphans: Vec<PathBuf> = running
+        .filter(|process| {
+            let status = std::fs::read_to_string(process.join("status")).unwrap_or_default();
+            status.contains("PPid:\t1\n") && !status.contains("State:\tZ")
+        })
+        .collect();
+    assert_eq!(orphans, Vec::<PathBuf>::new());
+}
+
+#[test]
+fn a_child_without_walls_is_not_trusted_by_a_strict_parent() {
+    let broken = taken_over("dies.sh", Strictness::Required).check();
+    assert!(matches!(broken, Err(Unusable::Broken(_))), "{broken:?}");
+}
+
+#[test]
+fn a_program_that_cannot_be_started_makes_everything_inconclusive() {
+    let gone = Sandbox::child("/nowhere/gradus", Strictness::Required);
+    assert_eq!(judge(&gone, &[honest()], &files(HONEST))["honest"].0, Inconclusive);
 }

@@ -112,7 +112,7 @@ fn values(evidence: &Evidence) -> Option<String> {
     let shown = |value: &Option<serde_json::Value>| {
         let text = value.as_ref()?.to_string();
         let bare = text.trim_matches('"');
-        let told = bare.len() > 2 && evidence.message.contains(bare);
+        let told = says(&evidence.message, bare);
         (!told).then(|| match text.char_indices().nth(MAX_VALUE) {
             Some((end, _)) => format!("`{}…`", &text[..end]),
             None => format!("`{text}`"),
@@ -124,6 +124,15 @@ fn values(evidence: &Evidence) -> Option<String> {
         (None, Some(actual)) => Some(format!("found {actual}")),
         (None, None) => None,
     }
+}
+
+/// Whether the message holds the value as a whole word.
+fn says(message: &str, value: &str) -> bool {
+    let inner = |c: char| c.is_alphanumeric() || c == '.';
+    !value.is_empty()
+        && message
+            .match_indices(value)
+            .any(|(at, _)| !message[..at].ends_with(inner) && !message[at + value.len()..].starts_with(inner))
 }
 
 /// A difference in one sentence.

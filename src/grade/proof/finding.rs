@@ -76,14 +76,14 @@ pub enum Problem {
     },
     /// A checkpoint was not judged where everything is at hand.
     NotJudged {
-        /// On which submission.
-        entry: Entry,
         /// Which one.
         checkpoint: CheckpointId,
         /// `notRun`, `inconclusive` or `error`.
         outcome: Outcome,
         /// Why.
         message: String,
+        /// On which submissions.
+        entries: Vec<Entry>,
     },
 }
 
@@ -179,8 +179,12 @@ impl fmt::Display for Problem {
             Problem::StarterScored { checkpoint, score, points } => {
                 write!(f, "the starter scores {score} of {points} on `{checkpoint}`: it must score nothing")
             }
-            Problem::NotJudged { entry, checkpoint, outcome, message } => {
-                write!(f, "`{checkpoint}` is {} on {entry}: {message}", outcome.word())
+            Problem::NotJudged { checkpoint, outcome, message, entries } => {
+                let on = match entries.as_slice() {
+                    [one] => one.to_string(),
+                    several => format!("{} submissions", several.len()),
+                };
+                write!(f, "`{checkpoint}` is {} on {on}: {message}", outcome.word())
             }
         }
     }

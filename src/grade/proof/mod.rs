@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{CourseRef, Report};
 use super::{Job, grade};
+use crate::checkpoint::Checkpoint;
 use crate::checkpoint::outcome::Outcome;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, TaskId};
@@ -102,7 +103,7 @@ pub struct Trial {
     /// The values it drew.
     pub values: Values,
     /// In the order of the task.
-    pub checkpoints: Vec<CheckpointId>,
+    pub checkpoints: Vec<Checkpoint>,
     /// What each mutant says it loses.
     pub fails: BTreeMap<String, BTreeSet<CheckpointId>>,
     /// Everything graded.
@@ -117,14 +118,13 @@ pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox)
     let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
     let reports = submissions(&drawn)
         .map(|own| {
-            let report = with_job(&reference, &drawn, &own, |job| grade(job, sandbox));
+            let report = with_job(&reference, &drawn, own.files, own.commits, |job| grade(job, sandbox));
             (own.entry, report)
         })
         .collect();
     let fails =
         drawn.mutants.iter().map(|(name, mutant)| (name.clone(), mutant.fails.iter().cloned().collect())).collect();
-    let checkpoints = drawn.task.checkpoints.into_iter().map(|c| c.id).collect();
-    Ok(Trial { number, values: drawn.values, checkpoints, fails, reports })
+    Ok(Trial { number, values: drawn.values, checkpoints: drawn.task.checkpoints, fails, reports })
 }
 
 /// A submission that comes with a task.
@@ -156,15 +156,21 @@ pub fn submissions(drawn: &Drawn) -> impl Iterator<Item = Own<'_>> {
     [starter, solution].into_iter().chain(alternatives).chain(mutants)
 }
 
-/// The job of grading one of a task's own submissions.
-pub fn with_job<T>(course: &CourseRef, drawn: &Drawn, own: &Own<'_>, run: impl FnOnce(&Job<'_>) -> T) -> T {
-    let history = history::history(&drawn.starter, own.files, own.commits, &format!("tasks/{}/", drawn.task.id));
+/// The job of grading files that somebody made of the starter; committed as said, else in one commit.
+pub fn with_job<T>(
+    course: &CourseRef,
+    drawn: &Drawn,
+    files: &Tree,
+    commits: Option<&[CommitFile]>,
+    run: impl FnOnce(&Job<'_>) -> T,
+) -> T {
+    let history = history::history(&drawn.starter, files, commits, &format!("tasks/{}/", drawn.task.id));
     run(&Job {
         course,
         task: &drawn.task,
         values: &drawn.values,
         commit: None,
-        files: own.files,
+        files,
         base: &drawn.starter,
         hidden: Some(&drawn.hidden),
         history: Some(&history),
@@ -201,20 +207,11 @@ pub fn judge(task: &Task, trials: &[Result<Trial, Finding>]) -> Proof {
     }
 }
 
-/// What one trial shows to be wrong.
+/// What one trial shows to be wrong. What follows from a checkpoint that was not judged is not told again.
 fn problems(trial: &Trial) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    let mut problems = not_judged(trial);
+    let is_open = |report: &Report, id: &CheckpointId| outcome(report, id).is_none_or(is_not_judged);
     for (entry, report) in &trial.reports {
-        for result in &report.checkpoints {
-            if result.outcome == Outcome::NotRun || result.outcome.is_provisional() {
-                problems.push(Problem::NotJudged {
-                    entry: entry.clone(),
-                    checkpoint: result.id.clone(),
-                    outcome: result.outcome,
-                    message: first_message(report, &result.id),
-                });
-            }
-        }
         match entry {
             Entry::Starter => problems.extend(starter(report)),
             Entry::Solution | Entry::Alternative(_) => {
@@ -229,18 +226,64 @@ fn problems(trial: &Trial) -> Vec<Problem> {
             Entry::Mutant(name) => {
                 let declared = trial.fails.get(name).cloned().unwrap_or_default();
                 let failed: BTreeSet<_> = with_outcome(report, Outcome::Fail).collect();
-                if declared != failed {
-                    let (survived, elsewhere) = (&declared - &failed, &failed - &declared);
+                let (mut survived, elsewhere) = (&declared - &failed, &failed - &declared);
+                survived.retain(|id| !is_open(report, id));
+                if !survived.is_empty() || !elsewhere.is_empty() {
                     problems.push(Problem::Mutant { name: name.clone(), survived, elsewhere });
                 }
             }
         }
     }
-    let mutants = trial.reports.iter().filter(|(entry, _)| matches!(entry, Entry::Mutant(_)));
-    let killed: BTreeSet<_> = mutants.flat_map(|(_, report)| with_outcome(report, Outcome::Fail)).collect();
-    let alive = trial.checkpoints.iter().filter(|id| !killed.contains(*id));
+    let mutants =
+        || trial.reports.iter().filter(|(entry, _)| matches!(entry, Entry::Mutant(_))).map(|(_, report)| report);
+    let killed: BTreeSet<_> = mutants().flat_map(|report| with_outcome(report, Outcome::Fail)).collect();
+    let alive = trial.checkpoints.iter().map(|c| &c.id).filter(|id| !killed.contains(*id));
+    let alive = alive.filter(|id| !mutants().any(|report| is_open(report, id)));
     problems.extend(alive.map(|id| Problem::Unkilled { checkpoint: id.clone() }));
     problems
+}
+
+/// Checkpoints that were not judged, each with all submissions on which it was not for the same reason.
+fn not_judged(trial: &Trial) -> Vec<Problem> {
+    let mut problems: Vec<Problem> = Vec::new();
+    for checkpoint in &trial.checkpoints {
+        for (entry, report) in &trial.reports {
+            let Some(outcome) = outcome(report, &checkpoint.id).filter(|outcome| is_not_judged(*outcome)) else {
+                continue;
+            };
+            let inherited = checkpoint.depends_on.iter().any(|id| self::outcome(report, id).is_some_and(is_not_judged));
+            if inherited {
+                continue;
+            }
+            let reason = first_message(report, &checkpoint.id);
+            let known = problems.iter_mut().find_map(|problem| match problem {
+                Problem::NotJudged { checkpoint: id, message, entries, .. }
+                    if *id == checkpoint.id && *message == reason =>
+                {
+                    Some(entries)
+                }
+                _ => None,
+            });
+            match known {
+                Some(entries) => entries.push(entry.clone()),
+                None => problems.push(Problem::NotJudged {
+                    checkpoint: checkpoint.id.clone(),
+                    outcome,
+                    message: reason,
+                    entries: vec![entry.clone()],
+                }),
+            }
+        }
+    }
+    problems
+}
+
+fn is_not_judged(outcome: Outcome) -> bool {
+    outcome == Outcome::NotRun || outcome.is_provisional()
+}
+
+fn outcome(report: &Report, id: &CheckpointId) -> Option<Outcome> {
+    report.checkpoints.iter().find(|c| c.id == *id).map(|c| c.outcome)
 }
 
 /// The starter satisfies nothing: whatever it satisfies stands alone, since what a failed checkpoint blocks is not `pass`.
@@ -291,7 +334,7 @@ mod tests {
         Trial {
             number,
             values: Values::from([("n".to_owned(), number.into())]),
-            checkpoints: task.checkpoints.iter().map(|c| c.id.clone()).collect(),
+            checkpoints: task.checkpoints,
             fails: fails.iter().map(|(name, failing)| ((*name).to_owned(), ids(failing))).collect(),
             reports: submissions.iter().map(|(entry, failing)| (entry.clone(), judge(failing))).collect(),
         }
@@ -382,5 +425,15 @@ mod tests {
         report.checkpoints[1].outcome = Outcome::Inconclusive;
         let proof = judge(&task(), &[Ok(trial)]);
         assert!(proof.is_provisional() && !proof.is_green());
+    }
+
+    #[test]
+    fn what_could_not_be_judged_anywhere_is_one_finding() {
+        let mut trial = proven(0);
+        for report in trial.reports.values_mut() {
+            report.checkpoints[0].outcome = Outcome::Error;
+            report.checkpoints[1].outcome = Outcome::Inconclusive;
+        }
+        assert_eq!(found(trial), ["`check` is error on 4 submissions: "]);
     }
 }
