@@ -334,7 +334,7 @@ mod tests {
         Trial {
             number,
             values: Values::from([("n".to_owned(), number.into())]),
-            checkpoints: task.checkpoints,
+            checkpoints: task.checkpoints.clone(),
             fails: fails.iter().map(|(name, failing)| ((*name).to_owned(), ids(failing))).collect(),
             reports: submissions.iter().map(|(entry, failing)| (entry.clone(), judge(failing))).collect(),
         }
