@@ -20,7 +20,7 @@ use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
 use crate::course::id::TaskId;
 use crate::course::locate::{self, Home, LocateError, Located};
 use crate::course::task::API_VERSION;
-use crate::course::{Course, CourseTask};
+use crate::course::{Course, CourseTask, lint};
 use crate::grade::proof::cache::Cache;
 use crate::grade::proof::{self, DRAWS, Finding, Proof, Trial};
 use crate::review::words::count;
@@ -164,6 +164,14 @@ fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
                 Trouble::from(error).tell();
                 broken = true;
             }
+        }
+    }
+    // A rule that does not compile is told at its line, not once per submission that it cannot judge.
+    for (dir, target) in &found {
+        let errors: Vec<_> = target.tasks().flat_map(|(course, task)| lint::task(course, task).errors).collect();
+        if !errors.is_empty() {
+            trouble::diagnostics("error", dir, target.course.files(), &errors);
+            broken = true;
         }
     }
     if broken { Err(ExitCode::from(EXIT_USAGE)) } else { Ok(found.into_values().collect()) }

@@ -231,3 +231,23 @@ fn task_of(path: &str) -> Option<&str> {
         .and_then(|rest| rest.strip_suffix(".md"))
         .or_else(|| path.strip_prefix(".gradus/tasks/").and_then(|rest| rest.strip_suffix(".yaml")))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_publishers_do_not_overwrite_each_other() {
+        let dir = tempfile::tempdir().expect("a directory");
+        let repository = open_or_create(dir.path()).expect("a repository");
+        let who = Signature::new(NAME, EMAIL, &Time::new(0, 0)).expect("a signature");
+        let empty = repository.treebuilder(None).and_then(|builder| builder.write()).expect("a tree");
+        let tree = repository.find_tree(empty).expect("a tree");
+        let make = |message: &str| repository.commit(None, &who, &who, message, &tree, &[]).expect("a commit");
+        let (mine, theirs) = (make("mine"), make("theirs"));
+        advance(&repository, None, theirs).expect("the first one moves `main`");
+        assert!(matches!(advance(&repository, None, mine), Err(PublishError::Raced)));
+        assert!(matches!(advance(&repository, Some(mine), mine), Err(PublishError::Raced)));
+        assert_eq!(repository.refname_to_id(MAIN).expect("main"), theirs);
+    }
+}
