@@ -5,10 +5,12 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::trouble::Trouble;
 use crate::course::id::{Learner, MAX_ID};
+use crate::reconcile::courses::OpenError;
 use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
 use crate::server::App;
-use crate::server::daemon::{Config, Daemon};
+use crate::server::daemon::{Config, Daemon, DaemonError};
 
 /// Where `up` listens unless told otherwise: fixed, so that clones keep working after a restart.
 pub const ADDRESS: &str = "127.0.0.1:7421";
@@ -46,11 +48,21 @@ pub fn run(args: Args) -> ExitCode {
         .and_then(|runtime| runtime.block_on(up(args)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            ExitCode::from(super::EXIT_USAGE)
-        }
+        Err(error) => tell(error),
     }
+}
+
+/// A broken course is shown with its lines, anything else is a sentence.
+fn tell(error: Failure) -> ExitCode {
+    let error = match error.downcast::<DaemonError>() {
+        Ok(error) => match *error {
+            DaemonError::Course(OpenError::Locate(error)) => return Trouble::from(error).tell(),
+            other => other.into(),
+        },
+        Err(error) => error,
+    };
+    eprintln!("error: {error}");
+    ExitCode::from(super::EXIT_USAGE)
 }
 
 type Failure = Box<dyn std::error::Error + Send + Sync>;

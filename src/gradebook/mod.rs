@@ -55,7 +55,10 @@ impl Gradebook {
 
     /// What a learner reached so far.
     pub fn book(&self, learner: &Learner) -> Result<Arc<Book>, GradebookError> {
-        let mut books = self.lock();
+        self.known(&mut self.lock(), learner)
+    }
+
+    fn known(&self, books: &mut HashMap<Learner, Arc<Book>>, learner: &Learner) -> Result<Arc<Book>, GradebookError> {
         if let Some(book) = books.get(learner) {
             return Ok(book.clone());
         }
@@ -66,9 +69,9 @@ impl Gradebook {
 
     /// Appends what is not there yet, and gives the book with it.
     pub fn append(&self, learner: &Learner, entries: &[Entry]) -> Result<Arc<Book>, GradebookError> {
-        let mut book = self.book(learner)?;
-        // Held while writing: lines of two workers must not mix, and a learner is served by one worker anyway.
+        // Held from reading to writing: neither lines nor books of two workers may mix.
         let mut books = self.lock();
+        let mut book = self.known(&mut books, learner)?;
         let new: Vec<&Entry> = entries.iter().filter(|entry| !book.holds(entry)).collect();
         if new.is_empty() {
             return Ok(book);
