@@ -13,6 +13,7 @@ use super::tracing;
 use super::value::Val;
 use super::{Cases, Cel, Over};
 use crate::checkpoint::evidence::{Evidence, Place};
+use crate::checkpoint::matching::shorten;
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::checkpoint::select::{Selected, Source, select};
 use crate::checkpoint::{Context, Judgement, Trace};
@@ -415,10 +416,11 @@ impl<'a> Sitting<'a> {
             let evidence = Evidence {
                 message: said,
                 place,
-                expected: finding.expected,
-                actual: finding.actual.map(|value| crate::checkpoint::matching::shorten(&value)),
+                // Beside the author's sentence the values of one comparison only puzzle: they may be those of a `let`.
+                expected: finding.expected.filter(|_| message.is_none()),
+                actual: finding.actual.filter(|_| message.is_none()).map(|value| shorten(&value)),
                 operator: Some(finding.operator),
-                subject: self.subject(asked, &finding.items),
+                subject: self.subject(asked, if message.is_none() { &finding.items } else { &[] }),
             };
             self.push(evidence);
         }
