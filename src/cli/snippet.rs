@@ -63,11 +63,6 @@ impl Colour {
 }
 
 impl Snippet<'_> {
-    /// As plain text, with a line end; control characters of the source made visible.
-    pub fn render(&self) -> String {
-        self.render_in(Colour::Never)
-    }
-
     /// As text in colour or not, with a line end; control characters of the source made visible.
     pub fn render_in(&self, colour: Colour) -> String {
         let title = one_line(self.title);
@@ -259,7 +254,7 @@ mod tests {
             label: Some("must be 3"),
             help,
         }
-        .render()
+        .render_in(Colour::Never)
     }
 
     #[test]

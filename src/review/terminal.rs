@@ -83,7 +83,7 @@ fn checkpoint_lines(lines: &mut Vec<String>, checkpoint: &CheckpointResult, sect
                 None => (None, checkpoint.title.clone()),
             };
             let message = match (told.sentence, told.about) {
-                (Some(sentence), _) => format!("{sentence}. Not right: {message}"),
+                (Some(sentence), _) => format!("{sentence}. Not yet: {message}"),
                 (None, Some(about)) => format!("{about}: {message}"),
                 (None, None) => message,
             };
