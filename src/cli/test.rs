@@ -213,7 +213,7 @@ fn prove(
         .flat_map(|index| (0..DRAWS).map(move |draw| (index, draw)))
         .collect();
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<(usize, u32), Result<Trial, Finding>>> = Mutex::default();
+    let done: Mutex<BTreeMap<(usize, u32), Result<Trial, Box<Finding>>>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..jobs.min(work.len()) {
             scope.spawn(|| {

@@ -111,10 +111,11 @@ pub struct Trial {
 }
 
 /// Grades all submissions of a task with one draw. An error says why it cannot be drawn.
-pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox) -> Result<Trial, Finding> {
+pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox) -> Result<Trial, Box<Finding>> {
     let drawn = task
         .draw(course, &Scope::Proof(number))
-        .map_err(|problems| Finding::broken(number, problems.iter().map(ToString::to_string).collect()))?;
+        .map_err(|problems| Finding::broken(number, problems.iter().map(ToString::to_string).collect()))
+        .map_err(Box::new)?;
     let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
     let reports = submissions(&drawn)
         .map(|own| {
@@ -179,11 +180,11 @@ pub fn with_job<T>(
 }
 
 /// Decides whether the trials prove the task. Pure.
-pub fn judge(task: &Task, trials: &[Result<Trial, Finding>]) -> Proof {
+pub fn judge(task: &Task, trials: &[Result<Trial, Box<Finding>>]) -> Proof {
     let mut findings: Vec<Finding> = Vec::new();
     for trial in trials {
         match trial {
-            Err(broken) => Finding::merge(&mut findings, broken.clone()),
+            Err(broken) => Finding::merge(&mut findings, broken.as_ref().clone()),
             Ok(trial) => problems(trial)
                 .into_iter()
                 .for_each(|problem| Finding::merge(&mut findings, Finding::new(problem, trial))),
