@@ -42,6 +42,14 @@ pub trait Forge: Send + Sync + 'static {
         review: &Review,
     ) -> impl Future<Output = Result<String, ForgeError>> + Send;
 
+    /// Replaces the body of a review of ours, and takes its line comments away.
+    fn edit_review(
+        &self,
+        number: PullNumber,
+        id: &str,
+        body: &str,
+    ) -> impl Future<Output = Result<(), ForgeError>> + Send;
+
     /// Comments after this one, oldest first, ours included.
     fn comments_after(
         &self,

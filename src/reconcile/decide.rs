@@ -198,7 +198,7 @@ mod tests {
 
     fn entry(id: i64, letter: &str, state: JournalState) -> JournalEntry {
         let digest = "a".repeat(64).parse().unwrap();
-        JournalEntry { id: JournalId(id), head: sha(letter), digest, state, up_to: 1 }
+        JournalEntry { id: JournalId(id), head: sha(letter), digest, state, up_to: 1, provisional: false }
     }
 
     fn comment(id: i64, author: Author, body: &str) -> Comment {

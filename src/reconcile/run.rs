@@ -21,7 +21,7 @@ use crate::forge::{ErrorClass, Forge, ForgeError};
 use crate::gradebook::entry::{Entry, Verdict};
 use crate::gradebook::{Gradebook, GradebookError};
 use crate::store::heads::SeenHead;
-use crate::store::journal::{Graded, JournalEntry, JournalId, JournalState};
+use crate::store::journal::{Graded, Intent, JournalEntry, JournalId, JournalState};
 use crate::store::queue::{Claim, Hint};
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
@@ -185,7 +185,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             (Step::Grade, Some(pull)) => self.grade(key, seen, pull).await.map(|_| ()),
             (Step::Settle, Some(pull)) => self.settle(key, seen, pull).await,
             (Step::Post(id), _) => self.post(key, entry(seen, id)).await,
-            (Step::Finish(id), Some(pull)) => self.finish(key, pull, entry(seen, id)).await,
+            (Step::Finish(id), Some(pull)) => self.finish(key, seen, pull, entry(seen, id)).await,
             (Step::Supersede(id), _) => Ok(self.store.settle(id, JournalState::Superseded, seen.now).await?),
             (Step::Answered(id), Some(pull)) => self.answered(key, seen, pull, id).await,
             (Step::Answer(id, command), Some(pull)) => {
@@ -237,7 +237,14 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     async fn settle(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<()> {
         let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await? else { return Ok(()) };
         let up_to = seen.heads.last().map_or(0, |head| head.seq);
-        Ok(self.store.intend(key, &pull.head, &grading.digest(), &grading.review, up_to, seen.now).await?)
+        let intent = Intent {
+            head: &pull.head,
+            digest: &grading.digest(),
+            provisional: grading.provisional(),
+            review: &grading.review,
+            up_to,
+        };
+        Ok(self.store.intend(key, &intent, seen.now).await?)
     }
 
     async fn post(&self, key: &PullKey, entry: &JournalEntry) -> Result<()> {
@@ -247,8 +254,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             return Ok(());
         }
         self.probe.pass(Point::HeadChecked)?;
-        let marker = Marker(format!("{}:{}", entry.head, entry.digest));
-        match self.forge.post_review(key.number, &entry.head, &marker, &review).await {
+        match self.forge.post_review(key.number, &entry.head, &marker(entry), &review).await {
             Ok(review_id) => {
                 self.probe.pass(Point::Posted)?;
                 self.store.posted(entry.id, &review_id, self.clock.now()).await?;
@@ -270,8 +276,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     }
 
     /// Does what follows from a review that stands; each part may be done twice.
-    async fn finish(&self, key: &PullKey, pull: &Pull, entry: &JournalEntry) -> Result<()> {
+    async fn finish(&self, key: &PullKey, seen: &Observed, pull: &Pull, entry: &JournalEntry) -> Result<()> {
         let review = self.store.intended(entry.id).await?;
+        if !entry.provisional {
+            self.retire(key, seen, entry).await?;
+        }
         self.forge.set_status(key.number, &entry.head, &review.status).await?;
         self.probe.pass(Point::StatusSet)?;
         let now = self.clock.now();
@@ -293,6 +302,26 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         self.store.settle(entry.id, JournalState::Done, now).await?;
         self.pulse.tell(key.number, What::Answered(entry.head.clone()));
         self.probe.pass(Point::Closed)?;
+        Ok(())
+    }
+
+    /// Shortens provisional reviews of the head to one line that points at the final one.
+    async fn retire(&self, key: &PullKey, seen: &Observed, entry: &JournalEntry) -> Result<()> {
+        let waiting: Vec<Marker> = seen
+            .journal
+            .iter()
+            .filter(|other| other.provisional && other.head == entry.head && other.state == JournalState::Done)
+            .map(marker)
+            .collect();
+        if waiting.is_empty() {
+            return Ok(());
+        }
+        let line = format!("Provisional; the final result of `{}` is in the review below.", entry.head.short());
+        for posted in self.forge.reviews(key.number).await? {
+            if waiting.contains(&posted.marker) && posted.review.body != line {
+                self.forge.edit_review(key.number, &posted.id, &line).await?;
+            }
+        }
         Ok(())
     }
 
@@ -391,6 +420,10 @@ fn skipped(heads: &[SeenHead], current: &CommitId) -> Vec<CommitId> {
         }
     }
     skipped
+}
+
+fn marker(entry: &JournalEntry) -> Marker {
+    Marker(format!("{}:{}", entry.head, entry.digest))
 }
 
 fn reply_marker(comment: CommentId) -> Marker {

@@ -58,6 +58,8 @@ pub struct JournalEntry {
     pub state: JournalState,
     /// Position of the newest head that it answers.
     pub up_to: i64,
+    /// A final one of the same head takes its place.
+    pub provisional: bool,
 }
 
 /// The newest grading of a head, without its content.
@@ -90,6 +92,21 @@ pub struct Graded<'a> {
     pub intent: Option<(&'a Review, i64)>,
 }
 
+/// A review that is to be posted.
+#[derive(Debug)]
+pub struct Intent<'a> {
+    /// The head.
+    pub head: &'a CommitId,
+    /// What it tells.
+    pub digest: &'a OutcomeDigest,
+    /// A final one of the same head takes its place.
+    pub provisional: bool,
+    /// What to post.
+    pub review: &'a Review,
+    /// Position of the newest head that it answers.
+    pub up_to: i64,
+}
+
 impl Store {
     /// Writes a grading down and, in the same step, what is to be posted of it. An entry that was superseded or failed
     /// is to be posted again; one that is further along stays as it is.
@@ -111,22 +128,16 @@ impl Store {
         .execute(&mut *transaction)
         .await?;
         if let Some((review, up_to)) = graded.intent {
-            intend(&mut *transaction, key, graded.head, graded.digest, review, up_to, now).await?;
+            let intent =
+                Intent { head: graded.head, digest: graded.digest, provisional: graded.provisional, review, up_to };
+            intend(&mut *transaction, key, &intent, now).await?;
         }
         Ok(transaction.commit().await?)
     }
 
     /// Notes that a review is to be posted for a grading that is written down already.
-    pub async fn intend(
-        &self,
-        key: &PullKey,
-        head: &CommitId,
-        digest: &OutcomeDigest,
-        review: &Review,
-        up_to: i64,
-        now: Time,
-    ) -> Result<(), StoreError> {
-        intend(self.writer(), key, head, digest, review, up_to, now).await
+    pub async fn intend(&self, key: &PullKey, intent: &Intent<'_>, now: Time) -> Result<(), StoreError> {
+        intend(self.writer(), key, intent, now).await
     }
 
     /// The newest grading of a head.
@@ -169,7 +180,7 @@ impl Store {
 
     /// All entries of a pull request, oldest first.
     pub async fn journal(&self, key: &PullKey) -> Result<Vec<JournalEntry>, StoreError> {
-        sqlx::query("SELECT id, head, digest, state, up_to FROM journal WHERE workspace = ? AND number = ? ORDER BY id")
+        sqlx::query("SELECT id, head, digest, state, up_to, provisional FROM journal WHERE workspace = ? AND number = ? ORDER BY id")
             .bind(&key.workspace.0)
             .bind(key.number.0)
             .fetch_all(self.reader())
@@ -213,29 +224,27 @@ impl Store {
 async fn intend<'e>(
     executor: impl sqlx::SqliteExecutor<'e>,
     key: &PullKey,
-    head: &CommitId,
-    digest: &OutcomeDigest,
-    review: &Review,
-    up_to: i64,
+    intent: &Intent<'_>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let review = serde_json::to_string(review)
+    let review = serde_json::to_string(intent.review)
         .map_err(|source| StoreError::Damaged { what: "a review to be posted", source: source.into() })?;
     // The text of an intent may still change (it names skipped heads); what is posted stays as it was posted.
     sqlx::query(
-        "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at)
-         VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?7)
+        "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at, provisional)
+         VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?7, ?8)
          ON CONFLICT (workspace, number, head, digest) DO UPDATE SET
              state = 'intent', review = ?5, up_to = ?6, intent_at = ?7, settled_at = NULL
          WHERE state IN ('intent', 'superseded', 'failed')",
     )
     .bind(&key.workspace.0)
     .bind(key.number.0)
-    .bind(head.as_str())
-    .bind(digest.as_str())
+    .bind(intent.head.as_str())
+    .bind(intent.digest.as_str())
     .bind(review)
-    .bind(up_to)
+    .bind(intent.up_to)
     .bind(now.0)
+    .bind(intent.provisional)
     .execute(executor)
     .await?;
     Ok(())
@@ -255,5 +264,6 @@ fn entry(row: &SqliteRow) -> Result<JournalEntry, StoreError> {
         digest: parsed("journal.digest", row.try_get(2)?)?,
         state,
         up_to: row.try_get(4)?,
+        provisional: row.try_get(5)?,
     })
 }

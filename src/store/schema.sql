@@ -51,6 +51,7 @@ CREATE TABLE journal (
     state      TEXT    NOT NULL CHECK (state IN ('intent', 'posted', 'done', 'superseded', 'failed')),
     review     TEXT    NOT NULL,               -- JSON
     up_to      INTEGER NOT NULL,               -- heads.seq that this review answers, and all before
+    provisional INTEGER NOT NULL,              -- a final one of the same head takes its place
     review_id  TEXT,
     intent_at  INTEGER NOT NULL,
     settled_at INTEGER,

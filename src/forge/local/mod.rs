@@ -312,6 +312,10 @@ impl Forge for LocalForge {
         Ok(id.map_err(failed("post the review"))?.to_string())
     }
 
+    async fn edit_review(&self, number: PullNumber, id: &str, body: &str) -> Result<(), ForgeError> {
+        rows::edit_review(self.store.writer(), number, id, body).await.map_err(failed("edit the review"))
+    }
+
     async fn comments_after(&self, number: PullNumber, after: CommentId) -> Result<Vec<Comment>, ForgeError> {
         rows::comments_after(self.store.reader(), number, after).await.map_err(failed("list the comments"))
     }

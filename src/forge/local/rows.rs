@@ -147,6 +147,24 @@ pub async fn post_review<'e>(
     Ok(row.try_get(0)?)
 }
 
+pub async fn edit_review<'e>(
+    executor: impl SqliteExecutor<'e>,
+    number: PullNumber,
+    id: &str,
+    body: &str,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE local_reviews SET review = json_set(review, '$.body', ?, '$.comments', json('[]'))
+         WHERE number = ? AND id = CAST(? AS INTEGER)",
+    )
+    .bind(body)
+    .bind(number.0)
+    .bind(id)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
 pub async fn comments_after<'e>(
     executor: impl SqliteExecutor<'e>,
     number: PullNumber,

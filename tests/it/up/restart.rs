@@ -1,5 +1,7 @@
 //! Starting, stopping, and starting again.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 use std::fs;
 use std::process::{Command, Output};
 

@@ -1,5 +1,7 @@
 //! A running `gradus up` on a small course, and a learner with git.
 
+#![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
