@@ -47,11 +47,8 @@ impl Open {
         let text = line.trim();
         let run: String = text.chars().take_while(|c| *c == '`').collect();
         match &self.fence {
-            Some((_, fence)) => {
-                if run.len() >= fence.len() && run.len() == text.len() {
-                    self.fence = None;
-                }
-            }
+            Some((_, fence)) if run.len() >= fence.len() && run.len() == text.len() => self.fence = None,
+            Some(_) => {}
             None if run.len() >= 3 && !text[run.len()..].contains('`') => {
                 let indent = line[..line.len() - line.trim_start().len()].to_owned();
                 self.fence = Some((indent, run));

@@ -659,13 +659,13 @@ fn harm(markdown: &str) -> Vec<String> {
     options.extension.strikethrough = true;
     options.extension.table = true;
     let arena = comrak::Arena::new();
+    let ours = regex::Regex::new(r"^(<details><summary>[\w ,:]+</summary>|</details>)\n$").unwrap();
     let links = regex::Regex::new(r"@\w|(^|\W)(#|!|GH-)\d").unwrap();
     let mut harm = Vec::new();
     for node in comrak::parse_document(&arena, markdown, &options).descendants() {
         match &node.data.borrow().value {
             NodeValue::Text(text) if links.is_match(text) => harm.push(format!("text {text}")),
             NodeValue::HtmlBlock(html) => {
-                let ours = regex::Regex::new(r"^(<details><summary>[\w ,:]+</summary>|</details>)\n$").unwrap();
                 if !ours.is_match(&html.literal) {
                     harm.push(format!("block {}", html.literal));
                 }

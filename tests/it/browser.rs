@@ -161,7 +161,7 @@ async fn session(driver: &str, profile: &Path, screen: Screen) -> Client {
 
 impl Tour {
     async fn begin() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        let dir = tempfile::tempdir().expect("a directory");
         for (path, text) in COURSE {
             write(&dir.path().join("tour").join(path), text);
         }
@@ -241,8 +241,8 @@ impl Clone {
 }
 
 fn write(path: &Path, text: &str) {
-    std::fs::create_dir_all(path.parent().expect("a directory")).unwrap();
-    std::fs::write(path, text).unwrap();
+    std::fs::create_dir_all(path.parent().expect("a directory")).expect("made");
+    std::fs::write(path, text).expect("written");
 }
 
 fn git(dir: &Path) -> Command {
