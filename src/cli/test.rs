@@ -22,7 +22,7 @@ use crate::course::locate::{self, Home, LocateError, Located};
 use crate::course::task::API_VERSION;
 use crate::course::{Course, CourseTask, lint};
 use crate::grade::proof::cache::Cache;
-use crate::grade::proof::{self, DRAWS, Finding, Proof, Trial};
+use crate::grade::proof::{self, DRAWS, Proof, TrialResult};
 use crate::review::words::count;
 use crate::sandbox::{Sandbox, Strictness};
 
@@ -213,7 +213,7 @@ fn prove(
         .flat_map(|index| (0..DRAWS).map(move |draw| (index, draw)))
         .collect();
     let next = AtomicUsize::new(0);
-    let done: Mutex<BTreeMap<(usize, u32), Result<Trial, Box<Finding>>>> = Mutex::default();
+    let done: Mutex<BTreeMap<(usize, u32), TrialResult>> = Mutex::default();
     thread::scope(|scope| {
         for _ in 0..jobs.min(work.len()) {
             scope.spawn(|| {

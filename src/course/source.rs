@@ -230,8 +230,7 @@ impl<'a> Reader<'a> {
 
     fn list(&mut self, style: StructureStyle, start: &Span, depth: usize) -> Result<Node, SourceError> {
         let mut items = Vec::new();
-        loop {
-            let Some((event, span)) = self.next()? else { break };
+        while let Some((event, span)) = self.next()? {
             if event == Event::SequenceEnd {
                 return Ok(collection(Content::List(items, written(style)), start, &span));
             }
@@ -242,8 +241,7 @@ impl<'a> Reader<'a> {
 
     fn map(&mut self, style: StructureStyle, start: &Span, depth: usize) -> Result<Node, SourceError> {
         let mut entries: Vec<(Key, Node)> = Vec::new();
-        loop {
-            let Some((event, span)) = self.next()? else { break };
+        while let Some((event, span)) = self.next()? {
             let text = match event {
                 Event::MappingEnd => return Ok(collection(Content::Map(entries, written(style)), start, &span)),
                 Event::Scalar(text, ..) => text.into_owned(),

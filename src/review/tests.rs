@@ -665,11 +665,8 @@ fn harm(markdown: &str) -> Vec<String> {
     for node in comrak::parse_document(&arena, markdown, &options).descendants() {
         match &node.data.borrow().value {
             NodeValue::Text(text) if links.is_match(text) => harm.push(format!("text {text}")),
-            NodeValue::HtmlBlock(html) => {
-                if !ours.is_match(&html.literal) {
-                    harm.push(format!("block {}", html.literal));
-                }
-            }
+            NodeValue::HtmlBlock(html) if ours.is_match(&html.literal) => {}
+            NodeValue::HtmlBlock(html) => harm.push(format!("block {}", html.literal)),
             NodeValue::HtmlInline(html) => harm.push(format!("inline {html}")),
             NodeValue::Link(link) => harm.push(format!("link {}", link.url)),
             NodeValue::Image(image) => harm.push(format!("image {}", image.url)),

@@ -85,7 +85,9 @@ mod tests {
     #[test]
     fn every_operator_has_a_yes_and_a_no() {
         let missing = json!("?");
-        let rows: Vec<(Value, Vec<Value>, Vec<(Value, &str)>)> = vec![
+        /// A pattern, what matches, what does not and the sentence about it.
+        type Row = (Value, Vec<Value>, Vec<(Value, &'static str)>);
+        let rows: Vec<Row> = vec![
             (
                 json!(1),
                 vec![json!(1), json!(1.0)],

@@ -110,8 +110,11 @@ pub struct Trial {
     pub reports: BTreeMap<Entry, Report>,
 }
 
+/// A trial, or why the task cannot be drawn.
+pub type TrialResult = Result<Trial, Box<Finding>>;
+
 /// Grades all submissions of a task with one draw. An error says why it cannot be drawn.
-pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox) -> Result<Trial, Box<Finding>> {
+pub fn trial(course: &Course, task: &CourseTask, number: u32, sandbox: &Sandbox) -> TrialResult {
     let drawn = task
         .draw(course, &Scope::Proof(number))
         .map_err(|problems| Finding::broken(number, problems.iter().map(ToString::to_string).collect()))
@@ -180,7 +183,7 @@ pub fn with_job<T>(
 }
 
 /// Decides whether the trials prove the task. Pure.
-pub fn judge(task: &Task, trials: &[Result<Trial, Box<Finding>>]) -> Proof {
+pub fn judge(task: &Task, trials: &[TrialResult]) -> Proof {
     let mut findings: Vec<Finding> = Vec::new();
     for trial in trials {
         match trial {
