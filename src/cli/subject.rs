@@ -149,7 +149,7 @@ impl Subject {
             .map(|item| {
                 let report = self.with_job(item, |job| grade(job, sandbox));
                 let report = learner_view(&report, &item.drawn.task, Due::Open);
-                Graded { report, files: &item.files, shown_as: item.shown_as.clone() }
+                Graded { report, files: &item.files, shown_as: item.shown_as.clone(), dialect: item.drawn.task.dialect }
             })
             .collect()
     }

@@ -204,6 +204,38 @@ fn github_gets_one_command_per_line() {
     assert!(text.contains("file=tasks/scale-web/web.yaml,line=5,"), "{text}");
 }
 
+#[test]
+fn what_kubectl_and_kustomize_read_differently_is_advice_and_changes_no_result() {
+    let quoted = SOLUTION.replace("labels: {", "annotations: {freeze: \"yes\"}\n  labels: {");
+    let bare = quoted.replace("\"yes\"", "yes");
+    let graded = |course: &Tree, answer: &str, format: &str| {
+        let desk = Desk::new(course);
+        desk.lone(answer);
+        let output = desk.run(&[&LONE[..], &["--format", format]].concat());
+        assert_eq!(output.status.code(), Some(0), "{}", text(&output));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let course = course();
+    let shown = graded(&course, &bare, "text");
+    let note = "note[advice]: `yes` is true to kubectl and the text `yes` to kustomize: quote it";
+    assert!(shown.contains(note), "{shown}");
+    assert!(shown.contains("--> scale-web/web.yaml:4:25\n"), "{shown}");
+    assert!(shown.contains("4 |   annotations: {freeze: yes}\n"), "{shown}");
+    let commands = graded(&course, &bare, "github");
+    let notice =
+        "::notice file=tasks/scale-web/web.yaml,line=4,endLine=4,col=25,endColumn=28,title=advice::`yes` is true";
+    assert!(commands.lines().last().unwrap().starts_with(notice), "{commands}");
+    assert_eq!(graded(&course, &bare, "json"), graded(&course, &quoted, "json"));
+    assert!(!graded(&course, &quoted, "text").contains("advice"));
+
+    let mut plain = course.clone();
+    let task = TASK.replace("  minutes: 5\n", "  minutes: 5\n  dialect: yaml12\n");
+    plain.insert_file("d1-first/module-1-1/tasks/scale-web/task.yaml", task.as_bytes());
+    for format in ["text", "github"] {
+        assert!(!graded(&plain, &bare, format).contains("advice"));
+    }
+}
+
 /// The example in `docs/grading.md` is what this course really gives.
 #[test]
 fn the_documented_report_is_a_real_one() {

@@ -3,12 +3,15 @@
 use std::fmt::Write as _;
 
 use super::Graded;
-use crate::checkpoint::evidence::Evidence;
+use super::advice::advice;
+use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::grade::report::CheckpointResult;
 use crate::review::words::Verdict;
+use crate::submission::yaml::Problem;
 
-/// One command per difference and one notice with the verdict per task. Nothing else is printed: a line of learner text
+/// One command per difference, one notice with the verdict per task, then one per piece of advice: GitHub shows only the
+/// first few annotations of a step, and the verdicts are to be among them. Nothing else is printed: a line of learner text
 /// that begins with `::` would be a command.
 pub fn render(graded: &[Graded<'_>]) -> String {
     let mut text = String::new();
@@ -28,11 +31,21 @@ pub fn render(graded: &[Graded<'_>]) -> String {
         let message = message.trim_end_matches("; ");
         let _ = writeln!(text, "::notice title={}::{}", property(&report.title), data(message));
     }
+    for graded in graded {
+        for Problem { message, mut place, .. } in advice(graded) {
+            place.file = place.file.map(|file| format!("tasks/{}/{file}", graded.report.task));
+            text.push_str(&command("notice", &place, "advice", &message));
+        }
+    }
     text
 }
 
 fn annotation(level: &str, result: &CheckpointResult, evidence: &Evidence) -> String {
-    let place = &evidence.place;
+    let title = format!("{}: {}", result.id, result.title);
+    command(level, &evidence.place, &title, &super::text::sentence(evidence))
+}
+
+fn command(level: &str, place: &Place, title: &str, message: &str) -> String {
     let mut text = format!("::{level} ");
     if let Some(file) = &place.file {
         let _ = write!(text, "file={},", property(file));
@@ -50,8 +63,7 @@ fn annotation(level: &str, result: &CheckpointResult, evidence: &Evidence) -> St
             }
         }
     }
-    let title = format!("{}: {}", result.id, result.title);
-    let _ = writeln!(text, "title={}::{}", property(&title), data(&super::text::sentence(evidence)));
+    let _ = writeln!(text, "title={}::{}", property(title), data(message));
     text
 }
 
@@ -69,16 +81,16 @@ fn property(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::checkpoint::Judgement;
-    use crate::checkpoint::evidence::Place;
     use crate::grade::testing;
     use crate::submission::tree::Tree;
+    use crate::submission::yaml::Dialect;
 
     fn rendered(message: &str, file: &str) -> String {
         let task = testing::task(vec![testing::checkpoint("a", 2, &[])]);
         let place = Place { file: Some(file.to_owned()), line: Some(3), column: Some(5), ..Place::default() };
         let evidence = Evidence { message: message.to_owned(), place, ..Evidence::default() };
         let report = testing::report(&task, vec![("a", Judgement::fail(vec![evidence]))]);
-        render(&[Graded { report, files: &Tree::default(), shown_as: String::new() }])
+        render(&[Graded { report, files: &Tree::default(), shown_as: String::new(), dialect: Dialect::Kubectl }])
     }
 
     #[test]

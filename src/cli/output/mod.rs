@@ -1,5 +1,6 @@
 //! Reports on standard output: `--format text`, `json` and `github`.
 
+mod advice;
 mod github;
 mod text;
 
@@ -13,6 +14,7 @@ use crate::checkpoint::outcome::Outcome;
 use crate::course::task::API_VERSION;
 use crate::grade::report::{Report, ReportList, ReportListKind};
 use crate::submission::tree::Tree;
+use crate::submission::yaml::Dialect;
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -35,6 +37,8 @@ pub struct Graded<'a> {
     pub files: &'a Tree,
     /// Where that directory is for the reader of text, with a slash at its end; JSON and GitHub always say `tasks/ID/`.
     pub shown_as: String,
+    /// How the scalars in those files read.
+    pub dialect: Dialect,
 }
 
 /// The reports as text with a line end.

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use super::Graded;
+use super::advice::advice;
 use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::cli::snippet::{Colour, Snippet};
@@ -40,6 +41,20 @@ fn task(text: &mut String, graded: &Graded<'_>, colour: Colour) {
             differences(text, result, graded, colour);
         }
     }
+    for problem in advice(graded) {
+        let (place, source) = located(graded, &problem.place);
+        let snippet = Snippet {
+            level: "note",
+            code: Some("advice"),
+            title: &problem.message,
+            place: &place,
+            source,
+            label: None,
+            help: &[],
+        };
+        text.push_str(&snippet.render_in(colour));
+        text.push('\n');
+    }
     let _ = writeln!(text, "{} ({})", plain(&report.title, MAX_LINE), report.task);
     let width = report.checkpoints.iter().map(|c| c.id.as_str().len()).max().unwrap_or(0);
     for result in &report.checkpoints {
@@ -76,17 +91,14 @@ fn why(result: &CheckpointResult) -> String {
 }
 
 fn differences(text: &mut String, result: &CheckpointResult, graded: &Graded<'_>, colour: Colour) {
-    let prefix = format!("tasks/{}/", graded.report.task);
     for evidence in result.evidence.iter().take(MAX_SHOWN) {
-        let below = evidence.place.file.as_deref().map(|file| file.strip_prefix(&prefix).unwrap_or(file));
-        let source = below.and_then(|path| graded.files.file(path)).and_then(|bytes| std::str::from_utf8(bytes).ok());
-        let file = below.map(|path| format!("{}{path}", graded.shown_as));
+        let (place, source) = located(graded, &evidence.place);
         let label = values(evidence);
         let snippet = Snippet {
             level: result.outcome.word(),
             code: Some(result.id.as_str()),
             title: &headline(evidence),
-            place: &Place { file, ..evidence.place.clone() },
+            place: &place,
             source,
             label: label.as_deref(),
             help: &[],
@@ -97,6 +109,15 @@ fn differences(text: &mut String, result: &CheckpointResult, graded: &Graded<'_>
     if let Some(more @ 1..) = result.evidence.len().checked_sub(MAX_SHOWN) {
         let _ = writeln!(text, "and {} of `{}`\n", count(more, "more difference"), result.id);
     }
+}
+
+/// The place as the reader would type it, with the text of its file.
+fn located<'a>(graded: &Graded<'a>, place: &Place) -> (Place, Option<&'a str>) {
+    let prefix = format!("tasks/{}/", graded.report.task);
+    let below = place.file.as_deref().map(|file| file.strip_prefix(&prefix).unwrap_or(file));
+    let source = below.and_then(|path| graded.files.file(path)).and_then(|bytes| std::str::from_utf8(bytes).ok());
+    let file = below.map(|path| format!("{}{path}", graded.shown_as));
+    (Place { file, ..place.clone() }, source)
 }
 
 /// The message, led by its subject unless it says it itself.
@@ -149,6 +170,7 @@ mod tests {
     use crate::checkpoint::Judgement;
     use crate::grade::testing::{self, checkpoint};
     use crate::submission::tree::Tree;
+    use crate::submission::yaml::Dialect;
 
     #[test]
     fn differences_come_with_their_line_then_the_table_then_the_verdict() {
@@ -184,7 +206,8 @@ mod tests {
         );
         let mut files = Tree::default();
         files.insert_file("web.yaml", *b"spec:\n  replicas: 1\n");
-        let text = render(&[Graded { report, files: &files, shown_as: "work/".to_owned() }], Colour::Never);
+        let graded = Graded { report, files: &files, shown_as: "work/".to_owned(), dialect: Dialect::Kubectl };
+        let text = render(&[graded], Colour::Never);
         insta::assert_snapshot!(text, @r"
         fail[replicas]: Deployment web: `replicas` is too low
          --> work/web.yaml:2:11

@@ -7,27 +7,25 @@ use super::tree::{Kind, NodeId};
 use super::{Dialect, Document, Problem, ProblemKind, excerpt, parse, scalar};
 
 /// Advice for each scalar of the document that the two read differently, in the order of the file. Keys count.
-pub fn ambiguities(document: &Document) -> Vec<Problem> {
+pub fn ambiguities(document: &Document) -> impl Iterator<Item = Problem> {
     let nodes = (0..document.arena.len() as NodeId).map(|id| document.arena.node(id));
-    nodes
-        .filter_map(|node| {
-            let Kind::Scalar { text, style, tag } = &node.kind else { return None };
-            let read = |dialect| scalar::resolve(text, *style, *tag, dialect);
-            let (kubectl, kustomize) = (read(Dialect::Kubectl), read(Dialect::Kustomize));
-            // Numbers that differ only in their type (2^63 and above) print alike and compare alike.
-            let both_numbers = |a: &Value, b: &Value| a.is_number() && b.is_number();
-            if kubectl == kustomize || matches!((&kubectl, &kustomize), (Ok(a), Ok(b)) if both_numbers(a, b)) {
-                return None;
-            }
-            let message = format!(
-                "`{}` is {} to kubectl and {} to kustomize: quote it, or write what you mean",
-                excerpt(text),
-                words(&kubectl),
-                words(&kustomize)
-            );
-            Some(Problem { kind: ProblemKind::Ambiguous, message, place: parse::place(node.span) })
-        })
-        .collect()
+    nodes.filter_map(|node| {
+        let Kind::Scalar { text, style, tag } = &node.kind else { return None };
+        let read = |dialect| scalar::resolve(text, *style, *tag, dialect);
+        let (kubectl, kustomize) = (read(Dialect::Kubectl), read(Dialect::Kustomize));
+        // Numbers that differ only in their type (2^63 and above) print alike and compare alike.
+        let both_numbers = |a: &Value, b: &Value| a.is_number() && b.is_number();
+        if kubectl == kustomize || matches!((&kubectl, &kustomize), (Ok(a), Ok(b)) if both_numbers(a, b)) {
+            return None;
+        }
+        let message = format!(
+            "`{}` is {} to kubectl and {} to kustomize: quote it, or write what you mean",
+            excerpt(text),
+            words(&kubectl),
+            words(&kustomize)
+        );
+        Some(Problem { kind: ProblemKind::Ambiguous, message, place: parse::place(node.span) })
+    })
 }
 
 fn words(read: &Result<Value, String>) -> String {
@@ -49,7 +47,7 @@ mod tests {
         let text =
             "on: push\nage: 2026-01-01\nmode: 0644\nquoted: \"yes\"\nanswer: !!bool yes\nbig: 9223372036854775808\n";
         let file = YamlFile::parse(text.as_bytes());
-        let said: Vec<_> = ambiguities(&file.documents[0]).into_iter().map(|p| (p.place.line, p.message)).collect();
+        let said: Vec<_> = ambiguities(&file.documents[0]).map(|p| (p.place.line, p.message)).collect();
         let tail = "to kustomize: quote it, or write what you mean";
         assert_eq!(
             said,
