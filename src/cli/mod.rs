@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{CommandFactory, Parser};
 
+mod completions;
 mod diagnostics;
 mod explain;
 mod grade;
@@ -31,9 +32,23 @@ pub const EXIT_USAGE: u8 = 2;
 /// The result is provisional.
 pub const EXIT_PROVISIONAL: u8 = 3;
 
+/// What to type first, for each kind of user.
+const FIRST_STEPS: &str = "\
+First steps:
+  everybody    gradus up                              a local forge with the courses of this directory
+  a learner    gradus start TASK                      in a clone of a workspace: branch, brief, files
+               gradus grade                           what can be judged before you push
+  an author    gradus new task courses/COURSE/DOMAIN/MODULE/TASK
+               gradus watch TASK-DIRECTORY            grade on every save
+               gradus test TASK                       prove it: right answers pass, each mistake is caught
+               gradus explain TASK CHECKPOINT --on MUTANT
+               gradus preview TASK --on MUTANT        the review that a learner would get
+
+Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the course is broken, 3 provisional.";
+
 /// Courseware that lives in Git: learners work through pull requests, the grader answers with a review
 #[derive(Debug, Parser)]
-#[command(name = "gradus", version)]
+#[command(name = "gradus", version, after_help = FIRST_STEPS)]
 struct Cli {
     #[command(subcommand)]
     verb: Verb,
@@ -65,6 +80,13 @@ enum Verb {
     Values(values::Args),
     /// Print or write the JSON Schemas of all kinds
     Schema(schema::Args),
+    /// Print completions for a shell
+    Completions(completions::Args),
+}
+
+/// The whole command line, for completions.
+fn command() -> clap::Command {
+    Cli::command()
 }
 
 /// Parses the arguments and runs the verb.
@@ -89,5 +111,19 @@ pub fn main() -> ExitCode {
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
         Verb::Schema(args) => schema::run(args),
+        Verb::Completions(args) => completions::run(args),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_consistent_and_completes_in_every_shell() {
+        super::command().debug_assert();
+        for shell in [clap_complete::Shell::Bash, clap_complete::Shell::Zsh, clap_complete::Shell::Fish] {
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut super::command(), "gradus", &mut script);
+            assert!(String::from_utf8_lossy(&script).contains("preview"), "{shell}");
+        }
     }
 }
