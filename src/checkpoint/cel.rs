@@ -1,7 +1,7 @@
 //! `cel`: A CEL rule holds for objects of YAML files.
 //!
 //! The engine is in `cel/`: [`parse`] reads, [`lower`] resolves names and types, [`machine`] evaluates on a step budget,
-//! [`explain`] finds the reason and the line, [`judge`] puts them together. `docs/cel.md` is for authors.
+//! `explain` finds the reason and the line, `judge` puts them together. `docs/cel.md` is for authors.
 
 #[cfg(test)]
 mod conformance;

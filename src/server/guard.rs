@@ -12,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header}
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Refuses what [`check`] refuses.
+/// Refuses what `check` refuses.
 pub async fn guard(request: Request, next: Next) -> Response {
     match check(request.method(), request.uri().host(), request.headers()) {
         Ok(()) => next.run(request).await,

@@ -1,7 +1,7 @@
 //! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version.
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
-//! see the last committed state (WAL). Another process on the same file is waited for up to [`BUSY`]. `synchronous =
+//! see the last committed state (WAL). Another process on the same file is waited for up to `BUSY`. `synchronous =
 //! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
 //! the refs again, and the posting protocol adopts what it already wrote.
 

@@ -373,7 +373,7 @@ impl<'a> Val<'a> {
         }
     }
 
-    /// The value as a short text for people: at most about [`SHOWN`] characters.
+    /// The value as a short text for people: at most about `SHOWN` characters.
     pub fn show(&self) -> String {
         let mut out = String::new();
         self.write(&mut out);
