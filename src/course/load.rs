@@ -268,9 +268,13 @@ impl Loader<'_> {
             let sum: u32 = tasks.map(|task| task.task.points).sum();
             if sum != domain.points {
                 let message = format!("the tasks of `{}` sum to {sum} points, not {}", domain.id, domain.points);
-                let problem = Diagnostic::new("course.yaml", message)
-                    .at(node.locate(&format!("/spec/domains/{index}/points")))
-                    .help("correct the points, or say `draft: true` while tasks are missing");
+                let help = if course.draft {
+                    "nothing to do while tasks are missing: a draft's sums are only reported"
+                } else {
+                    "correct the points, or say `draft: true` while tasks are missing"
+                };
+                let at = node.locate(&format!("/spec/domains/{index}/points"));
+                let problem = Diagnostic::new("course.yaml", message).at(at).help(help);
                 if course.draft { self.warnings.push(problem) } else { self.say(problem) }
             }
         }

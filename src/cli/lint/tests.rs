@@ -290,7 +290,7 @@ fn the_sums_of_a_draft_are_reported_only() {
     9 |     - {id: d1-first, title: First steps, points: 7}
       |                                                  ^
       |
-      = help: correct the points, or say `draft: true` while tasks are missing
+      = help: nothing to do while tasks are missing: a draft's sums are only reported
 
     no errors, 1 warning
     ");
