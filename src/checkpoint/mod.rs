@@ -1,6 +1,7 @@
 //! Checkpoints: what a task asserts of a submission. One file per kind.
 //!
-//! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`], and add one line to `kinds!` below.
+//! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`], and register it: `pub mod` below, one
+//! entry in `kinds!` in `spec.rs`.
 
 pub mod cel;
 pub mod evidence;
