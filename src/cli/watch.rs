@@ -119,13 +119,13 @@ mod tests {
 
     #[test]
     fn only_changes_of_the_learners_files_matter() {
-        let root = Path::new("/work");
+        let root = Path::new("/clone");
         let event = |kind, path: &str| Ok(Event::new(kind).add_path(PathBuf::from(path)));
         let create = EventKind::Create(CreateKind::File);
-        assert!(matters(&event(create, "/work/tasks/a/x.yaml"), root));
-        assert!(matters(&event(create, "/work/.gitignore"), root));
-        assert!(!matters(&event(create, "/work/.git/index.lock"), root));
-        assert!(!matters(&event(EventKind::Access(AccessKind::Any), "/work/tasks/a/x.yaml"), root));
+        assert!(matters(&event(create, "/clone/tasks/a/x.yaml"), root));
+        assert!(matters(&event(create, "/clone/.gitignore"), root));
+        assert!(!matters(&event(create, "/clone/.git/index.lock"), root));
+        assert!(!matters(&event(EventKind::Access(AccessKind::Any), "/clone/tasks/a/x.yaml"), root));
         assert!(matters(&Err(notify::Error::generic("overflow")), root));
     }
 }
