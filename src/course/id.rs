@@ -84,7 +84,7 @@ ids! {
     TaskId;
     /// A checkpoint; unique in its task.
     CheckpointId;
-    /// A learner: the login on a forge, locally the name given to `--learner`, in lower case.
+    /// A learner: the numeric user id on a forge (a login can change hands), locally the name given to `--learner`.
     Learner;
 }
 

@@ -1,11 +1,11 @@
 //! The words for pull requests: keys, branches, comments, what is on a forge.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
 use crate::course::id::{CourseId, Learner};
-use crate::review::Review;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
@@ -80,6 +80,13 @@ impl Branch {
         &self.0
     }
 
+    /// The name, or where it is not accepted here one that is harmless in its place.
+    pub fn shown(name: &str) -> Self {
+        let plain = |c: char| if c.is_ascii_alphanumeric() || "._/-+=@#".contains(c) { c } else { '-' };
+        let replaced: String = name.chars().map(plain).take(MAX_BRANCH).collect();
+        replaced.parse().unwrap_or_else(|_| Self("your-branch".to_owned()))
+    }
+
     /// Whether this is the branch that the workspace is published on.
     pub fn is_main(&self) -> bool {
         self.0 == Self::MAIN
@@ -142,13 +149,68 @@ impl PullState {
     }
 }
 
+/// What somebody is called on a forge: for people to read, never to recognise anybody by.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Login(pub String);
+
+impl fmt::Display for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Whether an account is used by somebody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum UserKind {
+    /// By a person.
+    Person,
+    /// By a program.
+    Bot,
+}
+
+/// An account on a forge.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct User {
+    /// What it is recognised by.
+    pub id: Learner,
+    /// What it is called.
+    pub login: Login,
+    /// Who uses it.
+    pub kind: UserKind,
+}
+
+impl User {
+    /// Somebody on the local forge: name and login are one.
+    pub fn local(name: Learner) -> Self {
+        Self { login: Login(name.to_string()), id: name, kind: UserKind::Person }
+    }
+}
+
+/// Whether a pull request is meant to count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Readiness {
+    /// It counts.
+    Ready,
+    /// A draft: practice, feedback without an attempt.
+    Draft,
+}
+
+/// A label of a pull request, as in `gradus/passed`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Label(pub String);
+
 /// A pull request as the forge has it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pull {
     /// Its number.
     pub number: PullNumber,
     /// Whose work it is.
-    pub learner: Learner,
+    pub author: User,
     /// Which course's workspace it was forked from.
     pub course: CourseId,
     /// The branch it comes from.
@@ -157,10 +219,21 @@ pub struct Pull {
     pub head: CommitId,
     /// Open or closed.
     pub state: PullState,
+    /// Whether it counts.
+    pub readiness: Readiness,
+    /// What it is labelled with, ours and others'.
+    pub labels: BTreeSet<Label>,
     /// When it was opened.
     pub opened_at: Time,
     /// When the forge last saw something happen to it.
     pub updated_at: Time,
+}
+
+impl Pull {
+    /// Whose gradebook it goes into.
+    pub fn learner(&self) -> &Learner {
+        &self.author.id
+    }
 }
 
 /// A comment's id; grows with time within a workspace.
@@ -174,7 +247,7 @@ pub enum Author {
     /// We did.
     Grader,
     /// Somebody else.
-    Person(Learner),
+    Person(User),
 }
 
 /// A comment on a pull request.
@@ -190,32 +263,90 @@ pub struct Comment {
     pub created_at: Time,
 }
 
-/// Names what a posted text answers; never shown, unique per pull request on the forge.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Marker(pub String);
+/// Names what a posted text answers; unique per pull request on the forge. Elsewhere than on the local forge it stands in
+/// the text itself, sealed ([`crate::forge::seal`]), and is believed only in texts of our own account.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct Marker {
+    /// What it answers, as in `HEAD:DIGEST` or `reply:COMMENT`.
+    pub key: String,
+    /// What an empty store learns from it again: one line of JSON, at most [`MAX_RECORD`] bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub record: Option<String>,
+}
 
-/// A review of ours that stands on the forge.
+/// Longest record of a marker in bytes: sealed and in base64 it fits into [`crate::review::MARKER_ROOM`].
+pub const MAX_RECORD: usize = 1_200;
+
+impl Marker {
+    /// A marker without a record.
+    pub fn new(key: impl Into<String>) -> Self {
+        Self { key: key.into(), record: None }
+    }
+}
+
+/// What the author of a review says with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ReviewState {
+    /// Neither of the two.
+    Commented,
+    /// Approved.
+    Approved,
+    /// Changes are wanted.
+    ChangesRequested,
+    /// It was one of the two and does not count any more.
+    Dismissed,
+}
+
+/// A submitted review that stands on the forge, ours or somebody else's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PostedReview {
     /// The forge's id.
     pub id: String,
-    /// What it answers.
-    pub marker: Marker,
+    /// Who wrote it.
+    pub author: Author,
+    /// What it answers; only in ours, and only when its seal is whole.
+    pub marker: Option<Marker>,
     /// The commit it was made for.
     pub head: CommitId,
-    /// What it says.
-    pub review: Review,
+    /// What its author says.
+    pub state: ReviewState,
+    /// Markdown, without the marker.
+    pub body: String,
     /// When it was posted.
     pub created_at: Time,
 }
 
-/// What somebody may do on a pull request, asked when it is done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How somebody stands to a workspace, asked of the forge when it matters. In rising order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Standing {
+    /// Nobody invited them.
+    Outsider,
+    /// Invited, without the right to write.
+    Collaborator,
+    /// May write to the workspace: decides on waivers, extensions, overrides.
+    Instructor,
+}
+
+/// What somebody may do on a pull request. In rising order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
-    /// It is their own.
-    Owner,
     /// Nothing but reading.
     Reader,
+    /// It is their own.
+    Owner,
+    /// Everything an owner may, and instructors' decisions.
+    Instructor,
+}
+
+impl Permission {
+    /// Of this user on this pull request.
+    pub fn of(pull: &Pull, who: &User, standing: Standing) -> Self {
+        match standing {
+            Standing::Instructor => Permission::Instructor,
+            _ if pull.author.id == who.id => Permission::Owner,
+            _ => Permission::Reader,
+        }
+    }
 }
 
 #[cfg(test)]

@@ -72,7 +72,8 @@ impl From<String> for Answer {
 /// Answers a command.
 pub fn answer(about: &About<'_>, command: &Command) -> Answer {
     if about.permission == Permission::Reader {
-        return format!("Only `{}`, whose pull request this is, can ask for that here.", about.pull.learner).into();
+        return format!("Only `{}`, whose pull request this is, can ask for that here.", about.pull.author.login)
+            .into();
     }
     match command {
         Command::Hint(target) => hint(about, target.as_ref()),
@@ -133,7 +134,7 @@ fn find<'a>(about: &About<'a>, wanted: impl Fn(&GradedTask, &CheckpointResult) -
     let (grading, course) = (about.grading?, about.course?);
     grading.tasks.iter().find_map(|graded| {
         let index = graded.report.checkpoints.iter().position(|result| wanted(graded, result))?;
-        let drawn = course.draw(&about.pull.learner, &graded.report.task)?.ok()?;
+        let drawn = course.draw(about.pull.learner(), &graded.report.task)?.ok()?;
         Some(Found { task: drawn.task.clone(), graded, index })
     })
 }

@@ -158,8 +158,10 @@ fn on_comments(comments: &[Comment]) -> Option<Step> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
-    use crate::forge::pull::PullNumber;
+    use crate::forge::pull::{PullNumber, Readiness, User};
     use crate::submission::sha::CommitId;
 
     const NOW: Time = Time(10_000_000);
@@ -168,14 +170,24 @@ mod tests {
         letter.repeat(40).parse().unwrap()
     }
 
+    fn ada() -> User {
+        User::local("ada".parse().unwrap())
+    }
+
+    fn person() -> Author {
+        Author::Person(ada())
+    }
+
     fn pull(head: &str, state: PullState) -> Pull {
         Pull {
             number: PullNumber(1),
-            learner: "ada".parse().unwrap(),
+            author: ada(),
             course: "hello".parse().unwrap(),
             branch: "fix".parse().unwrap(),
             head: sha(head),
             state,
+            readiness: Readiness::Ready,
+            labels: BTreeSet::new(),
             opened_at: Time(0),
             updated_at: Time(0),
         }
@@ -286,12 +298,11 @@ mod tests {
 
     #[test]
     fn commands_are_answered_in_order_and_after_the_head() {
-        let ada = || Author::Person("ada".parse().unwrap());
         let comments = vec![
-            comment(1, ada(), "hello"),
+            comment(1, person(), "hello"),
             comment(2, Author::Grader, "/hint is a command"),
-            comment(3, ada(), "/progress"),
-            comment(4, ada(), "/regrade"),
+            comment(3, person(), "/progress"),
+            comment(4, person(), "/regrade"),
         ];
         let waiting = Observed { comments: comments.clone(), ..seen() };
         assert_eq!(decide(&waiting), Step::Grade);
@@ -309,10 +320,9 @@ mod tests {
 
     #[test]
     fn a_command_is_answered_while_a_retry_waits() {
-        let ada = Author::Person("ada".parse().unwrap());
         let waiting = Observed {
             grading: Some(graded(true, 1, SECOND, SECOND)),
-            comments: vec![comment(3, ada, "/progress")],
+            comments: vec![comment(3, person(), "/progress")],
             ..seen()
         };
         assert_eq!(decide(&waiting), Step::Answer(CommentId(3), Command::Progress));

@@ -72,7 +72,7 @@ impl Grader for Examiner {
         for (drawn, files) in &reading.tasks {
             let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
             if let Some(before) = attempt.checked_sub(1).filter(|before| *before > 0) {
-                let (learner, task) = (&request.pull.learner, &drawn.task.id);
+                let (learner, task) = (request.pull.learner(), &drawn.task.id);
                 if let Some(report) = self.store.report(learner, &course.course.id, task, before).await? {
                     previous.insert(task.clone(), learner_view(&report, &drawn.task, Due::Open));
                 }
@@ -88,7 +88,8 @@ impl Grader for Examiner {
 }
 
 fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
-    let Pull { learner, head, branch, .. } = &request.pull;
+    let Pull { head, branch, .. } = &request.pull;
+    let learner = request.pull.learner();
     let deadline = Deadline::after(READING);
     let repository = Repository::open_bare(&request.repository)?;
     let submission = fetch::read(&repository, head, &course.main, deadline)?;

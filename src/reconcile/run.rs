@@ -121,19 +121,30 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     }
 
     async fn until_due(&self) -> Duration {
-        let due = self.store.next_due().await.ok().flatten();
+        let room = self.forge.write_room().await.unwrap_or_default();
+        let due = self.store.next_due(self.forge.workspace(), room).await.ok().flatten();
         due.map_or(LOOK_AROUND, |due| due.since(self.clock.now()).clamp(Duration::from_millis(10), LOOK_AROUND))
     }
 
     /// Takes one entry of the queue and brings its pull request to rest. False when nothing is due.
     pub async fn work_one(&self) -> Result<bool> {
-        let Some(claim) = self.store.claim(self.clock.now()).await? else { return Ok(false) };
+        let room = self.forge.write_room().await?;
+        let Some(claim) = self.store.claim(self.forge.workspace(), self.clock.now(), room).await? else {
+            return Ok(false);
+        };
         // There may be more than this.
         self.pulse.wake();
         match self.reconcile(&claim.key).await {
             Ok(Left::AtRest) => self.store.finish(&claim).await?,
             Ok(Left::Until(at)) => self.store.postpone(&claim, at, 0).await?,
             Err(ReconcileError::Stopped(stopped)) => return Err(stopped.into()),
+            Err(ReconcileError::Forge(ForgeError { class: ErrorClass::Throttled(_), .. })) => {
+                self.store.await_write(&claim).await?;
+            }
+            // Look again at once: whatever it is now is seen there. Counted, so that it cannot go on for ever.
+            Err(ReconcileError::Forge(ForgeError { class: ErrorClass::Superseded, .. })) => {
+                self.store.postpone(&claim, self.clock.now(), claim.failures.saturating_add(1)).await?;
+            }
             Err(error) => self.failed(&claim, &error).await?,
         }
         Ok(true)
@@ -206,7 +217,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             pull: pull.clone(),
             repository: self.forge.objects(pull).await?,
             skipped: skipped(&seen.heads, &pull.head),
-            book: self.gradebook.book(&pull.learner)?,
+            book: self.gradebook.book(pull.learner())?,
         };
         let grading = self.grader.grade(request).await.map_err(ReconcileError::Grade)?;
         self.probe.pass(Point::Graded)?;
@@ -290,10 +301,10 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
                 Entry::Verdict(Verdict::of(&task.report, key.to_string(), head, files, now))
             };
             let verdicts: Vec<Entry> = grading.tasks.iter().map(verdict).collect();
-            let (gradebook, learner) = (self.gradebook.clone(), pull.learner.clone());
+            let (gradebook, learner) = (self.gradebook.clone(), pull.learner().clone());
             blocking(move || gradebook.append(&learner, &verdicts)).await?;
             for task in &grading.tasks {
-                self.store.keep_report(&pull.learner, &pull.course, task.attempt, &task.report).await?;
+                self.store.keep_report(pull.learner(), &pull.course, task.attempt, &task.report).await?;
             }
         }
         self.probe.pass(Point::Recorded)?;
@@ -307,19 +318,19 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
 
     /// Shortens provisional reviews of the head to one line that points at the final one.
     async fn retire(&self, key: &PullKey, seen: &Observed, entry: &JournalEntry) -> Result<()> {
-        let waiting: Vec<Marker> = seen
+        let waiting: Vec<String> = seen
             .journal
             .iter()
             .filter(|other| other.provisional && other.head == entry.head && other.state == JournalState::Done)
-            .map(marker)
+            .map(|other| marker(other).key)
             .collect();
         if waiting.is_empty() {
             return Ok(());
         }
         let line = format!("Provisional; the final result of `{}` is in the review below.", entry.head.short());
         for posted in self.forge.reviews(key.number).await? {
-            if waiting.contains(&posted.marker) && posted.review.body != line {
-                self.forge.edit_review(key.number, &posted.id, &line).await?;
+            if posted.marker.as_ref().is_some_and(|marker| waiting.contains(&marker.key)) && posted.body != line {
+                self.forge.edit_review(key.number, &posted, &line).await?;
             }
         }
         Ok(())
@@ -343,12 +354,12 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         command: &super::command::Command,
     ) -> Result<()> {
         let permission = match &comment.author {
-            Author::Person(who) => self.forge.permission(pull, who).await?,
+            Author::Person(who) => Permission::of(pull, who, self.forge.standing(who).await?),
             Author::Grader => Permission::Reader,
         };
         let mut grading = self.store.grading::<Grading>(key, &pull.head).await?;
         let mut again = answer::Again::No;
-        if permission == Permission::Owner && *command == super::command::Command::Regrade {
+        if permission >= Permission::Owner && *command == super::command::Command::Regrade {
             again = if pull.state == PullState::Closed {
                 answer::Again::Closed
             } else {
@@ -364,7 +375,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
                 }
             };
         }
-        let book = self.gradebook.book(&pull.learner)?;
+        let book = self.gradebook.book(pull.learner())?;
         let course = self.grader.course(&pull.course);
         let about = answer::About {
             pull,
@@ -378,7 +389,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         };
         let answer = answer::answer(&about, command);
         if !answer.record.is_empty() {
-            let (gradebook, learner, record) = (self.gradebook.clone(), pull.learner.clone(), answer.record);
+            let (gradebook, learner, record) = (self.gradebook.clone(), pull.learner().clone(), answer.record);
             blocking(move || gradebook.append(&learner, &record)).await?;
         }
         self.forge.post_comment(key.number, &reply_marker(comment.id), &answer.text).await?;
@@ -391,12 +402,12 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Asks for all open pull requests to be looked at whose head is not answered: what hints were lost on the way.
     pub async fn sweep(&self) -> Result<usize> {
         let mut found = 0;
-        for pull in self.forge.open_pulls().await? {
+        for pull in self.forge.pulls(None).await? {
             let key = PullKey { workspace: self.forge.workspace().clone(), number: pull.number };
             let heads = self.store.heads(&key).await?;
             let answered = heads.last().is_some_and(|last| last.head == pull.head && last.answered_at.is_some());
             if !answered {
-                self.store.enqueue(&key, pull.learner.as_str(), Hint::Housekeeping, self.clock.now()).await?;
+                self.store.enqueue(&key, pull.learner().as_str(), Hint::Housekeeping, self.clock.now()).await?;
                 found += 1;
             }
         }
@@ -423,11 +434,11 @@ fn skipped(heads: &[SeenHead], current: &CommitId) -> Vec<CommitId> {
 }
 
 fn marker(entry: &JournalEntry) -> Marker {
-    Marker(format!("{}:{}", entry.head, entry.digest))
+    Marker::new(format!("{}:{}", entry.head, entry.digest))
 }
 
 fn reply_marker(comment: CommentId) -> Marker {
-    Marker(format!("reply:{}", comment.0))
+    Marker::new(format!("reply:{}", comment.0))
 }
 
 /// Doubles with each failure; a quarter of it depends on the time, so that entries do not come back all at once.

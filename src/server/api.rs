@@ -13,6 +13,7 @@ use super::views::{ViewError, pull as view};
 use super::web::post_comment;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::Forge;
+use crate::forge::local::StoredReview;
 use crate::forge::pull::{self, Author, Branch, CommentId, PullNumber, PullState};
 use crate::grade::report::Report;
 use crate::grade::view::{Due, learner_view};
@@ -96,7 +97,7 @@ impl From<pull::Comment> for Comment {
     fn from(comment: pull::Comment) -> Self {
         let author = match comment.author {
             Author::Grader => None,
-            Author::Person(who) => Some(who),
+            Author::Person(who) => Some(who.id),
         };
         Self { id: comment.id, author, body: comment.body, created_at: comment.created_at.rfc3339() }
     }
@@ -154,7 +155,7 @@ async fn one(State(app): State<App>, Path(number): Path<String>) -> Answer<Pull>
 
 async fn reviews(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Review>> {
     let pull = find(&app, &number).await?;
-    let shape = |posted: pull::PostedReview| Review {
+    let shape = |posted: StoredReview| Review {
         id: posted.id,
         head: posted.head,
         event: posted.review.event,
@@ -163,7 +164,7 @@ async fn reviews(State(app): State<App>, Path(number): Path<String>) -> Answer<V
         status: posted.review.status,
         created_at: posted.created_at.rfc3339(),
     };
-    Ok(response::Json(app.forge.reviews(pull.number).await?.into_iter().map(shape).collect()))
+    Ok(response::Json(app.forge.stored_reviews(pull.number).await?.into_iter().map(shape).collect()))
 }
 
 async fn comments(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Comment>> {
@@ -195,7 +196,7 @@ async fn find(app: &App, number: &str) -> Result<pull::Pull, Failure> {
 fn visible(app: &App, pull: &pull::Pull, grading: Grading) -> Vec<Report> {
     let Some(course) = app.courses.get(&pull.course) else { return Vec::new() };
     let view = |report: Report| {
-        let drawn = course.draw(&pull.learner, &report.task)?.ok()?;
+        let drawn = course.draw(pull.learner(), &report.task)?.ok()?;
         Some(learner_view(&report, &drawn.task, Due::Open))
     };
     grading.tasks.into_iter().filter_map(|task| view(task.report)).collect()
@@ -206,7 +207,7 @@ async fn shape(app: &App, pull: pull::Pull) -> Result<Pull, Failure> {
         status: view::status(app, &pull).await?,
         page: app.page(pull.number),
         number: pull.number,
-        learner: pull.learner,
+        learner: pull.author.id,
         course: pull.course,
         branch: pull.branch,
         head: pull.head,

@@ -125,7 +125,7 @@ pub async fn post_comment(app: &App, number: &str, body: &str) -> Result<crate::
     let pull = app.forge.pull(number).await.map_err(|error| failed(error.into()))?;
     let pull = pull.ok_or_else(|| refusal(StatusCode::NOT_FOUND, NO_PULL))?;
     // Single-user: whoever is here is the one whose pull request it is.
-    let comment = app.forge.comment(&pull, &pull.learner, body).await.map_err(|error| failed(error.into()))?;
+    let comment = app.forge.comment(&pull, pull.learner(), body).await.map_err(|error| failed(error.into()))?;
     app.pulse.tell(number, crate::reconcile::pulse::What::Commented);
     app.pulse.wake();
     Ok(comment)

@@ -18,7 +18,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 1;
+pub const SCHEMA_VERSION: i64 = 2;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;
@@ -88,7 +88,7 @@ impl Store {
         let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
         if version == 0 {
             sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
-            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 1")
+            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 2")
                 .execute(&mut *transaction)
                 .await?;
         }
@@ -198,6 +198,6 @@ mod tests {
     #[tokio::test]
     async fn the_constants_and_the_statement_agree() {
         assert_eq!(APPLICATION_ID, 1_198_679_155);
-        assert_eq!(SCHEMA_VERSION, 1);
+        assert_eq!(SCHEMA_VERSION, 2);
     }
 }

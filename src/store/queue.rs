@@ -5,8 +5,8 @@
 //! it back as done keeps it for another look. Nothing but the key is in a hint: losing one costs a delay until the
 //! next sweep, and having one too many costs a look.
 //!
-//! Order: what has waited longer than [`AGED`] first, oldest first; then learners' actions, newest first; then our own
-//! housekeeping. Two entries of one lane (learner) are never claimed at once.
+//! Order: what has waited long for its class ([`AGED`]) first, oldest first; then learners' actions, newest first; then what
+//! sweeps found; then the backlog. An entry that only waits to be written is not claimed before the forge has room for it. Two entries of one lane (learner) are never claimed at once.
 
 use std::time::Duration;
 
@@ -15,11 +15,19 @@ use sqlx::sqlite::SqliteRow;
 
 use super::time::Time;
 use super::{Store, StoreError};
+use crate::forge::WriteRoom;
 use crate::forge::pull::{PullKey, PullNumber, Workspace};
 
 /// After this wait an entry goes before newer ones, so that nobody starves under load. A learner looks at the terminal
 /// for ten seconds; thirty is when they have turned to the page.
 pub const AGED: Duration = Duration::from_secs(30);
+
+/// The same for what a sweep found: a learner waits there too, whose hint was lost.
+pub const AGED_HOUSEKEEPING: Duration = Duration::from_secs(120);
+
+/// The same for backlog: long, since regrading a cohort takes hours of the forge's write limits, and learners' pushes
+/// are answered in between.
+pub const AGED_BACKLOG: Duration = Duration::from_secs(6 * 3600);
 
 /// How long a claim holds when the worker vanishes. Longer than any reconcile of one pull request takes.
 pub const LEASE: Duration = Duration::from_secs(300);
@@ -33,6 +41,18 @@ pub enum Hint {
     Action,
     /// Sweep or timer: waits its turn, and for `not_before`.
     Housekeeping,
+    /// Nobody waits for it: regrading after a change of the course.
+    Backlog,
+}
+
+impl Hint {
+    fn class(self) -> i64 {
+        match self {
+            Hint::NewHead | Hint::Action => 0,
+            Hint::Housekeeping => 1,
+            Hint::Backlog => 2,
+        }
+    }
 }
 
 /// An entry that a worker holds.
@@ -51,23 +71,31 @@ impl Store {
         enqueue(self.writer(), key, lane, hint, now).await
     }
 
-    /// Takes the next entry that is due and whose lane is free.
-    pub async fn claim(&self, now: Time) -> Result<Option<Claim>, StoreError> {
+    /// Takes the next entry of a workspace that is due, whose lane is free, and for which there is room to write when
+    /// writing is all that is left to do.
+    pub async fn claim(&self, workspace: &Workspace, now: Time, room: WriteRoom) -> Result<Option<Claim>, StoreError> {
         let row = sqlx::query(
             "UPDATE queue SET lease_until = ?2, waiting_since = ?1
              WHERE (workspace, number) = (
                  SELECT workspace, number FROM queue AS q
-                 WHERE not_before <= ?1 AND lease_until <= ?1
+                 WHERE workspace = ?3 AND not_before <= ?1 AND lease_until <= ?1
+                   AND (NOT awaits_write OR CASE class WHEN 0 THEN ?4 ELSE ?5 END <= ?1)
                    AND NOT EXISTS (SELECT 1 FROM queue AS busy WHERE busy.lane = q.lane AND busy.lease_until > ?1)
-                 ORDER BY CASE WHEN waiting_since <= ?3 THEN 0 ELSE 1 + class END,
-                          CASE WHEN waiting_since <= ?3 OR class = 1 THEN waiting_since ELSE -hinted_at END,
+                 ORDER BY CASE WHEN waiting_since <= ?1 - CASE class WHEN 0 THEN ?6 WHEN 1 THEN ?7 ELSE ?8 END
+                               THEN 0 ELSE 1 + class END,
+                          CASE WHEN class > 0 OR waiting_since <= ?1 - ?6 THEN waiting_since ELSE -hinted_at END,
                           number
                  LIMIT 1)
              RETURNING workspace, number, failures, version",
         )
         .bind(now.0)
         .bind(now.plus(LEASE).0)
-        .bind(now.0 - i64::try_from(AGED.as_millis()).unwrap_or(i64::MAX))
+        .bind(&workspace.0)
+        .bind(room.live.0)
+        .bind(room.backlog.0)
+        .bind(millis(AGED))
+        .bind(millis(AGED_HOUSEKEEPING))
+        .bind(millis(AGED_BACKLOG))
         .fetch_optional(self.writer())
         .await?;
         Ok(row.as_ref().map(claim).transpose()?)
@@ -83,18 +111,36 @@ impl Store {
             .execute(&mut *transaction)
             .await?;
         // A hint came: the entry is whole again, as if new.
-        sqlx::query("UPDATE queue SET lease_until = 0, failures = 0 WHERE workspace = ? AND number = ?")
-            .bind(&claim.key.workspace.0)
-            .bind(claim.key.number.0)
-            .execute(&mut *transaction)
-            .await?;
+        sqlx::query(
+            "UPDATE queue SET lease_until = 0, awaits_write = 0, failures = 0 WHERE workspace = ? AND number = ?",
+        )
+        .bind(&claim.key.workspace.0)
+        .bind(claim.key.number.0)
+        .execute(&mut *transaction)
+        .await?;
         Ok(transaction.commit().await?)
+    }
+
+    /// Gives an entry back that only waits for room to write. Keeps its place: it waits since its newest hint.
+    pub async fn await_write(&self, claim: &Claim) -> Result<(), StoreError> {
+        sqlx::query(
+            "UPDATE queue SET lease_until = 0, awaits_write = (version = ?1),
+                 waiting_since = min(waiting_since, hinted_at)
+             WHERE workspace = ?2 AND number = ?3",
+        )
+        .bind(claim.version)
+        .bind(&claim.key.workspace.0)
+        .bind(claim.key.number.0)
+        .execute(self.writer())
+        .await?;
+        Ok(())
     }
 
     /// Gives an entry back to be looked at again at `at`, or at once when a hint came meanwhile.
     pub async fn postpone(&self, claim: &Claim, at: Time, failures: u32) -> Result<(), StoreError> {
         sqlx::query(
-            "UPDATE queue SET lease_until = 0, failures = ?1, class = CASE WHEN version = ?2 THEN 1 ELSE class END,
+            "UPDATE queue SET lease_until = 0, awaits_write = 0, failures = ?1,
+                 class = CASE WHEN version = ?2 THEN max(class, 1) ELSE class END,
                  not_before = CASE WHEN version = ?2 THEN ?3 ELSE not_before END,
                  waiting_since = max(waiting_since, CASE WHEN version = ?2 THEN ?3 ELSE 0 END)
              WHERE workspace = ?4 AND number = ?5",
@@ -110,8 +156,17 @@ impl Store {
     }
 
     /// When the next entry is due that nobody holds, if there is one.
-    pub async fn next_due(&self) -> Result<Option<Time>, StoreError> {
-        let row = sqlx::query("SELECT min(max(not_before, lease_until)) FROM queue").fetch_one(self.reader()).await?;
+    pub async fn next_due(&self, workspace: &Workspace, room: WriteRoom) -> Result<Option<Time>, StoreError> {
+        let row = sqlx::query(
+            "SELECT min(max(not_before, lease_until,
+                 CASE WHEN NOT awaits_write THEN 0 WHEN class = 0 THEN ? ELSE ? END))
+             FROM queue WHERE workspace = ?",
+        )
+        .bind(room.live.0)
+        .bind(room.backlog.0)
+        .bind(&workspace.0)
+        .fetch_one(self.reader())
+        .await?;
         Ok(row.try_get::<Option<i64>, _>(0)?.map(Time))
     }
 
@@ -142,6 +197,7 @@ pub(crate) async fn enqueue<'e>(
          ON CONFLICT (workspace, number) DO UPDATE SET
              version = version + 1,
              class = min(class, ?4),
+             awaits_write = awaits_write AND ?4 > 0,
              hinted_at = CASE WHEN ?4 = 0 THEN ?5 ELSE hinted_at END,
              not_before = CASE WHEN ?4 = 0 THEN 0 ELSE not_before END,
              waiting_since = CASE WHEN ?4 = 0 THEN min(waiting_since, ?5) ELSE waiting_since END,
@@ -150,12 +206,16 @@ pub(crate) async fn enqueue<'e>(
     .bind(&key.workspace.0)
     .bind(key.number.0)
     .bind(lane)
-    .bind(i64::from(hint == Hint::Housekeeping))
+    .bind(hint.class())
     .bind(now.0)
     .bind(hint == Hint::NewHead)
     .execute(executor)
     .await?;
     Ok(())
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn claim(row: &SqliteRow) -> Result<Claim, sqlx::Error> {
@@ -172,6 +232,7 @@ mod tests {
     struct Queue {
         store: Store,
         now: Time,
+        room: WriteRoom,
         _dir: tempfile::TempDir,
     }
 
@@ -179,7 +240,7 @@ mod tests {
         async fn new() -> Self {
             let dir = tempfile::tempdir().unwrap();
             let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
-            Self { store, now: Time(1_000_000), _dir: dir }
+            Self { store, now: Time(1_000_000), room: WriteRoom::default(), _dir: dir }
         }
 
         async fn hint(&mut self, number: i64, lane: &str, hint: Hint) {
@@ -189,7 +250,7 @@ mod tests {
 
         async fn claim(&mut self) -> Option<Claim> {
             self.now = self.now.plus(Duration::from_millis(1));
-            self.store.claim(self.now).await.unwrap()
+            self.store.claim(&workspace(), self.now, self.room).await.unwrap()
         }
 
         async fn next(&mut self) -> Option<i64> {
@@ -200,7 +261,11 @@ mod tests {
     }
 
     fn key(number: i64) -> PullKey {
-        PullKey { workspace: Workspace("local".into()), number: PullNumber(number) }
+        PullKey { workspace: workspace(), number: PullNumber(number) }
+    }
+
+    fn workspace() -> Workspace {
+        Workspace("local".into())
     }
 
     #[tokio::test]
@@ -230,7 +295,7 @@ mod tests {
         let mut queue = Queue::new().await;
         queue.hint(1, "a", Hint::Housekeeping).await;
         queue.hint(2, "b", Hint::NewHead).await;
-        queue.now = queue.now.plus(AGED + SECOND);
+        queue.now = queue.now.plus(AGED_HOUSEKEEPING + SECOND);
         queue.hint(3, "c", Hint::NewHead).await;
         assert_eq!(queue.next().await, Some(1));
         assert_eq!(queue.next().await, Some(2));
@@ -282,7 +347,7 @@ mod tests {
         let claim = queue.claim().await.unwrap();
         let later = queue.now.plus(60 * SECOND);
         queue.store.postpone(&claim, later, 1).await.unwrap();
-        assert_eq!(queue.store.next_due().await.unwrap(), Some(later));
+        assert_eq!(queue.store.next_due(&workspace(), queue.room).await.unwrap(), Some(later));
         queue.hint(1, "a", Hint::Housekeeping).await;
         assert_eq!(queue.claim().await, None, "a sweep does not shorten the wait");
         queue.hint(1, "a", Hint::Action).await;
@@ -311,5 +376,57 @@ mod tests {
         assert_eq!(queue.claim().await, None);
         queue.now = queue.now.plus(LEASE + SECOND);
         assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn what_only_waits_to_be_written_waits_for_room_and_learners_go_first() {
+        let mut queue = Queue::new().await;
+        for (number, hint) in [(1, Hint::Backlog), (2, Hint::NewHead)] {
+            queue.hint(number, "a", hint).await;
+            let claim = queue.claim().await.unwrap();
+            queue.store.await_write(&claim).await.unwrap();
+        }
+        let (soon, later) = (queue.now.plus(60 * SECOND), queue.now.plus(120 * SECOND));
+        queue.room = WriteRoom { live: soon, backlog: later };
+        assert_eq!(queue.claim().await, None);
+        assert_eq!(queue.store.next_due(&workspace(), queue.room).await.unwrap(), Some(soon));
+        queue.now = soon;
+        assert_eq!(queue.next().await, Some(2));
+        assert_eq!(queue.claim().await, None, "what is kept for learners is not for the backlog");
+        queue.now = later;
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_new_head_needs_no_room_to_be_graded() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let claim = queue.claim().await.unwrap();
+        queue.store.await_write(&claim).await.unwrap();
+        queue.room = WriteRoom { live: Time(i64::MAX), backlog: Time(i64::MAX) };
+        assert_eq!(queue.claim().await, None);
+        queue.hint(1, "a", Hint::NewHead).await;
+        assert_eq!(queue.next().await, Some(1));
+    }
+
+    #[tokio::test]
+    async fn a_cohort_that_is_regraded_does_not_hold_up_a_push() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::Backlog).await;
+        queue.now = queue.now.plus(3600 * SECOND);
+        queue.hint(2, "b", Hint::NewHead).await;
+        assert_eq!(queue.next().await, Some(2));
+        queue.now = queue.now.plus(AGED_BACKLOG);
+        queue.hint(3, "c", Hint::NewHead).await;
+        assert_eq!(queue.next().await, Some(1), "but it is not forgotten");
+    }
+
+    #[tokio::test]
+    async fn workspaces_do_not_see_each_others_entries() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let other = Workspace("forge.example/acme/course".into());
+        assert_eq!(queue.store.claim(&other, queue.now, queue.room).await.unwrap(), None);
+        assert_eq!(queue.store.next_due(&other, queue.room).await.unwrap(), None);
     }
 }

@@ -6,13 +6,14 @@ CREATE TABLE queue (
     workspace     TEXT    NOT NULL,
     number        INTEGER NOT NULL,
     lane          TEXT    NOT NULL,            -- the learner: two entries of one lane are never worked on at once
-    class         INTEGER NOT NULL,            -- 0 a learner waits, 1 our own housekeeping
+    class         INTEGER NOT NULL,            -- 0 a learner acted, 1 a sweep found it, 2 backlog
     hinted_at     INTEGER NOT NULL,            -- the newest hint
     waiting_since INTEGER NOT NULL,            -- the oldest hint that nobody has looked at
     not_before    INTEGER NOT NULL DEFAULT 0,
     failures      INTEGER NOT NULL DEFAULT 0,  -- in a row
     version       INTEGER NOT NULL DEFAULT 1,  -- raised by each hint: tells whether one came while working
     lease_until   INTEGER NOT NULL DEFAULT 0,
+    awaits_write  INTEGER NOT NULL DEFAULT 0,  -- everything is decided, the forge's limits allow no write now
     PRIMARY KEY (workspace, number)
 ) STRICT, WITHOUT ROWID;
 
@@ -32,7 +33,7 @@ CREATE TABLE gradings (
     workspace   TEXT    NOT NULL,
     number      INTEGER NOT NULL,
     head        TEXT    NOT NULL,
-    digest      TEXT    NOT NULL,              -- of the outcome, see reconcile/digest.rs
+    digest      TEXT    NOT NULL,              -- of the outcome, see grade/digest.rs
     provisional INTEGER NOT NULL,
     tries       INTEGER NOT NULL,              -- gradings of this head so far
     first_at    INTEGER NOT NULL,
@@ -84,6 +85,7 @@ CREATE TABLE local_pulls (
     branch     TEXT    NOT NULL,
     head       TEXT    NOT NULL,
     state      TEXT    NOT NULL CHECK (state IN ('open', 'closed')),
+    labels     TEXT    NOT NULL DEFAULT '[]',  -- JSON
     opened_at  INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     UNIQUE (learner, course, branch)
@@ -95,6 +97,7 @@ CREATE TABLE local_reviews (
     marker     TEXT    NOT NULL,               -- names head and outcome: the fence against a second review
     head       TEXT    NOT NULL,
     review     TEXT    NOT NULL,               -- JSON
+    retired_at INTEGER,                        -- a newer one stands
     created_at INTEGER NOT NULL,
     UNIQUE (number, marker)
 ) STRICT;

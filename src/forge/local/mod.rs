@@ -19,18 +19,20 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::pull::{
-    Branch, Comment, CommentId, Marker, Permission, PostedReview, Pull, PullKey, PullNumber, PullState, Workspace,
+    Author, Branch, Comment, CommentId, Label, Marker, PostedReview, Pull, PullKey, PullNumber, PullState, ReviewState,
+    Standing, User, Workspace,
 };
-use super::{ErrorClass, Forge, ForgeError};
+use super::{ErrorClass, Forge, ForgeError, WriteRoom};
 use crate::course::id::{CourseId, Learner};
-use crate::review::{Review, Status, StatusState};
+use crate::review::{Review, ReviewEvent, Status, StatusState};
 use crate::store::queue::{Hint, enqueue};
-use crate::store::time::Clock;
+use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
 use crate::submission::sha::CommitId;
 use data::{DataDir, DataError};
 use fork::{Fork, ForkError};
 use hook::{Received, Update};
+pub use rows::StoredReview;
 
 /// Shown at once after a push, until a review stands.
 pub const BEING_GRADED: &str = "Being graded; usually done within a second";
@@ -237,14 +239,19 @@ impl LocalForge {
         Ok(rows::status(self.store.reader(), number, head).await?)
     }
 
+    /// Reviews with their line comments and status, oldest first.
+    pub async fn stored_reviews(&self, number: PullNumber) -> Result<Vec<StoredReview>, LocalError> {
+        Ok(rows::reviews(self.store.reader(), number).await?)
+    }
+
     /// A comment by a person; asks for it to be looked at.
     pub async fn comment(&self, pull: &Pull, author: &Learner, body: &str) -> Result<Comment, LocalError> {
         let now = self.clock.now();
         let mut transaction = self.store.begin().await?;
         let id = rows::comment(&mut *transaction, pull.number, Some(author), body, None, now).await?;
-        enqueue(&mut *transaction, &self.key(pull.number), pull.learner.as_str(), Hint::Action, now).await?;
+        enqueue(&mut *transaction, &self.key(pull.number), pull.learner().as_str(), Hint::Action, now).await?;
         transaction.commit().await?;
-        let author = super::pull::Author::Person(author.clone());
+        let author = Author::Person(User::local(author.clone()));
         Ok(Comment { id, author, body: body.to_owned(), created_at: now })
     }
 
@@ -271,6 +278,10 @@ impl Forge for LocalForge {
         &self.workspace
     }
 
+    async fn write_room(&self) -> Result<WriteRoom, ForgeError> {
+        Ok(WriteRoom::default())
+    }
+
     async fn pull(&self, number: PullNumber) -> Result<Option<Pull>, ForgeError> {
         let what = "read the pull request";
         let Some(mut pull) = rows::pull(self.store.reader(), number).await.map_err(failed(what))? else {
@@ -278,7 +289,7 @@ impl Forge for LocalForge {
         };
         if pull.state == PullState::Open {
             let branch = pull.branch.clone();
-            let head = self.blocking(&pull.learner, &pull.course, move |fork| fork.head(&branch)).await;
+            let head = self.blocking(pull.learner(), &pull.course, move |fork| fork.head(&branch)).await;
             match head.map_err(failed(what))? {
                 Some(head) => pull.head = head,
                 None => pull.state = PullState::Closed,
@@ -287,17 +298,35 @@ impl Forge for LocalForge {
         Ok(Some(pull))
     }
 
-    async fn open_pulls(&self) -> Result<Vec<Pull>, ForgeError> {
+    async fn pulls(&self, since: Option<Time>) -> Result<Vec<Pull>, ForgeError> {
         let all = rows::pulls(self.store.reader()).await.map_err(failed("list the pull requests"))?;
-        Ok(all.into_iter().filter(|pull| pull.state == PullState::Open).collect())
+        let wanted = |pull: &Pull| match since {
+            None => pull.state == PullState::Open,
+            Some(since) => pull.updated_at >= since,
+        };
+        Ok(all.into_iter().filter(wanted).collect())
     }
 
     async fn objects(&self, pull: &Pull) -> Result<PathBuf, ForgeError> {
-        Ok(self.data.fork(&pull.learner, &pull.course))
+        Ok(self.data.fork(pull.learner(), &pull.course))
     }
 
     async fn reviews(&self, number: PullNumber) -> Result<Vec<PostedReview>, ForgeError> {
-        rows::reviews(self.store.reader(), number).await.map_err(failed("list the reviews"))
+        let stored = rows::reviews(self.store.reader(), number).await.map_err(failed("list the reviews"))?;
+        let posted = |stored: StoredReview| PostedReview {
+            id: stored.id,
+            author: Author::Grader,
+            marker: Some(Marker::new(stored.marker)),
+            head: stored.head,
+            state: match stored.review.event {
+                ReviewEvent::Comment => ReviewState::Commented,
+                ReviewEvent::Approve => ReviewState::Approved,
+                ReviewEvent::RequestChanges => ReviewState::ChangesRequested,
+            },
+            body: stored.review.body,
+            created_at: stored.created_at,
+        };
+        Ok(stored.into_iter().map(posted).collect())
     }
 
     async fn post_review(
@@ -312,8 +341,13 @@ impl Forge for LocalForge {
         Ok(id.map_err(failed("post the review"))?.to_string())
     }
 
-    async fn edit_review(&self, number: PullNumber, id: &str, body: &str) -> Result<(), ForgeError> {
-        rows::edit_review(self.store.writer(), number, id, body).await.map_err(failed("edit the review"))
+    async fn edit_review(&self, number: PullNumber, posted: &PostedReview, body: &str) -> Result<(), ForgeError> {
+        rows::edit_review(self.store.writer(), number, &posted.id, body).await.map_err(failed("edit the review"))
+    }
+
+    async fn retire_review(&self, number: PullNumber, posted: &PostedReview) -> Result<(), ForgeError> {
+        let now = self.clock.now();
+        rows::retire_review(self.store.writer(), number, &posted.id, now).await.map_err(failed("fold the review"))
     }
 
     async fn comments_after(&self, number: PullNumber, after: CommentId) -> Result<Vec<Comment>, ForgeError> {
@@ -332,7 +366,24 @@ impl Forge for LocalForge {
         set.map_err(failed("set the status"))
     }
 
-    async fn permission(&self, pull: &Pull, who: &Learner) -> Result<Permission, ForgeError> {
-        Ok(if pull.learner == *who { Permission::Owner } else { Permission::Reader })
+    async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Result<(), ForgeError> {
+        let wanted: BTreeSet<Label> = pull.labels.union(add).filter(|label| !remove.contains(label)).cloned().collect();
+        if wanted == pull.labels {
+            return Ok(());
+        }
+        rows::set_labels(self.store.writer(), pull.number, &wanted).await.map_err(failed("set the labels"))
+    }
+
+    /// A branch is a pull request here as long as it exists, and it is the learner's: nothing of ours closes it.
+    async fn close(&self, _: PullNumber) -> Result<(), ForgeError> {
+        Ok(())
+    }
+
+    async fn open_issue(&self, _: &Marker, _: &str, _: &str) -> Result<Option<String>, ForgeError> {
+        Ok(None)
+    }
+
+    async fn standing(&self, _: &User) -> Result<Standing, ForgeError> {
+        Ok(Standing::Collaborator)
     }
 }

@@ -1,10 +1,14 @@
 //! The local forge's rows: statements only.
 
+use std::collections::BTreeSet;
+
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
 
 use crate::course::id::{CourseId, Learner};
-use crate::forge::pull::{Author, Branch, Comment, CommentId, Marker, PostedReview, Pull, PullNumber, PullState};
+use crate::forge::pull::{
+    Author, Branch, Comment, CommentId, Label, Marker, Pull, PullNumber, PullState, Readiness, User,
+};
 use crate::review::{Review, Status, StatusState};
 use crate::store::time::Time;
 use crate::store::{StoreError, json, parsed};
@@ -15,7 +19,10 @@ type Result<T> = std::result::Result<T, StoreError>;
 // Columns in the order in which `pull_row` reads them.
 macro_rules! select_pulls {
     ($rest:literal) => {
-        concat!("SELECT number, learner, course, branch, head, state, opened_at, updated_at FROM local_pulls ", $rest)
+        concat!(
+            "SELECT number, learner, course, branch, head, state, opened_at, updated_at, labels FROM local_pulls ",
+            $rest
+        )
     };
 }
 
@@ -23,11 +30,13 @@ fn pull_row(row: &SqliteRow) -> Result<Pull> {
     let state: &str = row.try_get(5)?;
     Ok(Pull {
         number: PullNumber(row.try_get(0)?),
-        learner: parsed("local_pulls.learner", row.try_get(1)?)?,
+        author: User::local(parsed("local_pulls.learner", row.try_get(1)?)?),
         course: parsed("local_pulls.course", row.try_get(2)?)?,
         branch: parsed("local_pulls.branch", row.try_get(3)?)?,
         head: parsed("local_pulls.head", row.try_get(4)?)?,
         state: if state == PullState::Open.word() { PullState::Open } else { PullState::Closed },
+        readiness: Readiness::Ready,
+        labels: json("local_pulls.labels", row.try_get(8)?)?,
         opened_at: Time(row.try_get(6)?),
         updated_at: Time(row.try_get(7)?),
     })
@@ -103,22 +112,74 @@ pub async fn update<'e>(
     Ok(())
 }
 
-pub async fn reviews<'e>(executor: impl SqliteExecutor<'e>, number: PullNumber) -> Result<Vec<PostedReview>> {
-    sqlx::query("SELECT id, marker, head, review, created_at FROM local_reviews WHERE number = ? ORDER BY id")
-        .bind(number.0)
-        .fetch_all(executor)
-        .await?
-        .iter()
-        .map(|row| {
-            Ok(PostedReview {
-                id: row.try_get::<i64, _>(0)?.to_string(),
-                marker: Marker(row.try_get(1)?),
-                head: parsed("local_reviews.head", row.try_get(2)?)?,
-                review: json("local_reviews.review", row.try_get(3)?)?,
-                created_at: Time(row.try_get(4)?),
-            })
+/// A review as it is stored: with its line comments and status.
+#[derive(Debug, Clone)]
+pub struct StoredReview {
+    /// As in `12`.
+    pub id: String,
+    /// What it answers.
+    pub marker: String,
+    /// The commit it was made for.
+    pub head: CommitId,
+    /// What it says.
+    pub review: Review,
+    /// Whether a newer one stands.
+    pub retired: bool,
+    /// When it was posted.
+    pub created_at: Time,
+}
+
+pub async fn reviews<'e>(executor: impl SqliteExecutor<'e>, number: PullNumber) -> Result<Vec<StoredReview>> {
+    sqlx::query(
+        "SELECT id, marker, head, review, created_at, retired_at FROM local_reviews WHERE number = ? ORDER BY id",
+    )
+    .bind(number.0)
+    .fetch_all(executor)
+    .await?
+    .iter()
+    .map(|row| {
+        Ok(StoredReview {
+            id: row.try_get::<i64, _>(0)?.to_string(),
+            marker: row.try_get(1)?,
+            head: parsed("local_reviews.head", row.try_get(2)?)?,
+            review: json("local_reviews.review", row.try_get(3)?)?,
+            created_at: Time(row.try_get(4)?),
+            retired: row.try_get::<Option<i64>, _>(5)?.is_some(),
         })
-        .collect()
+    })
+    .collect()
+}
+
+pub async fn retire_review<'e>(
+    executor: impl SqliteExecutor<'e>,
+    number: PullNumber,
+    id: &str,
+    now: Time,
+) -> Result<()> {
+    sqlx::query(
+        "UPDATE local_reviews SET retired_at = coalesce(retired_at, ?) WHERE number = ? AND id = CAST(? AS INTEGER)",
+    )
+    .bind(now.0)
+    .bind(number.0)
+    .bind(id)
+    .execute(executor)
+    .await?;
+    Ok(())
+}
+
+pub async fn set_labels<'e>(
+    executor: impl SqliteExecutor<'e>,
+    number: PullNumber,
+    labels: &BTreeSet<Label>,
+) -> Result<()> {
+    let text = serde_json::to_string(labels)
+        .map_err(|source| StoreError::Damaged { what: "labels to be set", source: source.into() })?;
+    sqlx::query("UPDATE local_pulls SET labels = ? WHERE number = ?")
+        .bind(text)
+        .bind(number.0)
+        .execute(executor)
+        .await?;
+    Ok(())
 }
 
 /// The id of the review with this marker, posted now or before.
@@ -138,7 +199,7 @@ pub async fn post_review<'e>(
          ON CONFLICT (number, marker) DO UPDATE SET marker = excluded.marker RETURNING id",
     )
     .bind(number.0)
-    .bind(&marker.0)
+    .bind(&marker.key)
     .bind(head.as_str())
     .bind(text)
     .bind(now.0)
@@ -178,7 +239,7 @@ pub async fn comments_after<'e>(
         .iter()
         .map(|row| {
             let author = match row.try_get::<Option<&str>, _>(1)? {
-                Some(name) => Author::Person(parsed("local_comments.author", name)?),
+                Some(name) => Author::Person(User::local(parsed("local_comments.author", name)?)),
                 None => Author::Grader,
             };
             let (id, created_at) = (CommentId(row.try_get(0)?), Time(row.try_get(3)?));
@@ -203,7 +264,7 @@ pub async fn comment<'e>(
     .bind(number.0)
     .bind(author.map(Learner::as_str))
     .bind(body)
-    .bind(marker.map(|marker| marker.0.as_str()))
+    .bind(marker.map(|marker| marker.key.as_str()))
     .bind(now.0)
     .fetch_one(executor)
     .await?;

@@ -10,10 +10,11 @@ use git2::{Repository, Signature};
 use super::*;
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, Learner};
+use crate::forge::WriteRoom;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::DataDir;
 use crate::forge::local::hook::{Received, Update};
-use crate::forge::pull::{PostedReview, PullNumber};
+use crate::forge::pull::{PostedReview, PullNumber, Workspace};
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use crate::reconcile::courses::OpenCourse;
 use crate::reconcile::grader::GradedTask;
@@ -210,7 +211,7 @@ impl World {
     }
 
     async fn bodies(&self) -> Vec<String> {
-        self.reviews().await.into_iter().map(|posted| posted.review.body).collect()
+        self.reviews().await.into_iter().map(|posted| posted.body).collect()
     }
 
     async fn answers(&self) -> Vec<String> {
@@ -423,7 +424,8 @@ async fn a_lost_hook_is_found_by_the_sweep() {
 async fn an_emptied_queue_is_filled_again_by_the_sweep() {
     let world = World::new().await;
     world.push("fix", "score 3").await;
-    let claim = world.store.claim(world.clock.now()).await.unwrap().unwrap();
+    let claim =
+        world.store.claim(&Workspace("local".into()), world.clock.now(), WriteRoom::default()).await.unwrap().unwrap();
     world.store.finish(&claim).await.unwrap();
     assert_eq!(world.worker().sweep().await.unwrap(), 1);
     world.rest().await;

@@ -9,7 +9,8 @@ use super::course::course_link;
 use super::{ViewError, frame, when};
 use crate::forge::Forge;
 use crate::forge::local::BEING_GRADED;
-use crate::forge::pull::{Author, Comment, CommentId, PostedReview, Pull, PullNumber, PullState};
+use crate::forge::local::StoredReview;
+use crate::forge::pull::{Author, Comment, CommentId, Pull, PullNumber, PullState};
 use crate::review::{Status, StatusState};
 use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, Diff};
@@ -40,7 +41,7 @@ pub async fn list(app: &App) -> Result<PullList, ViewError> {
 pub async fn page(app: &App, number: PullNumber) -> Result<Option<PullPage>, ViewError> {
     let Some(pull) = app.forge.pull(number).await? else { return Ok(None) };
     let status = status(app, &pull).await?;
-    let reviews = app.forge.reviews(number).await?;
+    let reviews = app.forge.stored_reviews(number).await?;
     let comments = app.forge.comments_after(number, CommentId::default()).await?;
     let diff = diff(app, &pull).await?;
     // Line comments belong to the lines of the head that they were made for.
@@ -85,7 +86,7 @@ fn row(pull: &Pull, status: &Status) -> PullRow {
     PullRow {
         number: pull.number.0,
         branch: pull.branch.to_string(),
-        learner: pull.learner.to_string(),
+        learner: pull.author.login.to_string(),
         course: pull.course.to_string(),
         open: pull.state == PullState::Open,
         status: StatusView::from(status),
@@ -93,7 +94,7 @@ fn row(pull: &Pull, status: &Status) -> PullRow {
     }
 }
 
-fn review(posted: &PostedReview, newest: bool) -> ReviewView {
+fn review(posted: &StoredReview, newest: bool) -> ReviewView {
     ReviewView {
         head: posted.head.short().to_owned(),
         at: when(posted.created_at),
@@ -108,7 +109,7 @@ fn comment(comment: &Comment) -> CommentView {
     CommentView {
         author: match &comment.author {
             Author::Grader => None,
-            Author::Person(who) => Some(who.to_string()),
+            Author::Person(who) => Some(who.login.to_string()),
         },
         at: when(comment.created_at),
         body: Html::comment(&comment.body),
