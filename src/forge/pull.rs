@@ -257,7 +257,9 @@ pub struct Comment {
     pub id: CommentId,
     /// Who wrote it.
     pub author: Author,
-    /// Markdown.
+    /// What it answers; only in ours, and only when its seal is whole.
+    pub marker: Option<Marker>,
+    /// Markdown, without the marker.
     pub body: String,
     /// When.
     pub created_at: Time,

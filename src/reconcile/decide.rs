@@ -214,7 +214,7 @@ mod tests {
     }
 
     fn comment(id: i64, author: Author, body: &str) -> Comment {
-        Comment { id: CommentId(id), author, body: body.to_owned(), created_at: NOW }
+        Comment { id: CommentId(id), author, marker: None, body: body.to_owned(), created_at: NOW }
     }
 
     /// Open at head `b`, which was seen and not answered.

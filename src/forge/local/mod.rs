@@ -252,7 +252,7 @@ impl LocalForge {
         enqueue(&mut *transaction, &self.key(pull.number), pull.learner().as_str(), Hint::Action, now).await?;
         transaction.commit().await?;
         let author = Author::Person(User::local(author.clone()));
-        Ok(Comment { id, author, body: body.to_owned(), created_at: now })
+        Ok(Comment { id, author, marker: None, body: body.to_owned(), created_at: now })
     }
 
     async fn blocking<T: Send + 'static>(

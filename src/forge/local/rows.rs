@@ -231,21 +231,24 @@ pub async fn comments_after<'e>(
     number: PullNumber,
     after: CommentId,
 ) -> Result<Vec<Comment>> {
-    sqlx::query("SELECT id, author, body, created_at FROM local_comments WHERE number = ? AND id > ? ORDER BY id")
-        .bind(number.0)
-        .bind(after.0)
-        .fetch_all(executor)
-        .await?
-        .iter()
-        .map(|row| {
-            let author = match row.try_get::<Option<&str>, _>(1)? {
-                Some(name) => Author::Person(User::local(parsed("local_comments.author", name)?)),
-                None => Author::Grader,
-            };
-            let (id, created_at) = (CommentId(row.try_get(0)?), Time(row.try_get(3)?));
-            Ok(Comment { id, author, body: row.try_get(2)?, created_at })
-        })
-        .collect()
+    sqlx::query(
+        "SELECT id, author, body, created_at, marker FROM local_comments WHERE number = ? AND id > ? ORDER BY id",
+    )
+    .bind(number.0)
+    .bind(after.0)
+    .fetch_all(executor)
+    .await?
+    .iter()
+    .map(|row| {
+        let author = match row.try_get::<Option<&str>, _>(1)? {
+            Some(name) => Author::Person(User::local(parsed("local_comments.author", name)?)),
+            None => Author::Grader,
+        };
+        let (id, created_at) = (CommentId(row.try_get(0)?), Time(row.try_get(3)?));
+        let marker = row.try_get::<Option<String>, _>(4)?.map(Marker::new);
+        Ok(Comment { id, author, marker, body: row.try_get(2)?, created_at })
+    })
+    .collect()
 }
 
 /// The id of the comment, written now or, with this marker, before.
