@@ -4,6 +4,8 @@
 
 mod forge;
 mod grade;
+#[path = "../../tests/it/http.rs"]
+mod http;
 mod peer;
 mod sample;
 #[allow(dead_code, reason = "shared with the tests of `gradus up`")]

@@ -4,8 +4,10 @@
 
 mod browser;
 mod course;
+mod gitea;
 mod grade;
 mod hostile;
+mod http;
 mod sandbox;
 mod start;
 mod up;

@@ -2,7 +2,7 @@
 
 mod refused;
 mod restart;
-mod world;
+pub mod world;
 
 use world::{World, text};
 

@@ -3,14 +3,15 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
+
+use crate::http;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_gradus");
 
@@ -180,24 +181,7 @@ impl Up {
     /// A plain HTTP/1.1 request; headers given replace `Host`.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> (u16, String) {
         let authority = self.address.strip_prefix("http://").unwrap();
-        let mut stream = TcpStream::connect(authority).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        let mut request =
-            format!("{method} {path} HTTP/1.1\r\nConnection: close\r\nContent-Length: {}\r\n", body.len());
-        if !headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("host")) {
-            request += &format!("Host: {authority}\r\n");
-        }
-        for (name, value) in headers {
-            request += &format!("{name}: {value}\r\n");
-        }
-        stream.write_all(format!("{request}\r\n{body}").as_bytes()).unwrap();
-        let mut answer = Vec::new();
-        stream.read_to_end(&mut answer).unwrap();
-        let answer = String::from_utf8_lossy(&answer).into_owned();
-        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let chunked = head.to_ascii_lowercase().contains("transfer-encoding: chunked");
-        (status, if chunked { unchunk(body) } else { body.to_owned() })
+        http::request(authority, method, path, headers, body).unwrap()
     }
 }
 
@@ -206,19 +190,6 @@ impl Drop for Up {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn unchunk(mut body: &str) -> String {
-    let mut whole = String::new();
-    while let Some((size, rest)) = body.split_once("\r\n") {
-        let size = usize::from_str_radix(size, 16).unwrap();
-        if size == 0 {
-            break;
-        }
-        whole += &rest[..size];
-        body = rest[size..].trim_start_matches("\r\n");
-    }
-    whole
 }
 
 /// A learner's clone.
@@ -270,7 +241,8 @@ impl Clone {
     }
 }
 
-fn git(dir: &Path, args: &[&str]) -> Output {
+/// Git without this machine's settings.
+pub fn git(dir: &Path, args: &[&str]) -> Output {
     let mut command = Command::new("git");
     command.current_dir(dir).args(args).env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
     command.env("GIT_TERMINAL_PROMPT", "0").env("LC_ALL", "C").output().unwrap()
@@ -287,7 +259,7 @@ fn deployment(replicas: &str, team: &str) -> String {
 }
 
 /// Two tasks: `first` (two checkpoints, hints) and `second`.
-fn course(dir: &Path) {
+pub fn course(dir: &Path) {
     let write = |path: &str, text: &str| {
         let path = dir.join(path);
         fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -1,0 +1,204 @@
+//! A real Gitea on loopback, one for all tests of the program.
+
+use std::fs;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::http;
+
+/// Everybody's password.
+const PASSWORD: &str = "correct horse battery staple";
+
+/// Runs Gitea until standard input ends, which it does however the test program ends, and tidies up.
+const KEEPER: &str = r#"
+"$1" web --config "$2/app.ini" >"$2/log" 2>&1 &
+server=$!
+while kill -0 $server 2>/dev/null && read -r _; do :; done
+kill -9 $server 2>/dev/null
+wait $server
+rm -rf "$2"
+"#;
+
+/// A running Gitea.
+pub struct Server {
+    /// As in `127.0.0.1:4711`.
+    pub authority: String,
+    /// A token of the administrator, for what a person would do in the browser.
+    root: String,
+    /// Held open while we live.
+    _keeper: Child,
+}
+
+impl Server {
+    /// The one of this program; started by whoever asks first.
+    pub fn shared() -> &'static Self {
+        static SHARED: OnceLock<Server> = OnceLock::new();
+        SHARED.get_or_init(Self::start)
+    }
+
+    fn start() -> Self {
+        let built = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/components/gitea/build"));
+        let built = { built }.stderr(Stdio::inherit()).output().unwrap();
+        assert!(built.status.success(), "Gitea cannot be built: see above");
+        let built = String::from_utf8(built.stdout).unwrap();
+        let built = Path::new(built.trim_end());
+        let program = built.join("gitea");
+        // Another program may take the port between our look and Gitea's.
+        (0..3).find_map(|_| Self::try_start(built, &program)).expect("Gitea starts on a free port")
+    }
+
+    fn try_start(built: &Path, program: &Path) -> Option<Self> {
+        let dir = tempfile::Builder::new().prefix("gradus-gitea-").tempdir().unwrap().keep();
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        fs::write(dir.join("app.ini"), settings(&dir, port, &built.join("static"))).unwrap();
+        let command = |name: &str| {
+            let mut command = Command::new(name);
+            command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &dir);
+            command.env("GITEA_WORK_DIR", &dir).env("GIT_CONFIG_NOSYSTEM", "1");
+            // Build machines run the tests as root; what it serves on loopback for a minute is our own.
+            command.env("GITEA_I_AM_BEING_UNSAFE_RUNNING_AS_ROOT", "true");
+            command
+        };
+        let admin = |args: &[&str]| {
+            let mut command = command(&program.to_string_lossy());
+            let output = command.args(args).arg("--config").arg(dir.join("app.ini")).output().unwrap();
+            assert!(output.status.success(), "gitea {args:?}: {output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        admin(&["migrate"]);
+        let named = ["--username", "root", "--email", "root@example.org", "--password", PASSWORD];
+        let token = ["--admin", "--must-change-password=false", "--access-token", "--access-token-scopes", "all"];
+        let made = admin(&[&["admin", "user", "create"][..], &named, &token].concat());
+        let root = made.split_whitespace().find(|word| word.len() == 40).expect("a token is printed").to_owned();
+        let keeper = command("sh")
+            .args(["-c", KEEPER, "keeper"])
+            .args([program, dir.as_path()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut server = Self { authority: format!("127.0.0.1:{port}"), root, _keeper: keeper };
+        let mut ended = false;
+        eventually("Gitea", || {
+            ended = server._keeper.try_wait().unwrap().is_some();
+            ended || server.answers()
+        });
+        if ended {
+            return None;
+        }
+        for user in ["bot", "teacher", "ada", "bob", "eve"] {
+            let email = format!("{user}@example.org");
+            let user = json!({"username": user, "email": email, "password": PASSWORD, "must_change_password": false});
+            server.ask("root", "POST", "/admin/users", Some(user), 201);
+        }
+        Some(server)
+    }
+
+    fn answers(&self) -> bool {
+        std::net::TcpStream::connect(&self.authority).is_ok()
+            && http::request(&self.authority, "GET", "/api/v1/version", &[], "").is_ok_and(|(status, _)| status == 200)
+    }
+
+    /// Where it is, as in `http://127.0.0.1:4711`.
+    pub fn address(&self) -> String {
+        format!("http://{}", self.authority)
+    }
+
+    /// The address of a repository with the name and password of whoever pushes to it.
+    pub fn remote(&self, user: &str, repository: &str) -> String {
+        format!("http://{user}:{}@{}/{repository}.git", PASSWORD.replace(' ', "%20"), self.authority)
+    }
+
+    /// A request of the API in somebody's name; status and answer.
+    pub fn api(&self, user: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let authorization = match user {
+            "root" => format!("token {}", self.root),
+            user => format!("Basic {}", base64(&format!("{user}:{PASSWORD}"))),
+        };
+        self.authorized(&authorization, method, path, body)
+    }
+
+    /// The same with a header `Authorization` of its own.
+    pub fn authorized(&self, authorization: &str, method: &str, path: &str, body: Option<Value>) -> (u16, Value) {
+        let headers = [("Authorization", authorization), ("Content-Type", "application/json")];
+        let body = body.map(|body| body.to_string()).unwrap_or_default();
+        let path = format!("/api/v1{path}");
+        let (status, answer) = http::request(&self.authority, method, &path, &headers, &body).unwrap();
+        let answer =
+            if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap_or(json!(answer)) };
+        (status, answer)
+    }
+
+    /// A request that must be answered with this status.
+    pub fn ask(&self, user: &str, method: &str, path: &str, body: Option<Value>, expected: u16) -> Value {
+        let (status, answer) = self.api(user, method, path, body);
+        assert_eq!(status, expected, "{user}: {method} {path}: {answer}");
+        answer
+    }
+
+    /// A token of a user with these scopes, as in `write:repository`.
+    pub fn token(&self, user: &str, name: &str, scopes: &[&str]) -> String {
+        let body = json!({"name": name, "scopes": scopes});
+        let made = self.ask(user, "POST", &format!("/users/{user}/tokens"), Some(body), 201);
+        made["sha1"].as_str().unwrap().to_owned()
+    }
+}
+
+/// Waits for something that Gitea does in the background.
+pub fn eventually(what: &str, mut there: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    while !there() {
+        assert!(Instant::now() < deadline, "{what} does not come");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+fn base64(text: &str) -> String {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(text)
+}
+
+fn settings(dir: &Path, port: u16, static_files: &Path) -> String {
+    format!(
+        "RUN_MODE = prod
+WORK_PATH = {dir}
+[server]
+HTTP_ADDR = 127.0.0.1
+HTTP_PORT = {port}
+ROOT_URL = http://127.0.0.1:{port}/
+STATIC_ROOT_PATH = {static_files}
+DISABLE_SSH = true
+OFFLINE_MODE = true
+[database]
+DB_TYPE = sqlite3
+PATH = {dir}/gitea.db
+SQLITE_JOURNAL_MODE = WAL
+[repository]
+ROOT = {dir}/repositories
+[security]
+INSTALL_LOCK = true
+PASSWORD_HASH_ALGO = pbkdf2$1$10
+[webhook]
+ALLOWED_HOST_LIST = loopback
+[api]
+MAX_RESPONSE_ITEMS = 5
+DEFAULT_PAGING_NUM = 3
+[indexer]
+ISSUE_INDEXER_TYPE = db
+[cron]
+ENABLED = false
+[actions]
+ENABLED = false
+[log]
+LEVEL = Warn
+",
+        dir = dir.display(),
+        static_files = static_files.display(),
+    )
+}
