@@ -20,6 +20,11 @@ impl OutcomeDigest {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// Of the same outcome of a draft, which does not count.
+    pub fn of_practice(&self) -> Self {
+        Self(hex::encode(Sha256::digest(format!("practice {}", self.0))))
+    }
 }
 
 /// The text is not a digest.

@@ -1,6 +1,6 @@
 //! What counts of a learner's entries: best, latest, attempts, failures. Pure.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::entry::{Entry, Verdict};
 use crate::checkpoint::outcome::Outcome;
@@ -20,6 +20,7 @@ pub struct Record {
     attempts: Vec<Attempt>,
     best: Option<Verdict>,
     hints: BTreeMap<CheckpointId, u32>,
+    approved: BTreeSet<TreeId>,
     costs: BTreeMap<(CheckpointId, u32), u32>,
 }
 
@@ -57,6 +58,11 @@ impl Book {
         })
     }
 
+    /// Whether an instructor approved these files of a task.
+    pub fn approved(&self, course: &CourseId, task: &TaskId, files: &TreeId) -> bool {
+        self.record(course, task).is_some_and(|record| record.approved.contains(files))
+    }
+
     /// Takes an entry in.
     pub fn add(&mut self, entry: Entry) {
         match &entry {
@@ -69,6 +75,10 @@ impl Book {
                 let given = record.hints.entry(hint.checkpoint.clone()).or_default();
                 *given = (*given).max(hint.number);
                 record.costs.insert((hint.checkpoint.clone(), hint.number), hint.cost);
+            }
+            Entry::Approval(approval) => {
+                let record = self.tasks.entry((approval.course.clone(), approval.task.clone())).or_default();
+                record.approved.insert(approval.files.clone());
             }
             Entry::Dispute(_) => {}
         }
@@ -136,21 +146,30 @@ impl Record {
         same.and_then(|attempt| attempt.passed_with.as_ref()).is_some_and(|first| first != head)
     }
 
+    /// In how many attempts each checkpoint was `fail`.
+    pub fn failures(&self) -> BTreeMap<CheckpointId, u32> {
+        failures(self.attempts.iter())
+    }
+
     /// In how many attempts with other files than these each checkpoint was `fail`.
     pub fn failures_elsewhere(&self, files: &TreeId) -> BTreeMap<CheckpointId, u32> {
-        let mut failures = BTreeMap::new();
-        for attempt in self.attempts.iter().filter(|attempt| attempt.files != *files) {
-            for checkpoint in attempt.verdict.checkpoints.iter().filter(|c| c.outcome == Outcome::Fail) {
-                *failures.entry(checkpoint.id.clone()).or_default() += 1;
-            }
-        }
-        failures
+        failures(self.attempts.iter().filter(|attempt| attempt.files != *files))
     }
 
     /// How many hints of a checkpoint were given on request.
     pub fn hints_given(&self, checkpoint: &CheckpointId) -> u32 {
         self.hints.get(checkpoint).copied().unwrap_or(0)
     }
+}
+
+fn failures<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> BTreeMap<CheckpointId, u32> {
+    let mut failures = BTreeMap::new();
+    for attempt in attempts {
+        for checkpoint in attempt.verdict.checkpoints.iter().filter(|c| c.outcome == Outcome::Fail) {
+            *failures.entry(checkpoint.id.clone()).or_default() += 1;
+        }
+    }
+    failures
 }
 
 #[cfg(test)]

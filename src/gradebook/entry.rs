@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
+use crate::forge::pull::User;
 use crate::grade::report::{CourseRef, Report};
 use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
@@ -18,6 +19,8 @@ pub enum Entry {
     Hint(HintGiven),
     /// The learner objects to a verdict.
     Dispute(Dispute),
+    /// An instructor approved what passed.
+    Approval(Approval),
 }
 
 /// A report's score with its provenance.
@@ -123,6 +126,24 @@ pub struct Dispute {
     pub checkpoint: CheckpointId,
     /// In the learner's words.
     pub why: String,
+}
+
+/// A person's approval of a task that asks for one; holds while the task's files are these.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Approval {
+    /// When it was seen.
+    pub at: Time,
+    /// The pull request, as in `local#12`.
+    pub pull: String,
+    /// Of which course.
+    pub course: CourseId,
+    /// Of which task.
+    pub task: TaskId,
+    /// Git tree hash of the task's directory.
+    pub files: TreeId,
+    /// Who approved.
+    pub by: User,
 }
 
 #[cfg(test)]

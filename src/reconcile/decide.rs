@@ -7,7 +7,8 @@
 use std::time::Duration;
 
 use super::command::{Command, parse};
-use crate::forge::pull::{Author, Comment, CommentId, Pull, PullState};
+use super::policy::Admission;
+use crate::forge::pull::{Author, Comment, CommentId, Pull, PullState, Readiness, User, UserKind};
 use crate::store::heads::SeenHead;
 use crate::store::journal::{GradingState, JournalEntry, JournalId, JournalState};
 use crate::store::time::Time;
@@ -31,21 +32,48 @@ pub const PROVISIONAL_AFTER: Duration = Duration::from_secs(600);
 pub struct Observed {
     /// As the forge has it; none when it has no such.
     pub pull: Option<Pull>,
+    /// Whether this store has seen it before.
+    pub known: bool,
+    /// Whether its author is graded.
+    pub admission: Admission,
     /// Heads in the order seen; the last one is the pull request's, unless it is closed.
     pub heads: Vec<SeenHead>,
     /// The newest grading of the head.
     pub grading: Option<GradingState>,
+    /// Whether a person's review is due or there.
+    pub human: HumanReview,
     /// All entries, oldest first.
     pub journal: Vec<JournalEntry>,
     /// Comments that were not looked at yet, oldest first.
     pub comments: Vec<Comment>,
+    /// How long a passed pull request stays open; none leaves it open.
+    pub close_after: Option<Duration>,
+    /// From when on there is room for writes that nobody waits for.
+    pub idle_from: Time,
     /// Now.
     pub now: Time,
+}
+
+/// A person's review of what passed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HumanReview {
+    /// Nobody asks for one.
+    NotAsked,
+    /// An instructor has to approve.
+    Due,
+    /// An instructor did, on these files, and it is not written down yet.
+    Approved(User),
+    /// And it is written down.
+    Recorded,
 }
 
 /// What to do next.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Step {
+    /// Take in what stands on the forge: this store knows nothing of the pull request.
+    Recall,
+    /// Tell somebody who is not graded that it is so.
+    Refuse,
     /// Grade the head.
     Grade,
     /// Write a provisional review into the journal: the final result takes too long.
@@ -58,10 +86,18 @@ pub enum Step {
     Supersede(JournalId),
     /// The head was answered when it was here before.
     Answered(JournalId),
+    /// Answer by the status alone.
+    Quiet,
+    /// Write down that an instructor approved.
+    Approve(User),
     /// Answer a command.
     Answer(CommentId, Command),
     /// Nothing is asked in this comment, nor in those before it.
     Skip(CommentId),
+    /// Fold a review of ours: a newer one stands.
+    Retire(JournalId),
+    /// Close what passed and was left open long enough.
+    Close,
     /// Look again then, whatever happens until then.
     Wait(Time),
     /// Nothing is left to do.
@@ -82,18 +118,30 @@ pub fn decide(seen: &Observed) -> Step {
             Step::Supersede(entry.id)
         };
     }
+    if open.is_some() && !seen.known {
+        return Step::Recall;
+    }
     let wait = match (open, seen.heads.last()) {
-        (Some(_), Some(head)) => match on_head(seen, head) {
+        (Some(pull), Some(head)) => match on_head(seen, pull, head) {
             Next::Step(step) => return step,
             Next::Wait(at) => Some(at),
             Next::Nothing => None,
         },
         _ => None,
     };
-    if let Some(step) = on_comments(&seen.comments) {
+    if let Some(step) = on_comments(&seen.comments, seen.admission) {
         return step;
     }
-    wait.map_or(Step::Rest, Step::Wait)
+    let later = [open.and_then(|pull| closing(seen, pull)), retiring(seen)];
+    let mut waits = wait.into_iter().collect::<Vec<_>>();
+    for next in later.into_iter().flatten() {
+        match next {
+            Next::Step(step) => return step,
+            Next::Wait(at) => waits.push(at),
+            Next::Nothing => {}
+        }
+    }
+    waits.into_iter().min().map_or(Step::Rest, Step::Wait)
 }
 
 enum Next {
@@ -102,18 +150,31 @@ enum Next {
     Nothing,
 }
 
-fn on_head(seen: &Observed, head: &SeenHead) -> Next {
-    let Some(grading) = &seen.grading else { return Next::Step(Step::Grade) };
-    let entry = seen.journal.iter().find(|entry| entry.head == head.head && entry.digest == grading.digest);
+fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
     let unanswered = head.answered_at.is_none();
+    if seen.admission == Admission::Refused {
+        return if unanswered { Next::Step(Step::Refuse) } else { Next::Nothing };
+    }
+    let Some(grading) = &seen.grading else {
+        // Answered in the life of another store: graded again when somebody asks.
+        return if unanswered { Next::Step(Step::Grade) } else { Next::Nothing };
+    };
+    // A draft that is ready now was graded as practice: it counts from here on. The way back changes nothing.
+    if grading.traits.practice && pull.readiness == Readiness::Ready {
+        return Next::Step(Step::Grade);
+    }
+    if grading.traits.quiet && !grading.provisional {
+        return if unanswered { Next::Step(Step::Quiet) } else { Next::Nothing };
+    }
+    let entry = seen.journal.iter().find(|entry| entry.head == head.head && entry.digest == grading.digest);
     if !grading.provisional {
         return match entry {
             // Nothing for the learner to see twice: the review of this head stands, from when it was here before.
             Some(entry) if matches!(entry.state, JournalState::Done | JournalState::Failed) => {
-                if unanswered {
-                    Next::Step(Step::Answered(entry.id))
-                } else {
-                    Next::Nothing
+                match (&seen.human, unanswered) {
+                    (_, true) => Next::Step(Step::Answered(entry.id)),
+                    (HumanReview::Approved(by), false) => Next::Step(Step::Approve(by.clone())),
+                    _ => Next::Nothing,
                 }
             }
             // Superseded before it was posted, and now the head is back; or graded by a worker that stopped right there.
@@ -125,10 +186,13 @@ fn on_head(seen: &Observed, head: &SeenHead) -> Next {
     if retry.is_some_and(|at| at <= seen.now) {
         return Next::Step(Step::Grade);
     }
+    if grading.traits.quiet {
+        return retry.map_or(Next::Nothing, Next::Wait);
+    }
     let patience = grading.first_at.plus(PROVISIONAL_AFTER);
-    let posted = entry.is_some_and(|entry| matches!(entry.state, JournalState::Done | JournalState::Failed));
-    if unanswered && posted {
-        return Next::Step(Step::Answered(entry.map_or(JournalId(0), |entry| entry.id)));
+    let posted = entry.filter(|entry| matches!(entry.state, JournalState::Done | JournalState::Failed));
+    if let Some(posted) = posted.filter(|_| unanswered) {
+        return Next::Step(Step::Answered(posted.id));
     }
     if unanswered && (patience <= seen.now || retry.is_none()) {
         return Next::Step(Step::Settle);
@@ -140,11 +204,14 @@ fn on_head(seen: &Observed, head: &SeenHead) -> Next {
     }
 }
 
-fn on_comments(comments: &[Comment]) -> Option<Step> {
+fn on_comments(comments: &[Comment], admission: Admission) -> Option<Step> {
     let mut quiet = None;
     for comment in comments {
-        let asked = match comment.author {
-            Author::Grader => None,
+        let asked = match &comment.author {
+            // They were told, once.
+            _ if admission == Admission::Refused => None,
+            // Two programs could talk to each other for ever.
+            Author::Grader | Author::Person(User { kind: UserKind::Bot, .. }) => None,
             Author::Person(_) => parse(&comment.body),
         };
         match asked {
@@ -156,12 +223,33 @@ fn on_comments(comments: &[Comment]) -> Option<Step> {
     quiet
 }
 
+/// A passed pull request is closed some days after it was answered; never while a person's review is due.
+fn closing(seen: &Observed, pull: &Pull) -> Option<Next> {
+    let (after, head, grading) = (seen.close_after?, seen.heads.last()?, seen.grading.as_ref()?);
+    let due = matches!(seen.human, HumanReview::Due | HumanReview::Approved(_));
+    if !grading.traits.passed || due || head.head != pull.head {
+        return None;
+    }
+    let at = head.answered_at?.plus(after);
+    Some(if at <= seen.now { Next::Step(Step::Close) } else { Next::Wait(at) })
+}
+
+/// Older reviews of ours are folded when the budget is idle.
+fn retiring(seen: &Observed) -> Option<Next> {
+    let done = |entry: &&JournalEntry| entry.state == JournalState::Done;
+    let newest = seen.journal.iter().filter(done).max_by_key(|entry| (entry.up_to, entry.id))?;
+    let older = |entry: &&JournalEntry| entry.id != newest.id && !entry.retired && entry.review_id.is_some();
+    let entry = seen.journal.iter().filter(done).find(older)?;
+    Some(if seen.idle_from <= seen.now { Next::Step(Step::Retire(entry.id)) } else { Next::Wait(seen.idle_from) })
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::forge::pull::{PullNumber, Readiness, User};
+    use crate::forge::pull::PullNumber;
+    use crate::store::journal::Traits;
     use crate::submission::sha::CommitId;
 
     const NOW: Time = Time(10_000_000);
@@ -202,6 +290,7 @@ mod tests {
         GradingState {
             digest: "a".repeat(64).parse().unwrap(),
             provisional,
+            traits: Traits::default(),
             tries,
             first_at: before(first),
             graded_at: before(last),
@@ -210,7 +299,16 @@ mod tests {
 
     fn entry(id: i64, letter: &str, state: JournalState) -> JournalEntry {
         let digest = "a".repeat(64).parse().unwrap();
-        JournalEntry { id: JournalId(id), head: sha(letter), digest, state, up_to: 1, provisional: false }
+        JournalEntry {
+            id: JournalId(id),
+            head: sha(letter),
+            digest,
+            state,
+            up_to: id,
+            provisional: false,
+            review_id: Some(id.to_string()),
+            retired: false,
+        }
     }
 
     fn comment(id: i64, author: Author, body: &str) -> Comment {
@@ -221,6 +319,11 @@ mod tests {
     fn seen() -> Observed {
         Observed {
             pull: Some(pull("b", PullState::Open)),
+            known: true,
+            admission: Admission::Admitted,
+            human: HumanReview::NotAsked,
+            close_after: None,
+            idle_from: Time(0),
             heads: vec![head("b", false)],
             grading: None,
             journal: Vec::new(),
@@ -326,5 +429,90 @@ mod tests {
             ..seen()
         };
         assert_eq!(decide(&waiting), Step::Answer(CommentId(3), Command::Progress));
+    }
+
+    fn passed() -> GradingState {
+        let traits = Traits { passed: true, ..Traits::default() };
+        GradingState { traits, ..graded(false, 1, SECOND, SECOND) }
+    }
+
+    fn answered(grading: GradingState) -> Observed {
+        let journal = vec![entry(7, "b", JournalState::Done)];
+        Observed { grading: Some(grading), journal, heads: vec![head("b", true)], ..seen() }
+    }
+
+    #[test]
+    fn an_unknown_pull_request_is_recalled_before_anything_is_graded() {
+        assert_eq!(decide(&Observed { known: false, ..seen() }), Step::Recall);
+        let recalled = Observed { heads: vec![head("b", true)], ..seen() };
+        assert_eq!(decide(&recalled), Step::Rest, "answered in the life of another store");
+    }
+
+    #[test]
+    fn who_is_not_graded_is_told_once_per_head() {
+        let refused = |answered| Observed { admission: Admission::Refused, heads: vec![head("b", answered)], ..seen() };
+        assert_eq!(decide(&refused(false)), Step::Refuse);
+        assert_eq!(decide(&refused(true)), Step::Rest);
+    }
+
+    #[test]
+    fn a_quiet_grading_sets_the_status_and_posts_nothing() {
+        let quiet =
+            GradingState { traits: Traits { quiet: true, ..Traits::default() }, ..graded(false, 1, SECOND, SECOND) };
+        assert_eq!(decide(&Observed { grading: Some(quiet.clone()), ..seen() }), Step::Quiet);
+        let answered = Observed { grading: Some(quiet), heads: vec![head("b", true)], ..seen() };
+        assert_eq!(decide(&answered), Step::Rest);
+    }
+
+    #[test]
+    fn a_draft_counts_once_it_is_ready_and_not_before() {
+        let practice =
+            GradingState { traits: Traits { practice: true, ..Traits::default() }, ..graded(false, 1, SECOND, SECOND) };
+        let draft = Pull { readiness: Readiness::Draft, ..pull("b", PullState::Open) };
+        let drafted = Observed { pull: Some(draft.clone()), ..answered(practice) };
+        assert_eq!(decide(&drafted), Step::Rest);
+        assert_eq!(decide(&Observed { pull: Some(pull("b", PullState::Open)), ..drafted }), Step::Grade);
+        let back = Observed { pull: Some(draft), ..answered(graded(false, 1, SECOND, SECOND)) };
+        assert_eq!(decide(&back), Step::Rest, "what counted goes on to count");
+    }
+
+    #[test]
+    fn what_passed_is_closed_after_some_days_unless_a_person_is_due() {
+        let after =
+            |close_after, human| decide(&Observed { close_after: Some(close_after), human, ..answered(passed()) });
+        assert_eq!(after(Duration::ZERO, HumanReview::NotAsked), Step::Close);
+        assert_eq!(after(SECOND, HumanReview::NotAsked), Step::Wait(NOW.plus(SECOND)));
+        assert_eq!(after(Duration::ZERO, HumanReview::Due), Step::Rest);
+        assert_eq!(after(Duration::ZERO, HumanReview::Approved(ada())), Step::Approve(ada()));
+        assert_eq!(after(Duration::ZERO, HumanReview::Recorded), Step::Close);
+        let failed = Observed { close_after: Some(Duration::ZERO), ..answered(graded(false, 1, SECOND, SECOND)) };
+        assert_eq!(decide(&failed), Step::Rest);
+    }
+
+    #[test]
+    fn older_reviews_are_folded_when_there_is_room_and_the_newest_never() {
+        let journal = vec![entry(6, "a", JournalState::Done), entry(7, "b", JournalState::Done)];
+        let mut seen = Observed { journal, ..answered(graded(false, 1, SECOND, SECOND)) };
+        assert_eq!(decide(&seen), Step::Retire(JournalId(6)));
+        seen.idle_from = NOW.plus(SECOND);
+        assert_eq!(decide(&seen), Step::Wait(NOW.plus(SECOND)));
+        seen.idle_from = NOW;
+        seen.journal[0].retired = true;
+        assert_eq!(decide(&seen), Step::Rest);
+    }
+
+    #[test]
+    fn who_was_refused_is_not_refused_again_for_each_comment() {
+        let comments = vec![comment(3, person(), "/regrade")];
+        let asked = Observed { admission: Admission::Refused, comments, heads: vec![head("b", true)], ..seen() };
+        assert_eq!(decide(&asked), Step::Skip(CommentId(3)));
+    }
+
+    #[test]
+    fn programs_are_not_answered() {
+        let bot = Author::Person(User { kind: UserKind::Bot, ..ada() });
+        let comments = vec![comment(3, bot, "/regrade")];
+        let asked = Observed { comments, ..answered(graded(false, 1, SECOND, SECOND)) };
+        assert_eq!(decide(&asked), Step::Skip(CommentId(3)));
     }
 }

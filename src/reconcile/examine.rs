@@ -10,15 +10,17 @@ use git2::Repository;
 
 use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, GradedTask, Grader, Grading, Request};
+use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
-use crate::forge::pull::{Pull, PullNumber};
+use crate::course::task::ReviewBy;
+use crate::forge::pull::{Pull, PullNumber, Readiness};
 use crate::grade::report::Report;
 use crate::grade::view::{Due, conceals, learner_view};
 use crate::grade::{Job, grade};
 use crate::gradebook::book::{Book, Record};
 use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
-use crate::review::{compose, terminal};
+use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
 use crate::sandbox::Sandbox;
 use crate::store::Store;
 use crate::submission::deadline::Deadline;
@@ -38,13 +40,21 @@ pub struct Examiner {
     courses: Arc<Courses>,
     sandbox: Sandbox,
     store: Store,
-    page: PageOf,
+    page: Option<PageOf>,
+    policy: LivePolicy,
 }
 
 impl Examiner {
-    /// Grades with these courses; earlier attempts' reports are looked up in the store.
-    pub fn new(courses: Arc<Courses>, sandbox: Sandbox, store: Store, page: PageOf) -> Self {
-        Self { courses, sandbox, store, page }
+    /// Grades with these courses; earlier attempts' reports are looked up in the store. `page` is where a pull request
+    /// has a page of ours.
+    pub fn new(
+        courses: Arc<Courses>,
+        sandbox: Sandbox,
+        store: Store,
+        page: Option<PageOf>,
+        policy: LivePolicy,
+    ) -> Self {
+        Self { courses, sandbox, store, page, policy }
     }
 }
 
@@ -78,8 +88,9 @@ impl Grader for Examiner {
                 }
             }
         }
-        let (sandbox, page) = (self.sandbox.clone(), (self.page)(request.pull.number));
-        blocking(move || Ok(judge(&course, &request, &reading, &previous, &sandbox, &page))).await
+        let (sandbox, policy) = (self.sandbox.clone(), self.policy.get());
+        let page = self.page.as_ref().map(|page| page(request.pull.number));
+        blocking(move || Ok(judge(&course, &request, &reading, &previous, &sandbox, page.as_deref(), &policy))).await
     }
 
     fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>> {
@@ -119,8 +130,10 @@ fn judge(
     reading: &Reading,
     previous: &BTreeMap<TaskId, Report>,
     sandbox: &Sandbox,
-    page: &str,
+    page: Option<&str>,
+    policy: &Policy,
 ) -> Grading {
+    let practice = request.pull.readiness == Readiness::Draft;
     let mut tasks = Vec::new();
     let mut views = Vec::new();
     for (drawn, files) in &reading.tasks {
@@ -151,12 +164,40 @@ fn judge(
         near_misses: &reading.scope.near_misses,
         skipped: &request.skipped,
         diff: &reading.diff,
-        mode: Mode::Graded,
-        page: Some(page),
-        upstream: "origin",
+        mode: if practice { Mode::Practice } else { Mode::Graded },
+        page,
+        upstream: &policy.upstream,
     };
-    let (review, terminal) = (compose(&input), terminal::push_output(&input));
-    Grading { course: course.reference.clone(), passed_before: reading.passed_before.clone(), review, terminal, tasks }
+    let nothing = tasks.is_empty() && reading.passed_before.is_empty() && reading.scope.near_misses.is_empty();
+    let human = reading.tasks.iter().map(|(drawn, _)| &drawn.task).filter(|task| task.review == ReviewBy::Human);
+    let mut grading = Grading {
+        course: course.reference.clone(),
+        passed_before: reading.passed_before.clone(),
+        review: compose(&input),
+        terminal: terminal::push_output(&input),
+        practice,
+        quiet: request.bot || (nothing && policy.untouched == Untouched::Status),
+        human: human.map(|task| task.id.clone()).collect(),
+        tasks,
+    };
+    if policy.verdicts == Verdicts::Decide {
+        grading.review.event = event(&grading);
+    }
+    if grading.traits().human {
+        grading.review.status =
+            Status { state: StatusState::Pending, description: "Passed; a person reviews it next".to_owned() };
+    }
+    grading
+}
+
+/// What a course that opted in tells the forge. Never an approval in place of a person's, never a decision on practice.
+fn event(grading: &Grading) -> ReviewEvent {
+    match () {
+        () if grading.practice || grading.provisional() || grading.tasks.is_empty() => ReviewEvent::Comment,
+        () if !grading.passed() => ReviewEvent::RequestChanges,
+        () if grading.human.is_empty() => ReviewEvent::Approve,
+        () => ReviewEvent::Comment,
+    }
 }
 
 fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Drawn, sandbox: &Sandbox) -> Report {

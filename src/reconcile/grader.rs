@@ -8,11 +8,14 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::courses::OpenCourse;
+use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, TaskId};
 use crate::forge::pull::Pull;
+use crate::grade::digest::{OutcomeDigest, outcome_digest};
 use crate::grade::report::{CourseRef, Report};
 use crate::gradebook::book::Book;
 use crate::review::Review;
+use crate::store::journal::Traits;
 use crate::submission::sha::{CommitId, TreeId};
 
 /// A head to be graded.
@@ -26,6 +29,8 @@ pub struct Request {
     pub skipped: Vec<CommitId>,
     /// What the learner reached before.
     pub book: Arc<Book>,
+    /// Gets a status and no review, whatever comes of it.
+    pub bot: bool,
 }
 
 /// What became of a head: kept in the store, the source of pages and answers.
@@ -42,6 +47,15 @@ pub struct Grading {
     pub review: Review,
     /// The lines for the learner's terminal.
     pub terminal: String,
+    /// A draft's: feedback, no attempt.
+    #[serde(default)]
+    pub practice: bool,
+    /// Answered by the status alone.
+    #[serde(default)]
+    pub quiet: bool,
+    /// Tasks that a person has to approve when they are passed.
+    #[serde(default)]
+    pub human: Vec<TaskId>,
 }
 
 /// One task of a grading.
@@ -62,10 +76,22 @@ impl Grading {
         self.tasks.iter().any(|task| task.report.provisional)
     }
 
-    /// What it tells, for the journal's key.
-    pub fn digest(&self) -> crate::grade::digest::OutcomeDigest {
+    /// What it tells, for the journal's key. The same outcome as practice and as an attempt tells two things.
+    pub fn digest(&self) -> OutcomeDigest {
         let reports: Vec<Report> = self.tasks.iter().map(|task| task.report.clone()).collect();
-        crate::grade::digest::outcome_digest(&reports)
+        let digest = outcome_digest(&reports);
+        if self.practice { digest.of_practice() } else { digest }
+    }
+
+    /// Every task that was graded passed, and there is one.
+    pub fn passed(&self) -> bool {
+        !self.tasks.is_empty() && self.tasks.iter().all(|task| task.report.outcome == Outcome::Pass)
+    }
+
+    /// What the store keeps beside it.
+    pub fn traits(&self) -> Traits {
+        let passed = self.passed() && !self.practice;
+        Traits { practice: self.practice, quiet: self.quiet, passed, human: passed && !self.human.is_empty() }
     }
 }
 

@@ -12,13 +12,15 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::answer;
-use super::decide::{Observed, Step, decide};
+use super::decide::{HumanReview, Observed, Step, decide};
 use super::grader::{GradeError, Grader, Grading, Request};
+use super::policy::{Admission, LivePolicy};
 use super::probe::{NoProbe, Point, Probe, Stopped};
 use super::pulse::{Pulse, What};
+use super::record;
+use super::sweep::{self, Extent};
 use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
 use crate::forge::{ErrorClass, Forge, ForgeError};
-use crate::gradebook::entry::{Entry, Verdict};
 use crate::gradebook::{Gradebook, GradebookError};
 use crate::store::heads::SeenHead;
 use crate::store::journal::{Graded, Intent, JournalEntry, JournalId, JournalState};
@@ -41,13 +43,14 @@ const MAX_STEPS: usize = 1000;
 
 /// Everything a worker uses.
 pub struct Reconciler<F, G> {
-    forge: F,
-    grader: G,
-    store: Store,
-    gradebook: Arc<Gradebook>,
-    clock: Arc<dyn Clock>,
-    pulse: Pulse,
-    probe: Arc<dyn Probe>,
+    pub(super) forge: F,
+    pub(super) grader: G,
+    pub(super) store: Store,
+    pub(super) gradebook: Arc<Gradebook>,
+    pub(super) policy: LivePolicy,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) pulse: Pulse,
+    pub(super) probe: Arc<dyn Probe>,
 }
 
 /// A pull request could not be brought to rest.
@@ -73,7 +76,7 @@ pub enum ReconcileError {
     Stopped(#[from] Stopped),
 }
 
-type Result<T> = std::result::Result<T, ReconcileError>;
+pub(super) type Result<T> = std::result::Result<T, ReconcileError>;
 
 /// How a pull request was left.
 enum Left {
@@ -88,10 +91,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         grader: G,
         store: Store,
         gradebook: Arc<Gradebook>,
+        policy: LivePolicy,
         clock: Arc<dyn Clock>,
         pulse: Pulse,
     ) -> Self {
-        Self { forge, grader, store, gradebook, clock, pulse, probe: Arc::new(NoProbe) }
+        Self { forge, grader, store, gradebook, policy, clock, pulse, probe: Arc::new(NoProbe) }
     }
 
     /// With a probe at each point where a crash may hit.
@@ -164,8 +168,14 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             let step = decide(&seen);
             tracing::debug!(pull = %key, ?step, "next");
             match step {
-                Step::Rest => return Ok(Left::AtRest),
-                Step::Wait(at) => return Ok(Left::Until(at)),
+                Step::Rest => {
+                    self.leave(key, &seen).await?;
+                    return Ok(Left::AtRest);
+                }
+                Step::Wait(at) => {
+                    self.leave(key, &seen).await?;
+                    return Ok(Left::Until(at));
+                }
                 step => self.act(key, &seen, step).await?,
             }
         }
@@ -173,37 +183,57 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     }
 
     async fn observe(&self, key: &PullKey) -> Result<Observed> {
+        let policy = self.policy.get();
         let pull = self.forge.pull(key.number).await?;
+        let known = self.store.knows(key).await?;
         let now = self.clock.now();
         let mut heads = self.store.heads(key).await?;
-        if let Some(pull) = pull.as_ref().filter(|pull| pull.state == PullState::Open)
-            && heads.last().is_none_or(|last| last.head != pull.head)
-        {
+        let open = pull.as_ref().filter(|pull| pull.state == PullState::Open);
+        if let Some(pull) = open.filter(|pull| known && heads.last().is_none_or(|last| last.head != pull.head)) {
             self.store.see_head(key, &pull.head, now).await?;
             heads = self.store.heads(key).await?;
         }
+        let admission = match open {
+            Some(pull) => {
+                let standing =
+                    if policy.asks_standing() { Some(self.forge.standing(&pull.author).await?) } else { None };
+                policy.admission(&pull.author, standing)
+            }
+            None => Admission::Admitted,
+        };
         let grading = match &pull {
             Some(pull) => self.store.grading_state(key, &pull.head).await?,
             None => None,
         };
+        let human = match (open, &grading) {
+            (Some(pull), Some(grading)) if grading.traits.human => self.human_review(key, pull).await?,
+            _ => HumanReview::NotAsked,
+        };
         let journal = self.store.journal(key).await?;
         let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
-        Ok(Observed { pull, heads, grading, journal, comments, now })
+        let idle_from = self.forge.write_room().await?.backlog;
+        let close_after = policy.close_after;
+        Ok(Observed { pull, known, admission, heads, grading, human, journal, comments, close_after, idle_from, now })
     }
 
     async fn act(&self, key: &PullKey, seen: &Observed, step: Step) -> Result<()> {
         match (step, &seen.pull) {
+            (Step::Recall, Some(pull)) => self.recall(key, pull).await,
+            (Step::Refuse, Some(pull)) => self.refuse(key, seen, pull).await,
             (Step::Grade, Some(pull)) => self.grade(key, seen, pull).await.map(|_| ()),
             (Step::Settle, Some(pull)) => self.settle(key, seen, pull).await,
             (Step::Post(id), _) => self.post(key, entry(seen, id)).await,
             (Step::Finish(id), Some(pull)) => self.finish(key, seen, pull, entry(seen, id)).await,
             (Step::Supersede(id), _) => Ok(self.store.settle(id, JournalState::Superseded, seen.now).await?),
-            (Step::Answered(id), Some(pull)) => self.answered(key, seen, pull, id).await,
+            (Step::Answered(_) | Step::Quiet, Some(pull)) => self.answered(key, seen, pull).await,
+            (Step::Approve(by), Some(pull)) => self.approve(key, pull, &by).await,
             (Step::Answer(id, command), Some(pull)) => {
                 let comment = seen.comments.iter().find(|comment| comment.id == id);
                 self.reply(key, seen, pull, comment.expect("decided on a comment that was seen"), &command).await
             }
             (Step::Skip(id), _) => Ok(self.store.move_cursor(key, id).await?),
+            (Step::Retire(id), Some(_)) => self.retire(key, entry(seen, id)).await,
+            (Step::Close, Some(pull)) => self.close(key, pull).await,
             // Gone from the forge altogether: nothing can follow any more.
             (Step::Finish(id), None) => Ok(self.store.settle(id, JournalState::Failed, seen.now).await?),
             (_, None) => Ok(()),
@@ -213,7 +243,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
 
     /// Grades the head and writes down what comes of it. None when the head moved on meanwhile.
     async fn grade(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<Option<Grading>> {
+        if seen.grading.is_none() {
+            self.announce(key, pull).await?;
+        }
         let request = Request {
+            bot: seen.admission == Admission::Bot,
             pull: pull.clone(),
             repository: self.forge.objects(pull).await?,
             skipped: skipped(&seen.heads, &pull.head),
@@ -226,19 +260,28 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         }
         let text = serde_json::to_string(&grading)
             .map_err(|source| StoreError::Damaged { what: "a grading", source: source.into() })?;
-        let (provisional, digest) = (grading.provisional(), grading.digest());
-        let up_to = seen.heads.last().map_or(0, |head| head.seq);
+        let (provisional, digest, now) = (grading.provisional(), grading.digest(), self.clock.now());
+        let record = record::of_grading(&grading, now);
+        let intent = Intent {
+            head: &pull.head,
+            digest: &digest,
+            provisional,
+            review: &grading.review,
+            record: record.as_deref(),
+            up_to: up_to(seen),
+        };
         let graded = Graded {
             head: &pull.head,
             digest: &digest,
             provisional,
+            traits: grading.traits(),
             grading: &text,
-            intent: (!provisional).then_some((&grading.review, up_to)),
+            intent: (!provisional && !grading.quiet).then_some(intent),
         };
-        self.store.graded(key, &graded, self.clock.now()).await?;
+        self.store.graded(key, &graded, now).await?;
         self.probe.pass(Point::Intended)?;
         if provisional {
-            self.forge.set_status(key.number, &pull.head, &grading.review.status).await?;
+            self.status(key, &pull.head, &grading.review.status).await?;
             self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
         }
         Ok(Some(grading))
@@ -247,25 +290,27 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Puts the review of a grading that is written down into the journal.
     async fn settle(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<()> {
         let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await? else { return Ok(()) };
-        let up_to = seen.heads.last().map_or(0, |head| head.seq);
+        let record = record::of_grading(&grading, seen.now);
         let intent = Intent {
             head: &pull.head,
             digest: &grading.digest(),
             provisional: grading.provisional(),
             review: &grading.review,
-            up_to,
+            record: record.as_deref(),
+            up_to: up_to(seen),
         };
         Ok(self.store.intend(key, &intent, seen.now).await?)
     }
 
     async fn post(&self, key: &PullKey, entry: &JournalEntry) -> Result<()> {
-        let review = self.store.intended(entry.id).await?;
+        let (review, record) = self.store.intended(entry.id).await?;
         if !self.still(key, &entry.head).await? {
             // Seen again at the next look, and superseded there.
             return Ok(());
         }
         self.probe.pass(Point::HeadChecked)?;
-        match self.forge.post_review(key.number, &entry.head, &marker(entry), &review).await {
+        let marker = Marker { record, ..marker(entry) };
+        match self.forge.post_review(key.number, &entry.head, &marker, &review).await {
             Ok(review_id) => {
                 self.probe.pass(Point::Posted)?;
                 self.store.posted(entry.id, &review_id, self.clock.now()).await?;
@@ -286,65 +331,6 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         Ok(pull.is_some_and(|pull| pull.state == PullState::Open && pull.head == *head))
     }
 
-    /// Does what follows from a review that stands; each part may be done twice.
-    async fn finish(&self, key: &PullKey, seen: &Observed, pull: &Pull, entry: &JournalEntry) -> Result<()> {
-        let review = self.store.intended(entry.id).await?;
-        if !entry.provisional {
-            self.retire(key, seen, entry).await?;
-        }
-        self.forge.set_status(key.number, &entry.head, &review.status).await?;
-        self.probe.pass(Point::StatusSet)?;
-        let now = self.clock.now();
-        if let Some(grading) = self.store.grading::<Grading>(key, &entry.head).await? {
-            let verdict = |task: &super::grader::GradedTask| {
-                let (head, files) = (entry.head.clone(), task.files.clone());
-                Entry::Verdict(Verdict::of(&task.report, key.to_string(), head, files, now))
-            };
-            let verdicts: Vec<Entry> = grading.tasks.iter().map(verdict).collect();
-            let (gradebook, learner) = (self.gradebook.clone(), pull.learner().clone());
-            blocking(move || gradebook.append(&learner, &verdicts)).await?;
-            for task in &grading.tasks {
-                self.store.keep_report(pull.learner(), &pull.course, task.attempt, &task.report).await?;
-            }
-        }
-        self.probe.pass(Point::Recorded)?;
-        self.store.answer_heads(key, entry.up_to, now).await?;
-        self.probe.pass(Point::Answered)?;
-        self.store.settle(entry.id, JournalState::Done, now).await?;
-        self.pulse.tell(key.number, What::Answered(entry.head.clone()));
-        self.probe.pass(Point::Closed)?;
-        Ok(())
-    }
-
-    /// Shortens provisional reviews of the head to one line that points at the final one.
-    async fn retire(&self, key: &PullKey, seen: &Observed, entry: &JournalEntry) -> Result<()> {
-        let waiting: Vec<String> = seen
-            .journal
-            .iter()
-            .filter(|other| other.provisional && other.head == entry.head && other.state == JournalState::Done)
-            .map(|other| marker(other).key)
-            .collect();
-        if waiting.is_empty() {
-            return Ok(());
-        }
-        let line = format!("Provisional; the final result of `{}` is in the review below.", entry.head.short());
-        for posted in self.forge.reviews(key.number).await? {
-            if posted.marker.as_ref().is_some_and(|marker| waiting.contains(&marker.key)) && posted.body != line {
-                self.forge.edit_review(key.number, &posted, &line).await?;
-            }
-        }
-        Ok(())
-    }
-
-    /// The head was here before and its review stands: pushing it again is answered by that.
-    async fn answered(&self, key: &PullKey, seen: &Observed, pull: &Pull, id: JournalId) -> Result<()> {
-        let review = self.store.intended(id).await?;
-        self.forge.set_status(key.number, &pull.head, &review.status).await?;
-        self.store.answer_heads(key, seen.heads.last().map_or(0, |head| head.seq), seen.now).await?;
-        self.pulse.tell(key.number, What::Answered(pull.head.clone()));
-        Ok(())
-    }
-
     async fn reply(
         &self,
         key: &PullKey,
@@ -358,6 +344,10 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             Author::Grader => Permission::Reader,
         };
         let mut grading = self.store.grading::<Grading>(key, &pull.head).await?;
+        if grading.is_none() && pull.state == PullState::Open {
+            // Answered in the life of another store: what is asked about has to be known here first.
+            grading = self.grade(key, seen, pull).await?;
+        }
         let mut again = answer::Again::No;
         if permission >= Permission::Owner && *command == super::command::Command::Regrade {
             again = if pull.state == PullState::Closed {
@@ -388,38 +378,43 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             again,
         };
         let answer = answer::answer(&about, command);
+        let marker = Marker { record: record::of_answer(&answer.record), ..reply_marker(comment.id) };
         if !answer.record.is_empty() {
             let (gradebook, learner, record) = (self.gradebook.clone(), pull.learner().clone(), answer.record);
             blocking(move || gradebook.append(&learner, &record)).await?;
         }
-        self.forge.post_comment(key.number, &reply_marker(comment.id), &answer.text).await?;
+        self.forge.post_comment(key.number, &marker, &answer.text).await?;
         self.probe.pass(Point::Replied)?;
         self.store.move_cursor(key, comment.id).await?;
         self.pulse.tell(key.number, What::Commented);
         Ok(())
     }
 
-    /// Asks for all open pull requests to be looked at whose head is not answered: what hints were lost on the way.
-    pub async fn sweep(&self) -> Result<usize> {
-        let mut found = 0;
-        for pull in self.forge.pulls(None).await? {
-            let key = PullKey { workspace: self.forge.workspace().clone(), number: pull.number };
-            let heads = self.store.heads(&key).await?;
-            let answered = heads.last().is_some_and(|last| last.head == pull.head && last.answered_at.is_some());
-            if !answered {
-                self.store.enqueue(&key, pull.learner().as_str(), Hint::Housekeeping, self.clock.now()).await?;
-                found += 1;
-            }
+    /// Asks for everything to be looked at that hints may have missed. `since` makes it an incremental sweep: only what
+    /// changed since then is compared. How many were found.
+    pub async fn sweep(&self, since: Option<Time>) -> Result<usize> {
+        let listed = self.forge.pulls(since).await?;
+        let known = self.store.known(self.forge.workspace()).await?;
+        let extent = if since.is_some() { Extent::Recent } else { Extent::Full };
+        let due = sweep::due(&known, &listed, extent);
+        for (number, lane) in &due {
+            let key = PullKey { workspace: self.forge.workspace().clone(), number: *number };
+            self.store.enqueue(&key, lane, Hint::Housekeeping, self.clock.now()).await?;
         }
-        if found > 0 {
+        if !due.is_empty() {
             self.pulse.wake();
         }
-        Ok(found)
+        Ok(due.len())
     }
 }
 
 fn entry(seen: &Observed, id: JournalId) -> &JournalEntry {
     seen.journal.iter().find(|entry| entry.id == id).expect("decided on an entry that was seen")
+}
+
+/// Position of the newest head: a review answers it and all before.
+fn up_to(seen: &Observed) -> i64 {
+    seen.heads.last().map_or(0, |head| head.seq)
 }
 
 /// Heads since the last answered one that nobody will grade, oldest first, each once.
@@ -433,7 +428,7 @@ fn skipped(heads: &[SeenHead], current: &CommitId) -> Vec<CommitId> {
     skipped
 }
 
-fn marker(entry: &JournalEntry) -> Marker {
+pub(super) fn marker(entry: &JournalEntry) -> Marker {
     Marker::new(format!("{}:{}", entry.head, entry.digest))
 }
 
@@ -448,7 +443,7 @@ fn backoff(failures: u32) -> Duration {
     base + base / 4 * (jitter % 1000) / 1000
 }
 
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 

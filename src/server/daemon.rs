@@ -19,6 +19,7 @@ use crate::forge::local::git::{Git, NoGit};
 use crate::gradebook::Gradebook;
 use crate::reconcile::courses::{Courses, OpenCourse, OpenError};
 use crate::reconcile::examine::Examiner;
+use crate::reconcile::policy::{LivePolicy, Policy};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::run::Reconciler;
 use crate::sandbox::Sandbox;
@@ -133,10 +134,11 @@ impl Daemon {
             let address = address.clone();
             Arc::new(move |number| format!("{address}/pulls/{number}"))
         };
-        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), page);
+        let policy = LivePolicy::new(Policy::local());
+        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), Some(page), policy.clone());
         let pulse = Pulse::default();
         let reconciler =
-            Reconciler::new(forge.clone(), examiner, store.clone(), gradebook.clone(), clock, pulse.clone());
+            Reconciler::new(forge.clone(), examiner, store.clone(), gradebook.clone(), policy, clock, pulse.clone());
         let (stop, stopping) = watch::channel(false);
         let app = App::new(Shared {
             forge,
@@ -245,7 +247,7 @@ async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>) {
             Ok(recorded) => app.announce(&recorded),
             Err(error) => tracing::error!(%error, "cannot compare refs with pull requests"),
         }
-        if let Err(error) = reconciler.sweep().await {
+        if let Err(error) = reconciler.sweep(None).await {
             tracing::error!(%error, "cannot look for unanswered heads");
         }
         tokio::select! {

@@ -60,6 +60,23 @@ pub struct JournalEntry {
     pub up_to: i64,
     /// A final one of the same head takes its place.
     pub provisional: bool,
+    /// The forge's id of the review, once it is posted.
+    pub review_id: Option<String>,
+    /// Folded on the forge, since a newer one stands.
+    pub retired: bool,
+}
+
+/// What matters of a grading beyond its outcome.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Traits {
+    /// A draft's: no attempt.
+    pub practice: bool,
+    /// Answered by a status, without a review.
+    pub quiet: bool,
+    /// Every graded task passed, and there is one.
+    pub passed: bool,
+    /// Passed, and a person has to approve.
+    pub human: bool,
 }
 
 /// The newest grading of a head, without its content.
@@ -69,6 +86,8 @@ pub struct GradingState {
     pub digest: OutcomeDigest,
     /// Something is still open.
     pub provisional: bool,
+    /// What kind of answer it is.
+    pub traits: Traits,
     /// Gradings of this head so far.
     pub tries: u32,
     /// When the first of them was.
@@ -86,10 +105,31 @@ pub struct Graded<'a> {
     pub digest: &'a OutcomeDigest,
     /// Something is still open.
     pub provisional: bool,
+    /// What kind of answer it is.
+    pub traits: Traits,
     /// The grading as JSON.
     pub grading: &'a str,
-    /// The review to post, and the position of the newest head that it answers; none while only the status is written.
-    pub intent: Option<(&'a Review, i64)>,
+    /// What is to be posted of it; nothing while only the status is written.
+    pub intent: Option<Intent<'a>>,
+}
+
+/// A review of ours that was found on the forge.
+#[derive(Debug)]
+pub struct Recall<'a> {
+    /// The head that it is of.
+    pub head: &'a CommitId,
+    /// What it tells.
+    pub digest: &'a OutcomeDigest,
+    /// It is final: the head, and those before, are answered.
+    pub answered: bool,
+    /// What is left of it.
+    pub review: &'a Review,
+    /// What its marker says.
+    pub record: Option<&'a str>,
+    /// The forge's id.
+    pub review_id: &'a str,
+    /// When it was posted.
+    pub at: Time,
 }
 
 /// A review that is to be posted.
@@ -103,6 +143,8 @@ pub struct Intent<'a> {
     pub provisional: bool,
     /// What to post.
     pub review: &'a Review,
+    /// What its marker tells an empty store.
+    pub record: Option<&'a str>,
     /// Position of the newest head that it answers.
     pub up_to: i64,
 }
@@ -113,10 +155,12 @@ impl Store {
     pub async fn graded(&self, key: &PullKey, graded: &Graded<'_>, now: Time) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
         sqlx::query(
-            "INSERT INTO gradings (workspace, number, head, digest, provisional, tries, first_at, graded_at, grading)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7)
+            "INSERT INTO gradings (workspace, number, head, digest, provisional, tries, first_at, graded_at, grading,
+                 practice, quiet, passed, human)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8, ?9, ?10, ?11)
              ON CONFLICT (workspace, number, head) DO UPDATE SET
-                 digest = ?4, provisional = ?5, tries = tries + 1, graded_at = ?6, grading = ?7",
+                 digest = ?4, provisional = ?5, tries = tries + 1, graded_at = ?6, grading = ?7,
+                 practice = ?8, quiet = ?9, passed = ?10, human = ?11",
         )
         .bind(&key.workspace.0)
         .bind(key.number.0)
@@ -125,12 +169,14 @@ impl Store {
         .bind(graded.provisional)
         .bind(now.0)
         .bind(graded.grading)
+        .bind(graded.traits.practice)
+        .bind(graded.traits.quiet)
+        .bind(graded.traits.passed)
+        .bind(graded.traits.human)
         .execute(&mut *transaction)
         .await?;
-        if let Some((review, up_to)) = graded.intent {
-            let intent =
-                Intent { head: graded.head, digest: graded.digest, provisional: graded.provisional, review, up_to };
-            intend(&mut *transaction, key, &intent, now).await?;
+        if let Some(intent) = &graded.intent {
+            intend(&mut *transaction, key, intent, now).await?;
         }
         Ok(transaction.commit().await?)
     }
@@ -143,7 +189,7 @@ impl Store {
     /// The newest grading of a head.
     pub async fn grading_state(&self, key: &PullKey, head: &CommitId) -> Result<Option<GradingState>, StoreError> {
         let row = sqlx::query(
-            "SELECT digest, provisional, tries, first_at, graded_at FROM gradings
+            "SELECT digest, provisional, tries, first_at, graded_at, practice, quiet, passed, human FROM gradings
              WHERE workspace = ? AND number = ? AND head = ?",
         )
         .bind(&key.workspace.0)
@@ -158,6 +204,12 @@ impl Store {
                 tries: row.try_get(2)?,
                 first_at: Time(row.try_get(3)?),
                 graded_at: Time(row.try_get(4)?),
+                traits: Traits {
+                    practice: row.try_get(5)?,
+                    quiet: row.try_get(6)?,
+                    passed: row.try_get(7)?,
+                    human: row.try_get(8)?,
+                },
             })
         };
         row.map(state).transpose()
@@ -180,7 +232,9 @@ impl Store {
 
     /// All entries of a pull request, oldest first.
     pub async fn journal(&self, key: &PullKey) -> Result<Vec<JournalEntry>, StoreError> {
-        sqlx::query("SELECT id, head, digest, state, up_to, provisional FROM journal WHERE workspace = ? AND number = ? ORDER BY id")
+        let columns = "SELECT id, head, digest, state, up_to, provisional, review_id, retired FROM journal
+             WHERE workspace = ? AND number = ? ORDER BY id";
+        sqlx::query(columns)
             .bind(&key.workspace.0)
             .bind(key.number.0)
             .fetch_all(self.reader())
@@ -190,10 +244,51 @@ impl Store {
             .collect()
     }
 
-    /// The review of an entry.
-    pub async fn intended(&self, id: JournalId) -> Result<Review, StoreError> {
-        let row = sqlx::query("SELECT review FROM journal WHERE id = ?").bind(id.0).fetch_one(self.reader()).await?;
-        json("journal.review", row.try_get(0)?)
+    /// The review of an entry, and what its marker tells an empty store.
+    pub async fn intended(&self, id: JournalId) -> Result<(Review, Option<String>), StoreError> {
+        let query = sqlx::query("SELECT review, record FROM journal WHERE id = ?").bind(id.0);
+        let row = query.fetch_one(self.reader()).await?;
+        Ok((json("journal.review", row.try_get(0)?)?, row.try_get(1)?))
+    }
+
+    /// Notes that a review was folded on the forge.
+    pub async fn retired(&self, id: JournalId) -> Result<(), StoreError> {
+        sqlx::query("UPDATE journal SET retired = 1 WHERE id = ?").bind(id.0).execute(self.writer()).await?;
+        Ok(())
+    }
+
+    /// Takes in a review of ours that stands on the forge and that this store knows nothing of, with the head it is of.
+    pub async fn recall(&self, key: &PullKey, review: &Recall<'_>) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        super::heads::see_head(&mut *transaction, key, review.head, review.at).await?;
+        if review.answered {
+            sqlx::query(
+                "UPDATE heads SET answered_at = ?1 WHERE workspace = ?2 AND number = ?3 AND answered_at IS NULL",
+            )
+            .bind(review.at.0)
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .execute(&mut *transaction)
+            .await?;
+        }
+        sqlx::query(
+            "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at, settled_at,
+                 provisional, record, review_id)
+             SELECT ?1, ?2, ?3, ?4, 'done', ?5, max(seq), ?6, ?6, ?7, ?8, ?9 FROM heads WHERE workspace = ?1 AND number = ?2
+             ON CONFLICT (workspace, number, head, digest) DO NOTHING",
+        )
+        .bind(&key.workspace.0)
+        .bind(key.number.0)
+        .bind(review.head.as_str())
+        .bind(review.digest.as_str())
+        .bind(serde_json::to_string(review.review).unwrap_or_default())
+        .bind(review.at.0)
+        .bind(!review.answered)
+        .bind(review.record)
+        .bind(review.review_id)
+        .execute(&mut *transaction)
+        .await?;
+        Ok(transaction.commit().await?)
     }
 
     /// Notes that an entry is on the forge, under the forge's id.
@@ -231,10 +326,10 @@ async fn intend<'e>(
         .map_err(|source| StoreError::Damaged { what: "a review to be posted", source: source.into() })?;
     // The text of an intent may still change (it names skipped heads); what is posted stays as it was posted.
     sqlx::query(
-        "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at, provisional)
-         VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?7, ?8)
+        "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at, provisional, record)
+         VALUES (?1, ?2, ?3, ?4, 'intent', ?5, ?6, ?7, ?8, ?9)
          ON CONFLICT (workspace, number, head, digest) DO UPDATE SET
-             state = 'intent', review = ?5, up_to = ?6, intent_at = ?7, settled_at = NULL
+             state = 'intent', review = ?5, up_to = ?6, intent_at = ?7, settled_at = NULL, record = ?9
          WHERE state IN ('intent', 'superseded', 'failed')",
     )
     .bind(&key.workspace.0)
@@ -245,6 +340,7 @@ async fn intend<'e>(
     .bind(intent.up_to)
     .bind(now.0)
     .bind(intent.provisional)
+    .bind(intent.record)
     .execute(executor)
     .await?;
     Ok(())
@@ -265,5 +361,7 @@ fn entry(row: &SqliteRow) -> Result<JournalEntry, StoreError> {
         state,
         up_to: row.try_get(4)?,
         provisional: row.try_get(5)?,
+        review_id: row.try_get(6)?,
+        retired: row.try_get(7)?,
     })
 }

@@ -8,6 +8,7 @@
 pub mod conversation;
 pub mod heads;
 pub mod journal;
+pub mod pulls;
 pub mod queue;
 pub mod time;
 

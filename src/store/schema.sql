@@ -35,6 +35,10 @@ CREATE TABLE gradings (
     head        TEXT    NOT NULL,
     digest      TEXT    NOT NULL,              -- of the outcome, see grade/digest.rs
     provisional INTEGER NOT NULL,
+    practice    INTEGER NOT NULL,              -- a draft's: no attempt
+    quiet       INTEGER NOT NULL,              -- answered by a status, without a review
+    passed      INTEGER NOT NULL,              -- every graded task
+    human       INTEGER NOT NULL,              -- passed, and a person has to approve
     tries       INTEGER NOT NULL,              -- gradings of this head so far
     first_at    INTEGER NOT NULL,
     graded_at   INTEGER NOT NULL,
@@ -53,11 +57,24 @@ CREATE TABLE journal (
     review     TEXT    NOT NULL,               -- JSON
     up_to      INTEGER NOT NULL,               -- heads.seq that this review answers, and all before
     provisional INTEGER NOT NULL,              -- a final one of the same head takes its place
+    record     TEXT,                           -- JSON: what the marker tells an empty store
     review_id  TEXT,
+    retired    INTEGER NOT NULL DEFAULT 0,     -- folded on the forge: a newer review stands
     intent_at  INTEGER NOT NULL,
     settled_at INTEGER,
     UNIQUE (workspace, number, head, digest)
 ) STRICT;
+
+-- Pull requests as they were when we last came to rest with them: what sweeps compare with.
+CREATE TABLE pulls (
+    workspace  TEXT    NOT NULL,
+    number     INTEGER NOT NULL,
+    lane       TEXT    NOT NULL,
+    head       TEXT    NOT NULL,
+    state      TEXT    NOT NULL CHECK (state IN ('open', 'closed')),
+    updated_at INTEGER NOT NULL,               -- the forge's
+    PRIMARY KEY (workspace, number)
+) STRICT, WITHOUT ROWID;
 
 -- The last comment of each pull request that was looked at for commands.
 CREATE TABLE cursors (

@@ -14,10 +14,11 @@ use crate::forge::WriteRoom;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::DataDir;
 use crate::forge::local::hook::{Received, Update};
-use crate::forge::pull::{PostedReview, PullNumber, Workspace};
+use crate::forge::pull::{PostedReview, PullNumber, Readiness, Workspace};
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use crate::reconcile::courses::OpenCourse;
 use crate::reconcile::grader::GradedTask;
+use crate::reconcile::policy::Policy;
 use crate::reconcile::probe::Stopped;
 use crate::review::{Review, ReviewEvent, Status, StatusState};
 use crate::store::time::ManualClock;
@@ -99,6 +100,9 @@ impl Grader for Script {
                 status: Status { state, description: subject.clone() },
             },
             terminal: subject,
+            practice: request.pull.readiness == Readiness::Draft,
+            quiet: request.bot,
+            human: Vec::new(),
         })
     }
 
@@ -127,6 +131,7 @@ struct World {
     store: Store,
     clock: Arc<ManualClock>,
     script: Script,
+    policy: LivePolicy,
     learner: Learner,
     course: CourseId,
 }
@@ -140,8 +145,16 @@ impl World {
         write(&upstream, "refs/heads/main", "publish", None);
         let store = Store::open(&data.database()).await.unwrap();
         let clock = Arc::new(ManualClock::at(Time(1_000_000)));
-        let world =
-            Self { _dir: dir, data, store, clock, script: Script::default(), learner: "ada".parse().unwrap(), course };
+        let world = Self {
+            _dir: dir,
+            data,
+            store,
+            clock,
+            script: Script::default(),
+            policy: LivePolicy::new(Policy::local()),
+            learner: "ada".parse().unwrap(),
+            course,
+        };
         world.forge().fork(&world.learner, &world.course).await.unwrap().unwrap();
         world
     }
@@ -163,6 +176,7 @@ impl World {
             self.script.clone(),
             self.store.clone(),
             gradebook,
+            self.policy.clone(),
             self.clock.clone(),
             Pulse::default(),
         )
@@ -239,7 +253,7 @@ impl World {
                 assert!(self.store.heads(&key).await.unwrap().iter().all(|head| head.answered_at.is_some()), "{key}");
             }
         }
-        assert_eq!(self.worker().sweep().await.unwrap(), 0, "the sweep finds nothing");
+        assert_eq!(self.worker().sweep(None).await.unwrap(), 0, "the sweep finds nothing");
     }
 }
 
@@ -427,7 +441,7 @@ async fn an_emptied_queue_is_filled_again_by_the_sweep() {
     let claim =
         world.store.claim(&Workspace("local".into()), world.clock.now(), WriteRoom::default()).await.unwrap().unwrap();
     world.store.finish(&claim).await.unwrap();
-    assert_eq!(world.worker().sweep().await.unwrap(), 1);
+    assert_eq!(world.worker().sweep(None).await.unwrap(), 1);
     world.rest().await;
     assert_eq!(world.bodies().await.len(), 1);
     world.assert_at_rest().await;

@@ -1,0 +1,120 @@
+//! What a sweep finds: pull requests that the forge and the store see differently. Pure.
+//!
+//! Webhooks are hints; this is the truth. An incremental sweep asks for what changed lately, a full one compares
+//! everything both ways: what is open there and unanswered here, and what is open here and gone there.
+
+use std::collections::BTreeMap;
+
+use crate::forge::pull::{Pull, PullNumber, PullState};
+use crate::store::pulls::Known;
+
+/// How much of the forge a list shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    /// All open pull requests.
+    Full,
+    /// What changed lately, closed ones too.
+    Recent,
+}
+
+/// Pull requests to look at, each with its lane.
+pub fn due(known: &[Known], listed: &[Pull], extent: Extent) -> BTreeMap<PullNumber, String> {
+    let known: BTreeMap<PullNumber, &Known> = known.iter().map(|known| (known.number, known)).collect();
+    let mut due = BTreeMap::new();
+    for pull in listed {
+        let wanted = match known.get(&pull.number) {
+            None => pull.state == PullState::Open,
+            Some(known) => {
+                known.state != pull.state
+                    || known.updated_at != pull.updated_at
+                    || known.head != pull.head
+                    || (known.state == PullState::Open && !known.answered)
+            }
+        };
+        if wanted {
+            due.insert(pull.number, pull.learner().to_string());
+        }
+    }
+    if extent == Extent::Full {
+        let listed: std::collections::BTreeSet<PullNumber> = listed.iter().map(|pull| pull.number).collect();
+        let vanished = known.values().filter(|known| known.state == PullState::Open && !listed.contains(&known.number));
+        due.extend(vanished.map(|known| (known.number, known.lane.clone())));
+    }
+    due
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::forge::pull::{Readiness, User};
+    use crate::store::time::Time;
+
+    fn pull(number: i64, head: &str, state: PullState, updated: i64) -> Pull {
+        Pull {
+            number: PullNumber(number),
+            author: User::local("ada".parse().unwrap()),
+            course: "hello".parse().unwrap(),
+            branch: "fix".parse().unwrap(),
+            head: head.repeat(40).parse().unwrap(),
+            state,
+            readiness: Readiness::Ready,
+            labels: BTreeSet::new(),
+            opened_at: Time(0),
+            updated_at: Time(updated),
+        }
+    }
+
+    fn known(number: i64, head: &str, state: PullState, updated: i64, answered: bool) -> Known {
+        Known {
+            number: PullNumber(number),
+            lane: "ada".to_owned(),
+            head: head.repeat(40).parse().unwrap(),
+            state,
+            updated_at: Time(updated),
+            answered,
+        }
+    }
+
+    fn numbers(known: &[Known], listed: &[Pull], extent: Extent) -> Vec<i64> {
+        due(known, listed, extent).keys().map(|number| number.0).collect()
+    }
+
+    #[test]
+    fn what_is_as_it_was_left_is_not_looked_at() {
+        use PullState::{Closed, Open};
+        let at_rest = [known(1, "a", Open, 5, true), known(2, "a", Closed, 5, false)];
+        let same = [pull(1, "a", Open, 5), pull(2, "a", Closed, 5)];
+        assert_eq!(numbers(&at_rest, &same, Extent::Recent), [0; 0]);
+        assert_eq!(numbers(&at_rest, &same[..1], Extent::Full), [0; 0]);
+    }
+
+    #[test]
+    fn every_difference_is_looked_at() {
+        use PullState::{Closed, Open};
+        let before = [known(1, "a", Open, 5, true)];
+        for (what, pull) in [
+            ("a push", pull(1, "b", Open, 5)),
+            ("a comment", pull(1, "a", Open, 6)),
+            ("closed", pull(1, "a", Closed, 5)),
+            ("new", pull(9, "a", Open, 1)),
+        ] {
+            assert_eq!(numbers(&before, std::slice::from_ref(&pull), Extent::Recent), [pull.number.0], "{what}");
+        }
+        let unanswered = [known(1, "a", Open, 5, false)];
+        assert_eq!(numbers(&unanswered, &[pull(1, "a", Open, 5)], Extent::Recent), [1]);
+    }
+
+    #[test]
+    fn what_vanished_shows_in_a_full_list_only() {
+        let before = [known(1, "a", PullState::Open, 5, true), known(2, "a", PullState::Closed, 5, true)];
+        assert_eq!(numbers(&before, &[], Extent::Full), [1]);
+        assert_eq!(numbers(&before, &[], Extent::Recent), [0; 0]);
+    }
+
+    #[test]
+    fn a_closed_pull_request_that_was_never_seen_is_left_alone() {
+        assert_eq!(numbers(&[], &[pull(1, "a", PullState::Closed, 5)], Extent::Recent), [0; 0]);
+    }
+}
