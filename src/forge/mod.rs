@@ -9,6 +9,7 @@ pub mod hint;
 pub mod http;
 pub mod local;
 pub mod pull;
+pub mod seal;
 
 use std::collections::BTreeSet;
 use std::future::Future;
