@@ -90,7 +90,7 @@ impl Grader for Examiner {
         }
         let (sandbox, policy) = (self.sandbox.clone(), self.policy.get());
         let page = self.page.as_ref().map(|page| page(request.pull.number));
-        blocking(move || Ok(judge(&course, &request, &reading, &previous, &sandbox, page.as_deref(), &policy))).await
+        blocking(move || judge(&course, &request, &reading, &previous, &sandbox, page.as_deref(), &policy)).await
     }
 
     fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>> {
@@ -132,11 +132,14 @@ fn judge(
     sandbox: &Sandbox,
     page: Option<&str>,
     policy: &Policy,
-) -> Grading {
+) -> Result<Grading, GradeError> {
     let practice = request.pull.readiness == Readiness::Draft;
     let mut tasks = Vec::new();
     let mut views = Vec::new();
     for (drawn, files) in &reading.tasks {
+        if request.cancelled.yes() {
+            return Err("the head moved on".into());
+        }
         let report = report(course, &request.pull, &reading.submission, drawn, sandbox);
         views.push(learner_view(&report, &drawn.task, Due::Open));
         let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
@@ -187,7 +190,7 @@ fn judge(
         grading.review.status =
             Status { state: StatusState::Pending, description: "Passed; a person reviews it next".to_owned() };
     }
-    grading
+    Ok(grading)
 }
 
 /// What a course that opted in tells the forge. Never an approval in place of a person's, never a decision on practice.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
+use super::cancel::Cancelled;
 use super::courses::OpenCourse;
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, TaskId};
@@ -31,6 +32,8 @@ pub struct Request {
     pub book: Arc<Book>,
     /// Gets a status and no review, whatever comes of it.
     pub bot: bool,
+    /// Set when the head moved on: what comes of it is thrown away.
+    pub cancelled: Cancelled,
 }
 
 /// What became of a head: kept in the store, the source of pages and answers.

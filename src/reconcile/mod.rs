@@ -5,6 +5,7 @@
 //! ([`crate::forge::Forge`]), grading behind [`grader::Grader`].
 
 pub mod answer;
+pub mod cancel;
 pub mod command;
 pub mod courses;
 pub mod decide;

@@ -12,6 +12,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 use super::answer;
+use super::cancel::CancelOnDrop;
 use super::decide::{HumanReview, Observed, Step, decide};
 use super::grader::{GradeError, Grader, Grading, Request};
 use super::policy::{Admission, LivePolicy};
@@ -37,6 +38,9 @@ const BACKOFF: Duration = Duration::from_secs(2);
 
 /// Longest wait after failures in a row.
 const MAX_BACKOFF: Duration = Duration::from_secs(600);
+
+/// How often a running grading looks whether a push came: what it judges then is thrown away.
+const LOOK_FOR_PUSH: Duration = Duration::from_secs(1);
 
 /// Most steps in one go: a push with fifty comments takes some hundred, more means that a step has no effect.
 const MAX_STEPS: usize = 1000;
@@ -246,14 +250,23 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         if seen.grading.is_none() {
             self.announce(key, pull).await?;
         }
+        let cancel = CancelOnDrop::default();
         let request = Request {
             bot: seen.admission == Admission::Bot,
+            cancelled: cancel.watch(),
             pull: pull.clone(),
             repository: self.forge.objects(pull).await?,
             skipped: skipped(&seen.heads, &pull.head),
             book: self.gradebook.book(pull.learner())?,
         };
-        let grading = self.grader.grade(request).await.map_err(ReconcileError::Grade)?;
+        let grading = tokio::select! {
+            grading = self.grader.grade(request) => grading.map_err(ReconcileError::Grade)?,
+            moved = self.moved(key, &pull.head) => {
+                moved?;
+                return Ok(None);
+            }
+        };
+        drop(cancel);
         self.probe.pass(Point::Graded)?;
         if !self.still(key, &pull.head).await? {
             return Ok(None);
@@ -285,6 +298,19 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
         }
         Ok(Some(grading))
+    }
+
+    /// Ready when a hint came meanwhile and the pull request is not at this head any more.
+    async fn moved(&self, key: &PullKey, head: &CommitId) -> Result<()> {
+        let mut seen = self.store.hints(key).await?;
+        loop {
+            tokio::time::sleep(LOOK_FOR_PUSH).await;
+            let hints = self.store.hints(key).await?;
+            if hints != seen && !self.still(key, head).await? {
+                return Ok(());
+            }
+            seen = hints;
+        }
     }
 
     /// Puts the review of a grading that is written down into the journal.

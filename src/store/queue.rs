@@ -170,6 +170,13 @@ impl Store {
         Ok(row.try_get::<Option<i64>, _>(0)?.map(Time))
     }
 
+    /// How many hints an entry took; tells whether one came meanwhile.
+    pub async fn hints(&self, key: &PullKey) -> Result<i64, StoreError> {
+        let query = sqlx::query("SELECT version FROM queue WHERE workspace = ? AND number = ?");
+        let row = query.bind(&key.workspace.0).bind(key.number.0).fetch_optional(self.reader()).await?;
+        Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
+    }
+
     /// Number of entries.
     pub async fn queue_length(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query("SELECT count(*) FROM queue").fetch_one(self.reader()).await?.try_get(0)?)

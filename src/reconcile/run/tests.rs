@@ -16,6 +16,7 @@ use crate::forge::local::data::DataDir;
 use crate::forge::local::hook::{Received, Update};
 use crate::forge::pull::{PostedReview, PullNumber, Readiness, Workspace};
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
+use crate::reconcile::cancel::Cancelled;
 use crate::reconcile::courses::OpenCourse;
 use crate::reconcile::grader::GradedTask;
 use crate::reconcile::policy::Policy;
@@ -31,6 +32,10 @@ struct Script(Arc<Mutex<ScriptState>>);
 struct ScriptState {
     /// Overrides what the subjects say.
     verdict: Option<&'static str>,
+    /// The next grading never ends by itself.
+    stalls: bool,
+    /// The gradings that were called off.
+    cancelled: Vec<Cancelled>,
     /// Done once, in the middle of the next grading.
     meanwhile: Option<Box<dyn FnOnce() + Send>>,
     requests: Vec<Request>,
@@ -38,11 +43,15 @@ struct ScriptState {
 
 impl Grader for Script {
     async fn grade(&self, request: Request) -> std::result::Result<Grading, GradeError> {
-        let (meanwhile, verdict) = {
+        let (meanwhile, verdict, stalls) = {
             let mut state = self.0.lock().unwrap();
             state.requests.push(request.clone());
-            (state.meanwhile.take(), state.verdict)
+            state.cancelled.push(request.cancelled.clone());
+            (state.meanwhile.take(), state.verdict, std::mem::take(&mut state.stalls))
         };
+        if stalls {
+            std::future::pending::<()>().await;
+        }
         if let Some(meanwhile) = meanwhile {
             meanwhile();
         }
@@ -587,4 +596,24 @@ async fn only_the_owner_of_a_pull_request_commands_there() {
     assert!(world.answers().await[0].starts_with("Only `ada`"));
     assert_eq!(world.script.0.lock().unwrap().requests.len(), 1);
     world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn a_push_calls_off_the_grading_of_the_head_before() {
+    let world = World::new().await;
+    let old = world.push("fix", "score 1").await;
+    world.script.0.lock().unwrap().stalls = true;
+    let worker = world.worker();
+    let pushed = async {
+        while world.script.0.lock().unwrap().requests.is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        world.push("fix", "score 3").await
+    };
+    let (worked, _) = tokio::join!(worker.work_one(), pushed);
+    worked.unwrap();
+    world.rest().await;
+    let bodies = world.bodies().await;
+    assert_eq!(bodies, [format!("score 3; attempt 1; skipped {}", old.short())]);
+    assert!(world.script.0.lock().unwrap().cancelled[0].yes());
 }
