@@ -217,6 +217,9 @@ pub struct Pull {
     pub branch: Branch,
     /// The newest commit.
     pub head: CommitId,
+    /// A commit of the branch that it is to be merged into, as the forge has it: what the head is compared with. None on
+    /// the local forge, where that is the course's `main` of now. [`super::Forge::objects`] holds both.
+    pub base: Option<CommitId>,
     /// Open or closed.
     pub state: PullState,
     /// Whether it counts.

@@ -273,6 +273,7 @@ mod tests {
             course: "hello".parse().unwrap(),
             branch: "fix".parse().unwrap(),
             head: sha(head),
+            base: None,
             state,
             readiness: Readiness::Ready,
             labels: BTreeSet::new(),

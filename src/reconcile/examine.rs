@@ -99,11 +99,11 @@ impl Grader for Examiner {
 }
 
 fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
-    let Pull { head, branch, .. } = &request.pull;
+    let Pull { head, base, branch, .. } = &request.pull;
     let learner = request.pull.learner();
     let deadline = Deadline::after(READING);
     let repository = Repository::open_bare(&request.repository)?;
-    let submission = fetch::read(&repository, head, &course.main, deadline)?;
+    let submission = fetch::read(&repository, head, base.as_ref().unwrap_or(&course.main), deadline)?;
     let merge_base = submission.history.as_ref().and_then(|history| history.merge_base.clone());
     let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
     let scope = scope(&course.known, &submission, Some(branch.as_str()));

@@ -58,6 +58,7 @@ mod tests {
             course: "hello".parse().unwrap(),
             branch: "fix".parse().unwrap(),
             head: head.repeat(40).parse().unwrap(),
+            base: None,
             state,
             readiness: Readiness::Ready,
             labels: BTreeSet::new(),

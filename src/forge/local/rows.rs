@@ -34,6 +34,7 @@ fn pull_row(row: &SqliteRow) -> Result<Pull> {
         course: parsed("local_pulls.course", row.try_get(2)?)?,
         branch: parsed("local_pulls.branch", row.try_get(3)?)?,
         head: parsed("local_pulls.head", row.try_get(4)?)?,
+        base: None,
         state: if state == PullState::Open.word() { PullState::Open } else { PullState::Closed },
         readiness: Readiness::Ready,
         labels: json("local_pulls.labels", row.try_get(8)?)?,
