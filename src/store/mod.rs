@@ -5,6 +5,7 @@
 //! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
 //! the refs again, and the posting protocol adopts what it already wrote.
 
+pub mod budget;
 pub mod conversation;
 pub mod heads;
 pub mod journal;

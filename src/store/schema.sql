@@ -137,3 +137,20 @@ CREATE TABLE local_statuses (
     updated_at  INTEGER NOT NULL,
     PRIMARY KEY (number, head)
 ) STRICT, WITHOUT ROWID;
+
+-- What an identity wrote on a forge within the last hour (forge/budget.rs).
+CREATE TABLE writes (
+    id       INTEGER PRIMARY KEY,
+    identity TEXT    NOT NULL,
+    at       INTEGER NOT NULL,                 -- when it began
+    kind     INTEGER NOT NULL,                 -- 0 notifies, 1 content, 2 anything else
+    ended    INTEGER NOT NULL                  -- 0: somebody is still writing, or died
+) STRICT;
+CREATE INDEX writes_by_identity ON writes (identity, at);
+
+-- Until when a forge wants to be left alone by an identity.
+CREATE TABLE gates (
+    identity TEXT    PRIMARY KEY,
+    until    INTEGER NOT NULL,
+    strikes  INTEGER NOT NULL                  -- limits in a row whose answers said no time
+) STRICT, WITHOUT ROWID;

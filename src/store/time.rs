@@ -1,6 +1,8 @@
 //! Points in time and where they come from: a clock is passed in, so that tests need no sleep.
 
 use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -67,7 +69,15 @@ fn civil(days: i64) -> (i64, i64, i64) {
 pub trait Clock: Send + Sync + 'static {
     /// Now.
     fn now(&self) -> Time;
+
+    /// Waits for that long by this clock.
+    fn sleep(&self, duration: Duration) -> Sleeping<'_> {
+        Box::pin(tokio::time::sleep(duration))
+    }
 }
+
+/// What [`Clock::sleep`] returns.
+pub type Sleeping<'a> = Pin<Box<dyn Future<Output = ()> + Send + 'a>>;
 
 /// The machine's clock.
 #[derive(Debug, Clone, Copy, Default)]
@@ -79,7 +89,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that stands until it is moved, for tests.
+/// A clock that stands until it is moved, or somebody sleeps by it, for tests.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicI64);
 
@@ -100,11 +110,30 @@ impl Clock for ManualClock {
     fn now(&self) -> Time {
         Time(self.0.load(Ordering::SeqCst))
     }
+
+    /// Nobody waits: the clock moves on by itself. Of two who sleep at once each wakes at its own time.
+    fn sleep(&self, duration: Duration) -> Sleeping<'_> {
+        let until = self.now().plus(duration);
+        Box::pin(async move {
+            tokio::task::yield_now().await;
+            self.0.fetch_max(until.0, Ordering::SeqCst);
+        })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn sleepers_by_a_manual_clock_move_it_and_never_back() {
+        let clock = ManualClock::at(Time(1_000));
+        let (short, long) = (clock.sleep(Duration::from_secs(1)), clock.sleep(Duration::from_secs(5)));
+        long.await;
+        assert_eq!(clock.now(), Time(6_000));
+        short.await;
+        assert_eq!(clock.now(), Time(6_000));
+    }
 
     #[test]
     fn times_read_as_dates() {
