@@ -9,6 +9,7 @@ mod grade;
 mod hostile;
 mod http;
 mod sandbox;
+mod scenario;
 mod start;
 mod up;
 mod workspace;
