@@ -12,6 +12,7 @@ pub mod decide;
 pub mod examine;
 pub mod follow;
 pub mod grader;
+pub mod once;
 pub mod policy;
 pub mod probe;
 pub mod pulse;

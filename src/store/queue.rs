@@ -65,6 +65,19 @@ pub struct Claim {
     version: i64,
 }
 
+/// An entry as it stands in the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Waiting {
+    /// Which pull request.
+    pub number: PullNumber,
+    /// When it is looked at again.
+    pub not_before: Time,
+    /// Failures in a row so far.
+    pub failures: u32,
+    /// Everything is decided, the forge's limits allow no write now.
+    pub awaits_write: bool,
+}
+
 impl Store {
     /// Notes that a pull request is to be looked at; several hints collapse into one entry.
     pub async fn enqueue(&self, key: &PullKey, lane: &str, hint: Hint, now: Time) -> Result<(), StoreError> {
@@ -175,6 +188,23 @@ impl Store {
         let query = sqlx::query("SELECT version FROM queue WHERE workspace = ? AND number = ?");
         let row = query.bind(&key.workspace.0).bind(key.number.0).fetch_optional(self.reader()).await?;
         Ok(row.map_or(Ok(0), |row| row.try_get(0))?)
+    }
+
+    /// All entries of a workspace.
+    pub async fn waiting(&self, workspace: &Workspace) -> Result<Vec<Waiting>, StoreError> {
+        let query = sqlx::query(
+            "SELECT number, not_before, failures, awaits_write FROM queue WHERE workspace = ? ORDER BY number",
+        );
+        let rows = query.bind(&workspace.0).fetch_all(self.reader()).await?;
+        let waiting = |row: &SqliteRow| {
+            Ok(Waiting {
+                number: PullNumber(row.try_get(0)?),
+                not_before: Time(row.try_get(1)?),
+                failures: row.try_get(2)?,
+                awaits_write: row.try_get(3)?,
+            })
+        };
+        rows.iter().map(waiting).collect()
     }
 
     /// Number of entries.

@@ -1,9 +1,8 @@
-//! Workflow commands of GitHub Actions: annotations on the lines of a pull request.
-
-use std::fmt::Write as _;
+//! Reports as annotations on the lines of a pull request.
 
 use super::Graded;
 use super::advice::advice;
+use super::annotation::{Level, command};
 use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::grade::report::CheckpointResult;
@@ -18,8 +17,8 @@ pub fn render(graded: &[Graded<'_>]) -> String {
     for Graded { report, .. } in graded {
         for result in &report.checkpoints {
             let level = match result.outcome {
-                Outcome::Fail => "error",
-                Outcome::Inconclusive | Outcome::Error => "warning",
+                Outcome::Fail => Level::Error,
+                Outcome::Inconclusive | Outcome::Error => Level::Warning,
                 Outcome::Pass | Outcome::Blocked | Outcome::NotRun => continue,
             };
             for evidence in &result.evidence {
@@ -29,52 +28,20 @@ pub fn render(graded: &[Graded<'_>]) -> String {
         let verdict = Verdict::of(report);
         let message = [verdict.headline, verdict.rest].join("; ");
         let message = message.trim_end_matches("; ");
-        let _ = writeln!(text, "::notice title={}::{}", property(&report.title), data(message));
+        text.push_str(&command(Level::Notice, &Place::default(), &report.title, message));
     }
     for graded in graded {
         for Problem { message, mut place, .. } in advice(graded) {
             place.file = place.file.map(|file| format!("tasks/{}/{file}", graded.report.task));
-            text.push_str(&command("notice", &place, "advice", &message));
+            text.push_str(&command(Level::Notice, &place, "advice", &message));
         }
     }
     text
 }
 
-fn annotation(level: &str, result: &CheckpointResult, evidence: &Evidence) -> String {
+fn annotation(level: Level, result: &CheckpointResult, evidence: &Evidence) -> String {
     let title = format!("{}: {}", result.id, result.title);
     command(level, &evidence.place, &title, &super::text::sentence(evidence))
-}
-
-fn command(level: &str, place: &Place, title: &str, message: &str) -> String {
-    let mut text = format!("::{level} ");
-    if let Some(file) = &place.file {
-        let _ = write!(text, "file={},", property(file));
-    }
-    for (name, number) in [("line", place.line), ("endLine", place.end_line)] {
-        if let Some(number) = number {
-            let _ = write!(text, "{name}={number},");
-        }
-    }
-    // GitHub takes columns only within one line.
-    if place.line == place.end_line.or(place.line) {
-        for (name, number) in [("col", place.column), ("endColumn", place.end_column)] {
-            if let Some(number) = number {
-                let _ = write!(text, "{name}={number},");
-            }
-        }
-    }
-    let _ = writeln!(text, "title={}::{}", property(title), data(message));
-    text
-}
-
-/// Escapes the text after `::`.
-fn data(text: &str) -> String {
-    text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
-}
-
-/// Escapes the value of a property.
-fn property(text: &str) -> String {
-    data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
 #[cfg(test)]

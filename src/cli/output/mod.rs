@@ -1,6 +1,7 @@
 //! Reports on standard output: `--format text`, `json` and `github`.
 
 mod advice;
+pub mod annotation;
 mod github;
 mod text;
 

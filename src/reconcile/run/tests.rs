@@ -617,3 +617,38 @@ async fn a_push_calls_off_the_grading_of_the_head_before() {
     assert_eq!(bodies, [format!("score 3; attempt 1; skipped {}", old.short())]);
     assert!(world.script.0.lock().unwrap().cancelled[0].yes());
 }
+
+#[tokio::test]
+async fn one_go_answers_what_it_was_asked_for_and_says_what_is_left() {
+    use crate::reconcile::once::{Done, Outcome, Wanted, Why};
+    let world = World::new().await;
+    let until = |seconds| world.clock.now().plus(Duration::from_secs(seconds));
+    let one = Wanted::One(PullNumber(1));
+    let gone = world.worker().once(one, until(1)).await.unwrap();
+    assert_eq!(gone.iter().map(|outcome| outcome.done).collect::<Vec<_>>(), [Done::Gone]);
+
+    let head = world.push("fix", "score 3").await;
+    let expected = |done| Outcome {
+        number: PullNumber(1),
+        head: Some(head.clone()),
+        done,
+        said: Some("score 3".to_owned()),
+        replied: false,
+    };
+    assert_eq!(world.worker().once(one, until(1)).await.unwrap(), [expected(Done::Answered)]);
+    assert_eq!(world.worker().once(one, until(1)).await.unwrap(), [expected(Done::Standing)]);
+    assert_eq!(world.bodies().await.len(), 1);
+    world.say("/progress").await;
+    let replied = Outcome { replied: true, ..expected(Done::Standing) };
+    assert_eq!(world.worker().once(one, until(1)).await.unwrap(), [replied]);
+
+    world.push("fix", "inconclusive").await;
+    let left = world.worker().once(Wanted::Since(Time(0)), until(1)).await.unwrap();
+    assert_eq!(left[0].done, Done::Left(Why::Provisional));
+    world.push("fix", "the grader breaks").await;
+    let left = world.worker().once(Wanted::Since(Time(0)), until(1)).await.unwrap();
+    assert_eq!(left[0].done, Done::Left(Why::Failed(1)));
+    world.push("fix", "score 4").await;
+    let left = world.worker().once(one, until(0)).await.unwrap();
+    assert_eq!(left[0].done, Done::Left(Why::Time), "nothing is begun when the time is over");
+}

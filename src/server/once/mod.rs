@@ -1,0 +1,3 @@
+//! One go without a daemon, as in GitHub Actions.
+
+pub mod event;
