@@ -15,7 +15,7 @@ pub mod patch;
 pub mod publish;
 pub mod schema;
 pub mod source;
-mod strict;
+pub(crate) mod strict;
 pub mod task;
 pub mod template;
 pub mod values;

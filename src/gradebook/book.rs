@@ -1,16 +1,22 @@
-//! What counts of a learner's entries: best, latest, attempts, failures. Pure.
+//! What counts of a learner's entries and of what instructors decided about them: best, latest, attempts, failures. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::entry::{Entry, Verdict};
+use super::decision::Decision;
+use super::decision::kinds::{ExtensionSpec, OverrideSpec};
+use super::entry::{Approval, Entry, Line, Verdict};
 use crate::checkpoint::outcome::Outcome;
+use crate::course::diagnostic::Diagnostic;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
+use crate::forge::pull::Login;
 use crate::submission::sha::{CommitId, TreeId};
 
 /// A learner's entries and what counts of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Book {
+    login: Option<Login>,
     entries: Vec<Entry>,
+    damaged: Vec<Diagnostic>,
     tasks: BTreeMap<(CourseId, TaskId), Record>,
 }
 
@@ -22,6 +28,9 @@ pub struct Record {
     hints: BTreeMap<CheckpointId, u32>,
     approved: BTreeSet<TreeId>,
     costs: BTreeMap<(CheckpointId, u32), u32>,
+    waived: BTreeSet<CheckpointId>,
+    overridden: Option<OverrideSpec>,
+    extensions: Vec<ExtensionSpec>,
 }
 
 /// A graded state of the task's files; the newest verdict on it.
@@ -41,15 +50,38 @@ impl Book {
         &self.entries
     }
 
+    /// What the learner was called last, where that is known.
+    pub fn login(&self) -> Option<&Login> {
+        self.login.as_ref()
+    }
+
+    /// Lines that could not be read and have no say.
+    pub fn damaged(&self) -> &[Diagnostic] {
+        &self.damaged
+    }
+
+    /// All tasks that something is recorded of.
+    pub fn records(&self) -> impl Iterator<Item = (&CourseId, &TaskId, &Record)> {
+        self.tasks.iter().map(|((course, task), record)| (course, task, record))
+    }
+
     /// A task's record, if there is one.
     pub fn record(&self, course: &CourseId, task: &TaskId) -> Option<&Record> {
         self.tasks.get(&(course.clone(), task.clone()))
     }
 
-    /// Whether this is written down already. The time does not count; of a verdict only a different result is new.
+    /// Whether this is written down already. The time does not count; of a verdict only a different result is new, and one
+    /// without checkpoints (recalled from a review that had no room for them) is one with them.
     pub fn holds(&self, entry: &Entry) -> bool {
         self.entries.iter().rev().any(|known| match (known, entry) {
-            (Entry::Verdict(known), Entry::Verdict(new)) => Verdict { at: new.at, ..known.clone() } == *new,
+            (Entry::Verdict(known), Entry::Verdict(new)) => {
+                let mut known = Verdict { at: new.at, ..known.clone() };
+                if new.checkpoints.is_empty() {
+                    known.checkpoints.clear();
+                }
+                known == *new
+            }
+            (Entry::Approval(known), Entry::Approval(new)) => Approval { at: new.at, ..known.clone() } == *new,
             (Entry::Hint(known), Entry::Hint(new)) => {
                 (&known.course, &known.task, &known.checkpoint, known.number)
                     == (&new.course, &new.task, &new.checkpoint, new.number)
@@ -63,22 +95,56 @@ impl Book {
         self.record(course, task).is_some_and(|record| record.approved.contains(files))
     }
 
+    /// Takes a line in that is not there yet; an entry written twice is one.
+    pub fn take(&mut self, line: Line) {
+        if line.login.is_some() {
+            self.login = line.login;
+        }
+        if !self.holds(&line.entry) {
+            self.add(line.entry);
+        }
+    }
+
+    /// Notes a line that cannot be read.
+    pub(super) fn damage(&mut self, problem: Diagnostic) {
+        self.damaged.push(problem);
+    }
+
+    /// Takes in what an instructor decided about this learner; the later of two counts.
+    pub fn decide(&mut self, decision: &Decision) {
+        match decision {
+            Decision::Waiver(file) => {
+                let spec = &file.spec;
+                self.task(&spec.course, &spec.task).waived.insert(spec.checkpoint.clone());
+            }
+            Decision::Extension(file) => {
+                self.task(&file.spec.course, &file.spec.task).extensions.push(file.spec.clone());
+            }
+            Decision::Override(file) => {
+                self.task(&file.spec.course, &file.spec.task).overridden = Some(file.spec.clone());
+            }
+            Decision::Quarantine(_) => {}
+        }
+    }
+
+    fn task(&mut self, course: &CourseId, task: &TaskId) -> &mut Record {
+        self.tasks.entry((course.clone(), task.clone())).or_default()
+    }
+
     /// Takes an entry in.
     pub fn add(&mut self, entry: Entry) {
         match &entry {
             Entry::Verdict(verdict) => {
-                let key = (verdict.course.id.clone(), verdict.task.clone());
-                self.tasks.entry(key).or_default().judge(verdict);
+                self.task(&verdict.course.id, &verdict.task).judge(verdict);
             }
             Entry::Hint(hint) => {
-                let record = self.tasks.entry((hint.course.clone(), hint.task.clone())).or_default();
+                let record = self.task(&hint.course, &hint.task);
                 let given = record.hints.entry(hint.checkpoint.clone()).or_default();
                 *given = (*given).max(hint.number);
                 record.costs.insert((hint.checkpoint.clone(), hint.number), hint.cost);
             }
             Entry::Approval(approval) => {
-                let record = self.tasks.entry((approval.course.clone(), approval.task.clone())).or_default();
-                record.approved.insert(approval.files.clone());
+                self.task(&approval.course, &approval.task).approved.insert(approval.files.clone());
             }
             Entry::Dispute(_) => {}
         }
@@ -119,7 +185,7 @@ impl Record {
         self.attempts.iter().position(|attempt| attempt.files == *files).unwrap_or(self.attempts.len()) + 1
     }
 
-    /// The verdict that counts.
+    /// The verdict that counts, before decisions.
     pub fn best(&self) -> Option<&Verdict> {
         self.best.as_ref()
     }
@@ -129,15 +195,53 @@ impl Record {
         self.attempts.last().map(|attempt| &attempt.verdict)
     }
 
-    /// Points that count: the best score less what hints cost.
+    /// Points that count: those an instructor set, else the best score with waived checkpoints as passed, less what hints
+    /// cost.
     pub fn score(&self) -> u32 {
+        if let Some(overridden) = &self.overridden {
+            return overridden.points;
+        }
         let costs: u32 = self.costs.values().sum();
-        self.best.as_ref().map_or(0, |best| best.score.saturating_sub(costs))
+        self.candidates().map(|verdict| self.waived_score(verdict)).max().unwrap_or(0).saturating_sub(costs)
     }
 
-    /// Whether it was ever passed.
+    /// Whether it counts as passed: all points by an override, or once judged with nothing open but what is waived.
     pub fn passed(&self) -> bool {
-        self.best.as_ref().is_some_and(|best| best.outcome == Outcome::Pass)
+        match &self.overridden {
+            Some(overridden) => overridden.points >= overridden.of,
+            None => self.candidates().any(|verdict| self.passes(verdict)),
+        }
+    }
+
+    /// Verdicts that may be the best one.
+    fn candidates(&self) -> impl Iterator<Item = &Verdict> {
+        self.best.iter().chain(self.attempts.iter().map(|attempt| &attempt.verdict))
+    }
+
+    fn waived_score(&self, verdict: &Verdict) -> u32 {
+        let waived = verdict.checkpoints.iter().filter(|c| self.waived.contains(&c.id) && c.outcome != Outcome::NotRun);
+        verdict.score + waived.map(|c| c.points.saturating_sub(c.score)).sum::<u32>()
+    }
+
+    fn passes(&self, verdict: &Verdict) -> bool {
+        let judged = || verdict.checkpoints.iter().filter(|c| c.outcome != Outcome::NotRun);
+        let good = |c: &super::entry::CheckpointVerdict| c.outcome == Outcome::Pass || self.waived.contains(&c.id);
+        verdict.outcome == Outcome::Pass || (judged().next().is_some() && judged().all(good))
+    }
+
+    /// Checkpoints that count as passed for this learner.
+    pub fn waived(&self) -> &BTreeSet<CheckpointId> {
+        &self.waived
+    }
+
+    /// The points that an instructor set.
+    pub fn overridden(&self) -> Option<&OverrideSpec> {
+        self.overridden.as_ref()
+    }
+
+    /// More time, oldest decision first.
+    pub fn extensions(&self) -> &[ExtensionSpec] {
+        &self.extensions
     }
 
     /// Whether these files passed before in another commit than this one.
@@ -174,6 +278,7 @@ fn failures<'a>(attempts: impl Iterator<Item = &'a Attempt>) -> BTreeMap<Checkpo
 
 #[cfg(test)]
 mod tests {
+    use super::super::decision::tests::{overridden, waiver};
     use super::super::entry::HintGiven;
     use super::super::entry::tests::{fail, pass, verdict};
     use super::*;
@@ -184,6 +289,13 @@ mod tests {
         for entry in entries {
             book.add(entry);
         }
+        book.record(&"hello".parse().unwrap(), &"t".parse().unwrap()).unwrap().clone()
+    }
+
+    fn decided(entries: Vec<Entry>, decisions: &[Decision]) -> Record {
+        let mut book = Book::default();
+        entries.into_iter().for_each(|entry| book.add(entry));
+        decisions.iter().for_each(|decision| book.decide(decision));
         book.record(&"hello".parse().unwrap(), &"t".parse().unwrap()).unwrap().clone()
     }
 
@@ -207,6 +319,47 @@ mod tests {
         assert!(record.passed());
         assert_eq!(record.score(), 4);
         assert_eq!(record.latest().unwrap().score, 1);
+    }
+
+    /// Promise 8: whatever another revision makes of the same or another head, what was reached stays.
+    #[test]
+    fn a_later_lower_verdict_never_lowers_what_is_recorded() {
+        for (outcome, score) in [(Outcome::Pass, 4), (Outcome::Fail, 3)] {
+            for files in ["a", "b"] {
+                for (later, lower) in [(Outcome::Fail, 1), (Outcome::Error, 0), (Outcome::NotRun, 0)] {
+                    let first = verdict("t", "a", outcome, score);
+                    let mut second = verdict("t", files, later, lower);
+                    second.course.revision = sha("1");
+                    let record = record(vec![Entry::Verdict(first.clone()), Entry::Verdict(second)]);
+                    assert_eq!(
+                        (record.score(), record.passed()),
+                        (score, outcome == Outcome::Pass),
+                        "{files} {later:?}"
+                    );
+                    assert_eq!(record.best(), Some(&first));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_waived_checkpoint_counts_as_passed_before_and_after_it_is_judged() {
+        let waived = [waiver("ada", "c")];
+        let record = decided(vec![fail("t", "a")], &waived);
+        assert_eq!((record.score(), record.passed()), (4, true));
+        assert_eq!((record.best().unwrap().score, record.latest().unwrap().outcome), (0, Outcome::Fail));
+        let other = decided(vec![fail("t", "a")], &[waiver("ada", "d")]);
+        assert_eq!((other.score(), other.passed()), (0, false));
+        let nothing = decided(vec![], &waived);
+        assert_eq!((nothing.score(), nothing.passed()), (0, false), "nothing was handed in");
+    }
+
+    #[test]
+    fn an_override_sets_the_points_until_the_next_one() {
+        let lower = decided(vec![pass("t", "a")], &[overridden("ada", 3)]);
+        assert_eq!((lower.score(), lower.passed()), (3, false));
+        let full = decided(vec![], &[overridden("ada", 3), waiver("ada", "c"), overridden("ada", 4)]);
+        assert_eq!((full.score(), full.passed()), (4, true));
     }
 
     #[test]
@@ -243,6 +396,8 @@ mod tests {
         let mut again = verdict("t", "a", Outcome::Fail, 0);
         again.at = Time(99);
         assert!(book.holds(&Entry::Verdict(again.clone())));
+        let recalled = Verdict { checkpoints: Vec::new(), ..again.clone() };
+        assert!(book.holds(&Entry::Verdict(recalled)));
         again.score = 2;
         assert!(!book.holds(&Entry::Verdict(again)));
     }

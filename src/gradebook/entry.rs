@@ -4,10 +4,21 @@ use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
-use crate::forge::pull::User;
+use crate::forge::pull::{Login, User};
 use crate::grade::report::{CourseRef, Report};
 use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
+
+/// A line: an entry, and what the learner was called when it was written, since the file is named by a number.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Line {
+    /// For people to read, and to say whom a table is about.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub login: Option<Login>,
+    /// What happened.
+    #[serde(flatten)]
+    pub entry: Entry,
+}
 
 /// Something that happened to a learner, in the order in which it did.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -176,9 +187,12 @@ pub(crate) mod tests {
     }
 
     #[test]
-    fn a_line_is_flat_json_with_its_kind() {
-        let line = serde_json::to_string(&pass("t", "a")).unwrap();
-        assert!(line.starts_with(r#"{"kind":"verdict","at":1,"course":{"id":"hello""#), "{line}");
-        assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), pass("t", "a"));
+    fn a_line_is_flat_json_with_its_kind_and_a_name_to_read() {
+        let line = Line { login: Some(Login("Ada".into())), entry: pass("t", "a") };
+        let text = serde_json::to_string(&line).unwrap();
+        assert!(text.starts_with(r#"{"login":"Ada","kind":"verdict","at":1,"course":{"id":"hello""#), "{text}");
+        assert_eq!(serde_json::from_str::<Line>(&text).unwrap(), line);
+        let before = serde_json::to_string(&pass("t", "a")).unwrap();
+        assert_eq!(serde_json::from_str::<Line>(&before).unwrap(), Line { login: None, entry: pass("t", "a") });
     }
 }

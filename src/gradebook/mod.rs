@@ -1,97 +1,185 @@
-//! The gradebook: what each learner reached, as append-only files, one per learner, one JSON object per line.
+//! The gradebook: what each learner reached, as append-only files, one per learner, one JSON object per line; and what
+//! instructors decided, one YAML file per decision.
 //!
 //! A line is an [`Entry`]: a verdict, a hint that was asked for, an objection. Nothing is ever rewritten; what counts is
 //! computed when read ([`Book`]). A line is whole or not there: a tail without a line end is what a crash or a full disk
 //! left of one, it is ignored and cut off before the next line is written. Appending the same entry twice leaves one.
+//! Files may change under us (another daemon, an instructor, a pull from a repository): they are looked at before use.
 
 pub mod book;
+pub mod decision;
 pub mod entry;
+mod files;
 
 use std::collections::HashMap;
-use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use crate::course::id::Learner;
+use crate::forge::pull::User;
 use book::Book;
-use entry::Entry;
+use decision::{Decision, Decisions};
+use entry::{Entry, Line};
+use files::{Lock, Stamp};
+
+/// Whether instructors' decisions have a place where they last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keeping {
+    /// They are written down.
+    Kept,
+    /// No gradebook is configured: nothing is decided here.
+    NotConfigured,
+}
 
 /// The gradebook of everybody.
 #[derive(Debug)]
 pub struct Gradebook {
     dir: PathBuf,
-    books: Mutex<HashMap<Learner, Arc<Book>>>,
+    keeping: Keeping,
+    cache: Mutex<Cache>,
 }
 
-/// A learner's file cannot be read or written.
+#[derive(Debug, Default)]
+struct Cache {
+    books: HashMap<Learner, Cached>,
+    decisions: Option<(Vec<(String, Option<Stamp>)>, Arc<Decisions>)>,
+}
+
+/// A learner's file as it was read.
+#[derive(Debug, Clone)]
+struct Cached {
+    stamp: Option<Stamp>,
+    /// What the entries alone say.
+    entries: Arc<Book>,
+    /// With these decisions.
+    decided: Arc<Book>,
+    by: Arc<Decisions>,
+}
+
+/// A file of the gradebook cannot be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum GradebookError {
-    /// The system says no.
-    #[error("cannot use {}: {source}", path.display())]
-    Io {
-        /// The file.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// A line is not one of ours.
-    #[error("{}:{line} is damaged: {source}; mend or remove that line, nothing else is affected", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        source: serde_json::Error,
-    },
+#[error("cannot use {}: {source}", path.display())]
+pub struct GradebookError {
+    /// The file.
+    pub path: PathBuf,
+    /// What the system says.
+    pub source: std::io::Error,
+}
+
+impl GradebookError {
+    fn at(path: &Path) -> impl FnOnce(std::io::Error) -> Self + use<> {
+        let path = path.to_owned();
+        move |source| Self { path, source }
+    }
 }
 
 impl Gradebook {
     /// Over this directory, which exists. Reads nothing yet.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, books: Mutex::default() }
+        Self { dir, keeping: Keeping::Kept, cache: Mutex::default() }
     }
 
-    /// What a learner reached so far.
+    /// Over this directory, where verdicts are kept and no decisions: no gradebook is configured.
+    pub fn without_decisions(dir: PathBuf) -> Self {
+        Self { keeping: Keeping::NotConfigured, ..Self::new(dir) }
+    }
+
+    /// Whether decisions have a place.
+    pub fn keeping(&self) -> Keeping {
+        self.keeping
+    }
+
+    /// What a learner reached so far, with what instructors decided.
     pub fn book(&self, learner: &Learner) -> Result<Arc<Book>, GradebookError> {
-        self.known(&mut self.lock(), learner)
+        let mut cache = self.lock();
+        let decisions = self.shelf(&mut cache)?;
+        Ok(self.known(&mut cache, &decisions, learner)?.decided)
     }
 
-    fn known(&self, books: &mut HashMap<Learner, Arc<Book>>, learner: &Learner) -> Result<Arc<Book>, GradebookError> {
-        if let Some(book) = books.get(learner) {
-            return Ok(book.clone());
+    /// What instructors decided.
+    pub fn decisions(&self) -> Result<Arc<Decisions>, GradebookError> {
+        self.shelf(&mut self.lock())
+    }
+
+    fn shelf(&self, cache: &mut Cache) -> Result<Arc<Decisions>, GradebookError> {
+        let shelf = self.dir.join(decision::DIR);
+        let stamp = |name: String| {
+            let stamp = Stamp::of(&self.dir.join(&name)).ok().flatten();
+            (name, stamp)
+        };
+        let names = decision::names(&self.dir).map_err(GradebookError::at(&shelf))?;
+        let stamps: Vec<_> = names.into_iter().map(stamp).collect();
+        if let Some((known, decisions)) = &cache.decisions
+            && *known == stamps
+        {
+            return Ok(decisions.clone());
         }
-        let book = Arc::new(read(&self.path(learner))?);
-        books.insert(learner.clone(), book.clone());
-        Ok(book)
+        let decisions = Arc::new(Decisions::load(&self.dir).map_err(GradebookError::at(&shelf))?);
+        for problem in decisions.problems() {
+            tracing::error!("a decision has no say until its file is mended: {problem}");
+        }
+        cache.decisions = Some((stamps, decisions.clone()));
+        Ok(decisions)
+    }
+
+    fn known(&self, cache: &mut Cache, by: &Arc<Decisions>, learner: &Learner) -> Result<Cached, GradebookError> {
+        let path = self.path(learner);
+        let stamp = Stamp::of(&path).map_err(GradebookError::at(&path))?;
+        let known = cache.books.get(learner).filter(|known| known.stamp == stamp);
+        if let Some(known) = known.filter(|known| Arc::ptr_eq(&known.by, by)) {
+            return Ok(known.clone());
+        }
+        let entries = match known {
+            Some(known) => known.entries.clone(),
+            None => {
+                let bytes = files::read_lines(&path).map_err(GradebookError::at(&path))?;
+                let book = files::book(&name(learner), &bytes);
+                book.damaged().iter().for_each(|problem| tracing::error!("{problem}"));
+                Arc::new(book)
+            }
+        };
+        Ok(keep(cache, learner, stamp, entries, by))
     }
 
     /// Appends what is not there yet, and gives the book with it.
-    pub fn append(&self, learner: &Learner, entries: &[Entry]) -> Result<Arc<Book>, GradebookError> {
+    pub fn append(&self, who: &User, entries: &[Entry]) -> Result<Arc<Book>, GradebookError> {
         // Held from reading to writing: neither lines nor books of two workers may mix.
-        let mut books = self.lock();
-        let mut book = self.known(&mut books, learner)?;
-        let new: Vec<&Entry> = entries.iter().filter(|entry| !book.holds(entry)).collect();
-        if new.is_empty() {
-            return Ok(book);
+        let mut cache = self.lock();
+        let _lock = Lock::take(&self.dir).map_err(GradebookError::at(&self.dir))?;
+        let decisions = self.shelf(&mut cache)?;
+        let known = self.known(&mut cache, &decisions, &who.id)?;
+        let new = entries.iter().filter(|entry| !known.entries.holds(entry));
+        let lines: Vec<Line> = new.map(|entry| Line { login: Some(who.login.clone()), entry: entry.clone() }).collect();
+        if lines.is_empty() {
+            return Ok(known.decided);
         }
-        let path = self.path(learner);
-        append(&path, &new).map_err(|source| GradebookError::Io { path, source })?;
+        let path = self.path(&who.id);
+        files::append(&path, &lines).map_err(GradebookError::at(&path))?;
+        let mut book = known.entries;
         let changed = Arc::make_mut(&mut book);
-        for entry in new {
-            changed.add(entry.clone());
+        lines.into_iter().for_each(|line| changed.take(line));
+        let stamp = Stamp::of(&path).map_err(GradebookError::at(&path))?;
+        Ok(keep(&mut cache, &who.id, stamp, book, &decisions).decided)
+    }
+
+    /// Writes decisions down, each into a file of its own. Paths in the gradebook, in their order.
+    pub fn decide(&self, decisions: &[Decision]) -> Result<Vec<String>, GradebookError> {
+        let _lock = Lock::take(&self.dir).map_err(GradebookError::at(&self.dir))?;
+        let mut names = Vec::new();
+        for decision in decisions {
+            let name = format!("{}/{}", decision::DIR, decision::file::name(decision));
+            let path = self.dir.join(&name);
+            files::replace(&path, decision::file::write(decision).as_bytes()).map_err(GradebookError::at(&path))?;
+            names.push(name);
         }
-        books.insert(learner.clone(), book.clone());
-        Ok(book)
+        Ok(names)
     }
 
     /// Everybody who has a file, in order.
     pub fn learners(&self) -> Result<Vec<Learner>, GradebookError> {
-        let io = |source| GradebookError::Io { path: self.dir.clone(), source };
         let mut learners = Vec::new();
-        for file in std::fs::read_dir(&self.dir).map_err(io)? {
-            let name = file.map_err(io)?.file_name();
+        for file in std::fs::read_dir(&self.dir).map_err(GradebookError::at(&self.dir))? {
+            let name = file.map_err(GradebookError::at(&self.dir))?.file_name();
             learners.extend(name.to_str().and_then(|name| name.strip_suffix(".jsonl")?.parse::<Learner>().ok()));
         }
         learners.sort();
@@ -99,69 +187,32 @@ impl Gradebook {
     }
 
     fn path(&self, learner: &Learner) -> PathBuf {
-        self.dir.join(format!("{learner}.jsonl"))
+        self.dir.join(name(learner))
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<Learner, Arc<Book>>> {
-        // The map is a cache that is changed in one step: a panic elsewhere leaves it right.
-        self.books.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, Cache> {
+        // A cache that is changed in whole values: a panic elsewhere leaves it right.
+        self.cache.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 
-fn read(path: &Path) -> Result<Book, GradebookError> {
-    let text = match std::fs::read_to_string(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Book::default()),
-        other => other.map_err(|source| GradebookError::Io { path: path.to_owned(), source })?,
-    };
-    let mut book = Book::default();
-    let whole = text.rfind('\n').map_or("", |end| &text[..end]);
-    for (index, line) in whole.lines().enumerate() {
-        let entry = serde_json::from_str(line).map_err(|source| GradebookError::Damaged {
-            path: path.to_owned(),
-            line: index + 1,
-            source,
-        })?;
-        book.add(entry);
-    }
-    Ok(book)
+fn name(learner: &Learner) -> String {
+    format!("{learner}.jsonl")
 }
 
-fn append(path: &Path, entries: &[&Entry]) -> std::io::Result<()> {
-    let mut lines = Vec::new();
-    for entry in entries {
-        serde_json::to_writer(&mut lines, entry)?;
-        lines.push(b'\n');
+fn keep(cache: &mut Cache, learner: &Learner, stamp: Option<Stamp>, entries: Arc<Book>, by: &Arc<Decisions>) -> Cached {
+    let mut decided = entries.clone();
+    for decision in by.about(learner) {
+        Arc::make_mut(&mut decided).decide(decision);
     }
-    let mut file = File::options().create(true).read(true).append(true).open(path)?;
-    let whole = whole_length(&mut file)?;
-    file.set_len(whole)?;
-    let written = file.write_all(&lines).and_then(|()| file.sync_data());
-    if written.is_err() {
-        // Take half a line back; if even that fails, the next reader ignores it.
-        let _ = file.set_len(whole);
-    }
-    written
-}
-
-/// The length up to the last line end.
-fn whole_length(file: &mut File) -> std::io::Result<u64> {
-    const STEP: u64 = 4096;
-    let mut end = file.seek(SeekFrom::End(0))?;
-    while end > 0 {
-        let start = end.saturating_sub(STEP);
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(end - start).read_to_end(&mut bytes)?;
-        if let Some(at) = bytes.iter().rposition(|byte| *byte == b'\n') {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
-    }
-    Ok(0)
+    let cached = Cached { stamp, entries, decided, by: by.clone() };
+    cache.books.insert(learner.clone(), cached.clone());
+    cached
 }
 
 #[cfg(test)]
 mod tests {
+    use super::decision::tests::{overridden, waiver};
     use super::entry::tests::{fail, pass};
     use super::*;
 
@@ -169,15 +220,28 @@ mod tests {
         "ada".parse().unwrap()
     }
 
+    fn user() -> User {
+        User::local(learner())
+    }
+
+    fn open(dir: &tempfile::TempDir) -> Gradebook {
+        Gradebook::new(dir.path().to_owned())
+    }
+
+    fn record(gradebook: &Gradebook) -> book::Record {
+        let book = gradebook.book(&learner()).unwrap();
+        book.record(&"hello".parse().unwrap(), &"t".parse().unwrap()).unwrap().clone()
+    }
+
     #[test]
     fn what_was_appended_is_there_after_a_restart_once() {
         let dir = tempfile::tempdir().unwrap();
         let entries = [fail("t", "a"), pass("t", "b")];
-        let gradebook = Gradebook::new(dir.path().to_owned());
-        gradebook.append(&learner(), &entries).unwrap();
-        gradebook.append(&learner(), &entries).unwrap();
-        let again = Gradebook::new(dir.path().to_owned());
-        again.append(&learner(), &entries).unwrap();
+        let gradebook = open(&dir);
+        gradebook.append(&user(), &entries).unwrap();
+        gradebook.append(&user(), &entries).unwrap();
+        let again = open(&dir);
+        again.append(&user(), &entries).unwrap();
         assert_eq!(*again.book(&learner()).unwrap(), *gradebook.book(&learner()).unwrap());
         let text = std::fs::read_to_string(dir.path().join("ada.jsonl")).unwrap();
         assert_eq!(text.lines().count(), 2);
@@ -185,43 +249,89 @@ mod tests {
     }
 
     #[test]
-    fn half_a_line_left_by_a_crash_is_ignored_and_cut_off() {
+    fn an_entry_that_stands_there_twice_is_one() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ada.jsonl");
-        let gradebook = Gradebook::new(dir.path().to_owned());
-        gradebook.append(&learner(), &[fail("t", "a")]).unwrap();
-        let whole = std::fs::read_to_string(&path).unwrap();
-        std::fs::write(&path, format!("{whole}{}", &whole[..whole.len() / 2])).unwrap();
-        let gradebook = Gradebook::new(dir.path().to_owned());
-        assert_eq!(gradebook.book(&learner()).unwrap().entries().len(), 1);
-        gradebook.append(&learner(), &[pass("t", "b")]).unwrap();
-        assert_eq!(Gradebook::new(dir.path().to_owned()).book(&learner()).unwrap().entries().len(), 2);
+        open(&dir).append(&user(), &[fail("t", "a")]).unwrap();
+        let once = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{once}{once}")).unwrap();
+        assert_eq!(open(&dir).book(&learner()).unwrap().entries().len(), 1);
     }
 
     #[test]
-    fn a_damaged_line_is_named_and_nothing_is_thrown_away() {
+    fn what_another_process_writes_is_seen() {
+        let dir = tempfile::tempdir().unwrap();
+        let (ours, theirs) = (open(&dir), open(&dir));
+        ours.append(&user(), &[fail("t", "a")]).unwrap();
+        theirs.append(&user(), &[pass("t", "b")]).unwrap();
+        assert!(record(&ours).passed());
+        ours.append(&user(), &[pass("t", "b"), fail("t", "c")]).unwrap();
+        assert_eq!(record(&theirs).attempts().len(), 3);
+        theirs.decide(&[overridden("ada", 3)]).unwrap();
+        assert_eq!(record(&ours).score(), 3);
+    }
+
+    #[test]
+    fn decisions_are_applied_when_read_and_leave_the_entries_as_they_are() {
+        let dir = tempfile::tempdir().unwrap();
+        let gradebook = open(&dir);
+        gradebook.append(&user(), &[fail("t", "a")]).unwrap();
+        let before = std::fs::read(dir.path().join("ada.jsonl")).unwrap();
+        let files = gradebook.decide(&[waiver("ada", "c"), waiver("bob", "c"), waiver("ada", "c")]).unwrap();
+        assert_eq!(files[0], files[2], "the same decision is one file");
+        assert!(record(&gradebook).passed());
+        gradebook.append(&user(), &[fail("t", "b")]).unwrap();
+        assert!(record(&gradebook).passed());
+        std::fs::remove_file(dir.path().join(&files[0])).unwrap();
+        assert!(!record(&gradebook).passed(), "a decision that is taken back is gone");
+        assert!(std::fs::read(dir.path().join("ada.jsonl")).unwrap().starts_with(&before));
+    }
+
+    #[test]
+    fn half_a_line_left_by_a_crash_is_ignored_and_cut_off() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ada.jsonl");
-        std::fs::write(&path, "{\"kind\":\"verdict\"}\nnonsense\n").unwrap();
-        let gradebook = Gradebook::new(dir.path().to_owned());
-        let error = gradebook.append(&learner(), &[pass("t", "b")]).unwrap_err().to_string();
-        assert!(error.contains("ada.jsonl:1 is damaged"), "{error}");
-        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 2);
+        open(&dir).append(&user(), &[fail("t", "a")]).unwrap();
+        let whole = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{whole}{}", &whole[..whole.len() / 2])).unwrap();
+        let gradebook = open(&dir);
+        assert_eq!(gradebook.book(&learner()).unwrap().entries().len(), 1);
+        gradebook.append(&user(), &[pass("t", "b")]).unwrap();
+        assert_eq!(open(&dir).book(&learner()).unwrap().entries().len(), 2);
+    }
+
+    #[test]
+    fn a_damaged_line_is_named_everything_else_counts_and_nothing_is_thrown_away() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ada.jsonl");
+        open(&dir).append(&user(), &[fail("t", "a")]).unwrap();
+        let good = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, format!("{{\"kind\":\"verdict\"}}\n{good}nonsense\n")).unwrap();
+        let gradebook = open(&dir);
+        let book = gradebook.append(&user(), &[pass("t", "b")]).unwrap();
+        assert_eq!(book.entries().len(), 2);
+        let named: Vec<String> = book.damaged().iter().map(ToString::to_string).collect();
+        assert!(
+            named[0].starts_with("ada.jsonl:1:18: this line is damaged and does not count: missing field"),
+            "{named:?}"
+        );
+        assert!(named[1].starts_with("ada.jsonl:3:"), "{named:?}");
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 4);
     }
 
     #[test]
     fn a_line_that_cannot_be_written_leaves_the_file_as_it_was() {
         let dir = tempfile::tempdir().unwrap();
-        let gradebook = Gradebook::new(dir.path().to_owned());
-        gradebook.append(&learner(), &[fail("t", "a")]).unwrap();
+        let gradebook = open(&dir);
+        gradebook.append(&user(), &[fail("t", "a")]).unwrap();
         let path = dir.path().join("ada.jsonl");
         let before = std::fs::read(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         std::fs::create_dir(&path).unwrap();
-        assert!(matches!(gradebook.append(&learner(), &[pass("t", "b")]), Err(GradebookError::Io { .. })));
-        assert_eq!(gradebook.book(&learner()).unwrap().entries().len(), 1, "what is not on disk is not in memory");
+        assert!(gradebook.append(&user(), &[pass("t", "b")]).is_err());
         std::fs::remove_dir(&path).unwrap();
         std::fs::write(&path, before).unwrap();
-        gradebook.append(&learner(), &[pass("t", "b")]).unwrap();
+        assert_eq!(gradebook.book(&learner()).unwrap().entries().len(), 1, "what is not on disk is not in memory");
+        gradebook.append(&user(), &[pass("t", "b")]).unwrap();
     }
 }

@@ -1,16 +1,19 @@
 //! Answers to commands: Markdown, and what goes into the gradebook with it. Pure.
 
-use super::command::{Command, Target, USAGE};
+use super::command::{Command, INSTRUCTORS, Target, USAGE};
 use super::courses::OpenCourse;
 use super::grader::{GradedTask, Grading};
+use super::ruling;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::outcome::Outcome;
 use crate::course::diagnostic::nearest;
 use crate::course::task::Task;
-use crate::forge::pull::{Permission, Pull, PullKey};
+use crate::forge::pull::{Marker, Permission, Pull, PullKey, User};
 use crate::grade::report::CheckpointResult;
 use crate::grade::view::{Due, learner_view};
+use crate::gradebook::Keeping;
 use crate::gradebook::book::{Book, Record};
+use crate::gradebook::decision::Decision;
 use crate::gradebook::entry::{Dispute, Entry, HintGiven};
 use crate::review::hints::Ladder;
 use crate::review::{safe, words};
@@ -25,12 +28,16 @@ pub struct About<'a> {
     pub pull: &'a Pull,
     /// Its key.
     pub key: &'a PullKey,
-    /// What the author of the comment may do.
+    /// Who asks.
+    pub by: &'a User,
+    /// What they may do.
     pub permission: Permission,
     /// The grading of its head, if it is graded.
     pub grading: Option<&'a Grading>,
     /// What the learner reached.
     pub book: &'a Book,
+    /// Whether decisions have a place.
+    pub keeping: Keeping,
     /// The course, while it is served.
     pub course: Option<&'a OpenCourse>,
     /// When it was asked.
@@ -59,21 +66,51 @@ pub enum Again {
 pub struct Answer {
     /// Markdown.
     pub text: String,
-    /// For the gradebook.
+    /// For the learner's file in the gradebook.
     pub record: Vec<Entry>,
+    /// For the gradebook's decisions.
+    pub decisions: Vec<Decision>,
+    /// To be opened; its address goes into the answer.
+    pub issue: Option<Issue>,
+}
+
+/// An issue for instructors.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Issue {
+    /// Opened once per marker.
+    pub marker: Marker,
+    /// One line of plain text.
+    pub title: String,
+    /// Markdown.
+    pub body: String,
+}
+
+impl Answer {
+    /// The text once it is known where the issue is, if the forge has any.
+    pub fn with_issue(&self, address: Option<&str>) -> String {
+        match address {
+            Some(address) => format!("{} It is looked at in {address}", self.text),
+            None => self.text.clone(),
+        }
+    }
 }
 
 impl From<String> for Answer {
     fn from(text: String) -> Self {
-        Self { text, record: Vec::new() }
+        Self { text, ..Self::default() }
     }
 }
 
 /// Answers a command.
 pub fn answer(about: &About<'_>, command: &Command) -> Answer {
-    if about.permission == Permission::Reader {
-        return format!("Only `{}`, whose pull request this is, can ask for that here.", about.pull.author.login)
+    if command.decides() && about.permission < Permission::Instructor {
+        return "Only instructors of this workspace decide that: who may write to it. Nothing was changed."
+            .to_owned()
             .into();
+    }
+    if about.permission == Permission::Reader {
+        let owner = safe::code(&about.pull.author.login.0);
+        return format!("Only {owner}, whose pull request this is, can ask for that here.").into();
     }
     match command {
         Command::Hint(target) => hint(about, target.as_ref()),
@@ -81,10 +118,21 @@ pub fn answer(about: &About<'_>, command: &Command) -> Answer {
         Command::Explain(target) => explain(about, target).into(),
         Command::Progress => progress(about).into(),
         Command::Dispute(target, why) => dispute(about, target, why),
+        Command::Waive(target, why) => ruling::waive(about, target, why),
+        Command::Extend(task, time, why) => ruling::extend(about, task, *time, why),
+        Command::Override(task, points, why) => ruling::override_points(about, task, *points, why),
+        Command::Misfit { usage, found, wanted } => {
+            format!("{} is not {wanted}. The command is `{usage}`.", safe::code(found)).into()
+        }
+        Command::Incomplete(usage) if command.decides() => {
+            format!("That command needs a little more: `{usage}`. {}", ruling::names(about)).into()
+        }
         Command::Incomplete(usage) => format!("That command needs a little more: `{usage}`. {}", names(about)).into(),
         Command::Unknown { word, nearest } => {
             let meant = nearest.map(|word| format!(" Did you mean `{word}`?")).unwrap_or_default();
-            let usage: Vec<_> = USAGE.iter().map(|(usage, what)| format!("- `{usage}`: {what}")).collect();
+            let theirs: &[_] = if about.permission == Permission::Instructor { &INSTRUCTORS } else { &[] };
+            let usage = USAGE.iter().chain(theirs).map(|(usage, what)| format!("- `{usage}`: {what}"));
+            let usage: Vec<_> = usage.collect();
             format!("There is no command {}.{meant}\n\n{}", safe::code(word), usage.join("\n")).into()
         }
     }
@@ -108,10 +156,10 @@ fn regrade(about: &About<'_>) -> String {
 }
 
 /// A checkpoint as named by a learner, in what was graded.
-struct Found<'a> {
+pub(super) struct Found<'a> {
     task: Task,
-    graded: &'a GradedTask,
-    index: usize,
+    pub(super) graded: &'a GradedTask,
+    pub(super) index: usize,
 }
 
 impl Found<'_> {
@@ -125,7 +173,7 @@ impl Found<'_> {
         learner_view(&self.graded.report, &self.task, Due::Open).checkpoints.swap_remove(self.index)
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         format!("`{}`", self.graded.report.checkpoints[self.index].id)
     }
 }
@@ -139,7 +187,7 @@ fn find<'a>(about: &About<'a>, wanted: impl Fn(&GradedTask, &CheckpointResult) -
     })
 }
 
-fn named<'a>(about: &About<'a>, target: &Target) -> Result<Found<'a>, String> {
+pub(super) fn named<'a>(about: &About<'a>, target: &Target) -> Result<Found<'a>, String> {
     let found = find(about, |graded, result| target.names(graded.report.task.as_str(), &result.id));
     found.ok_or_else(|| {
         let known = checkpoints(about);
@@ -155,7 +203,7 @@ fn checkpoints(about: &About<'_>) -> Vec<String> {
 }
 
 /// The checkpoints of this pull request, as a sentence.
-fn names(about: &About<'_>) -> String {
+pub(super) fn names(about: &About<'_>) -> String {
     let known: Vec<_> = checkpoints(about).iter().map(|id| format!("`{id}`")).collect();
     if known.is_empty() {
         "Nothing was graded here yet: push a change below `tasks/TASK-ID/`.".to_owned()
@@ -211,7 +259,7 @@ fn hint(about: &About<'_>, target: Option<&Target>) -> Answer {
         cost: hint.cost,
     };
     let record = if index < next { Vec::new() } else { vec![Entry::Hint(given)] };
-    Answer { text, record }
+    Answer { text, record, ..Answer::default() }
 }
 
 fn failures(record: &Record, checkpoint: &crate::course::id::CheckpointId) -> u32 {
@@ -222,10 +270,14 @@ fn failures(record: &Record, checkpoint: &crate::course::id::CheckpointId) -> u3
 }
 
 fn explain(about: &About<'_>, target: &Target) -> String {
-    let found = match named(about, target) {
-        Ok(found) => found,
-        Err(text) => return text,
-    };
+    match named(about, target) {
+        Ok(found) => explanation(&found),
+        Err(text) => text,
+    }
+}
+
+/// What is expected and what was found, as far as the learner may know.
+fn explanation(found: &Found<'_>) -> String {
     let result = found.result();
     let mut text = format!(
         "**{} · {} · {} of {}** in `{}`: {}",
@@ -307,11 +359,28 @@ fn dispute(about: &About<'_>, target: &Target, why: &str) -> Answer {
         checkpoint: report.checkpoints[found.index].id.clone(),
         why: why.to_owned(),
     };
+    let task = &report.task;
     let text = format!(
-        "Noted in the gradebook: you object to {} of `{}` at `{}`. The verdict stands until an instructor has looked at it.",
+        "Noted in the gradebook: you object to {} of `{task}` at `{}`. The verdict stands until an instructor has looked \
+         at it.",
         found.name(),
-        report.task,
         about.pull.head.short()
     );
-    Answer { text, record: vec![Entry::Dispute(dispute)] }
+    let key = format!("dispute:{}:{task}:{}:{}", about.key, dispute.checkpoint, about.pull.head);
+    let issue = Issue {
+        marker: Marker::new(key),
+        title: format!("Dispute: {} of {task}, pull request {}", dispute.checkpoint, about.key.number),
+        // The workspace's issues are everybody's to read: no more than the learner may know.
+        body: format!(
+            "{} objects to a verdict on `{}`, which stands until an instructor has looked at it.\n\n{}\n{}\n\n\
+             An instructor answers there with `/waive {task}/{} WHY` or `/override {task} POINTS WHY`, or here with a \
+             sentence that says why it stands.",
+            safe::code(&about.by.login.0),
+            about.pull.head,
+            safe::block(why, "text"),
+            explanation(&found),
+            dispute.checkpoint,
+        ),
+    };
+    Answer { text, record: vec![Entry::Dispute(dispute)], issue: Some(issue), ..Answer::default() }
 }

@@ -2,8 +2,9 @@
 
 use crate::course::diagnostic::nearest;
 use crate::course::id::CheckpointId;
+use crate::gradebook::decision::when::{Moment, Span};
 
-/// Longest objection kept, in characters.
+/// Longest objection or reason kept, in characters.
 pub const MAX_WHY: usize = 2000;
 
 /// What somebody asks for. Names of checkpoints may be qualified by their task, as in `first-edit/replicas`.
@@ -19,8 +20,23 @@ pub enum Command {
     Progress,
     /// An objection to a checkpoint's verdict.
     Dispute(Target, String),
+    /// An instructor's: a checkpoint counts as passed for this learner, and why.
+    Waive(Target, String),
+    /// An instructor's: more time for a task, and why.
+    Extend(String, MoreTime, String),
+    /// An instructor's: the points of a task, and why.
+    Override(String, u32, String),
     /// A command without what it needs.
     Incomplete(&'static str),
+    /// A command with something else than it needs.
+    Misfit {
+        /// How it is used.
+        usage: &'static str,
+        /// What stands there.
+        found: String,
+        /// What has to stand there.
+        wanted: &'static str,
+    },
     /// None of these.
     Unknown {
         /// The word as written, at most 40 characters.
@@ -28,6 +44,28 @@ pub enum Command {
         /// What was probably meant.
         nearest: Option<&'static str>,
     },
+}
+
+/// How much more time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MoreTime {
+    /// So much later than the due date.
+    By(Span),
+    /// Until then.
+    Until(Moment),
+}
+
+impl Command {
+    /// Whether only instructors may give it.
+    pub fn decides(&self) -> bool {
+        match self {
+            Command::Waive(..) | Command::Extend(..) | Command::Override(..) => true,
+            Command::Incomplete(usage) | Command::Misfit { usage, .. } => {
+                INSTRUCTORS.iter().any(|(known, _)| known == usage)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// A checkpoint as a learner names it.
@@ -46,7 +84,7 @@ impl Target {
     }
 }
 
-/// All commands with what they take, for help.
+/// Commands of everybody with what they take, for help.
 pub const USAGE: [(&str, &str); 5] = [
     ("/hint [CHECKPOINT]", "the next hint"),
     ("/explain CHECKPOINT", "what is expected and what was found"),
@@ -55,7 +93,18 @@ pub const USAGE: [(&str, &str); 5] = [
     ("/dispute CHECKPOINT WHY", "object to a verdict"),
 ];
 
-const WORDS: [&str; 5] = ["/hint", "/explain", "/regrade", "/progress", "/dispute"];
+const WAIVE: &str = "/waive CHECKPOINT WHY";
+const EXTEND: &str = "/extend TASK TIME WHY";
+const OVERRIDE: &str = "/override TASK POINTS WHY";
+
+/// Commands of instructors, for help.
+pub const INSTRUCTORS: [(&str, &str); 3] = [
+    (WAIVE, "the checkpoint counts as passed for this learner"),
+    (EXTEND, "more time, as in `3d` or `2026-12-01`"),
+    (OVERRIDE, "the points that count, whatever was judged"),
+];
+
+const WORDS: [&str; 8] = ["/hint", "/explain", "/regrade", "/progress", "/dispute", "/waive", "/extend", "/override"];
 
 /// The first command of a comment.
 pub fn parse(body: &str) -> Option<Command> {
@@ -97,32 +146,76 @@ fn command(line: &str) -> Option<Command> {
     if name.is_empty() || !name.chars().all(|c| c.is_alphanumeric() || c == '-' || c == '_') {
         return None;
     }
-    let mut target = || {
-        let word = words.next()?.trim_matches(|c| matches!(c, '`' | '"' | '\'' | '.' | ',' | ':'));
-        let (task, checkpoint) = match word.split_once('/') {
-            Some((task, checkpoint)) => (Some(task.to_ascii_lowercase()), checkpoint),
-            None => (None, word),
-        };
-        (!checkpoint.is_empty()).then(|| Target { task, checkpoint: checkpoint.to_ascii_lowercase() })
-    };
+    let mut target = || words.next().and_then(self::target);
     Some(match word.to_lowercase().as_str() {
         "/hint" => Command::Hint(target()),
         "/regrade" => Command::Regrade,
         "/progress" => Command::Progress,
         "/explain" => target().map_or(Command::Incomplete("/explain CHECKPOINT"), Command::Explain),
-        "/dispute" => match target() {
-            Some(target) => {
-                let why: String = words.collect::<Vec<_>>().join(" ").chars().take(MAX_WHY).collect();
-                if why.is_empty() {
-                    Command::Incomplete("/dispute CHECKPOINT WHY")
-                } else {
-                    Command::Dispute(target, why)
-                }
-            }
-            None => Command::Incomplete("/dispute CHECKPOINT WHY"),
+        "/dispute" => match (target(), why(words)) {
+            (Some(target), Some(why)) => Command::Dispute(target, why),
+            _ => Command::Incomplete("/dispute CHECKPOINT WHY"),
         },
+        "/waive" => match (target(), why(words)) {
+            (Some(target), Some(why)) => Command::Waive(target, why),
+            _ => Command::Incomplete(WAIVE),
+        },
+        "/extend" => {
+            let (task, time) = (words.next().map(self::name), words.next());
+            match (task, time, why(words)) {
+                (Some(task), Some(time), Some(why)) => match more_time(time) {
+                    Some(time) => Command::Extend(task, time, why),
+                    None => misfit(EXTEND, time, TIME),
+                },
+                _ => Command::Incomplete(EXTEND),
+            }
+        }
+        "/override" => {
+            let (task, points) = (words.next().map(self::name), words.next());
+            match (task, points, why(words)) {
+                (Some(task), Some(points), Some(why)) => match points.parse() {
+                    Ok(points) => Command::Override(task, points, why),
+                    Err(_) => misfit(OVERRIDE, points, "a whole number of points"),
+                },
+                _ => Command::Incomplete(OVERRIDE),
+            }
+        }
         other => Command::Unknown { word: word.chars().take(40).collect(), nearest: nearest(other, WORDS) },
     })
+}
+
+/// What people put around a name.
+fn bare(word: &str) -> &str {
+    word.trim_matches(|c| matches!(c, '`' | '"' | '\'' | '.' | ',' | ':'))
+}
+
+fn name(word: &str) -> String {
+    bare(word).to_ascii_lowercase()
+}
+
+fn target(word: &str) -> Option<Target> {
+    let word = bare(word);
+    let (task, checkpoint) = match word.split_once('/') {
+        Some((task, checkpoint)) => (Some(task.to_ascii_lowercase()), checkpoint),
+        None => (None, word),
+    };
+    (!checkpoint.is_empty()).then(|| Target { task, checkpoint: checkpoint.to_ascii_lowercase() })
+}
+
+fn why<'a>(words: impl Iterator<Item = &'a str>) -> Option<String> {
+    let why: String = words.collect::<Vec<_>>().join(" ").chars().take(MAX_WHY).collect();
+    (!why.is_empty()).then_some(why)
+}
+
+const TIME: &str = "a length of time as in `3d`, `12h` or `1w2d`, or a date as in `2026-12-01`";
+
+fn more_time(word: &str) -> Option<MoreTime> {
+    let word = bare(word);
+    word.parse().map(MoreTime::By).ok().or_else(|| word.parse().map(MoreTime::Until).ok())
+}
+
+fn misfit(usage: &'static str, found: &str, wanted: &'static str) -> Command {
+    Command::Misfit { usage, found: found.chars().take(40).collect(), wanted }
 }
 
 #[cfg(test)]
@@ -150,8 +243,41 @@ mod tests {
             ("/dispute probes the  brief says so", Command::Dispute(target("probes"), "the brief says so".into())),
             ("/dispute probes", Command::Incomplete("/dispute CHECKPOINT WHY")),
             ("/dispute", Command::Incomplete("/dispute CHECKPOINT WHY")),
+            (
+                "/waive first-edit/probes the brief is wrong",
+                Command::Waive(target("first-edit/probes"), "the brief is wrong".into()),
+            ),
+            ("/waive probes", Command::Incomplete(WAIVE)),
+            ("/extend `First-Edit` 3d ill", Command::Extend("first-edit".into(), by("3d"), "ill".into())),
+            ("/extend t 2026-12-01 ill", Command::Extend("t".into(), until("2026-12-01"), "ill".into())),
+            ("/extend t 3d", Command::Incomplete(EXTEND)),
+            ("/extend t soon ill", Command::Misfit { usage: EXTEND, found: "soon".into(), wanted: TIME }),
+            ("/override t 3 appeal", Command::Override("t".into(), 3, "appeal".into())),
+            ("/override t", Command::Incomplete(OVERRIDE)),
+            (
+                "/override t -1 appeal",
+                Command::Misfit { usage: OVERRIDE, found: "-1".into(), wanted: "a whole number of points" },
+            ),
         ] {
             assert_eq!(parse(body), Some(command), "{body}");
+        }
+    }
+
+    fn by(text: &str) -> MoreTime {
+        MoreTime::By(text.parse().unwrap())
+    }
+
+    fn until(text: &str) -> MoreTime {
+        MoreTime::Until(text.parse().unwrap())
+    }
+
+    #[test]
+    fn commands_that_decide_are_the_instructors_also_when_incomplete() {
+        for body in ["/waive a b", "/waive", "/extend", "/extend t x y", "/override t x y", "/override t 3 y"] {
+            assert!(parse(body).unwrap().decides(), "{body}");
+        }
+        for body in ["/hint", "/dispute", "/dispute a b", "/explain", "/waiv a b"] {
+            assert!(!parse(body).unwrap().decides(), "{body}");
         }
     }
 
@@ -186,6 +312,8 @@ mod tests {
             ("/re-grade", Some("/regrade")),
             ("/explian", Some("/explain")),
             ("/disputed", Some("/dispute")),
+            ("/waiver", Some("/waive")),
+            ("/overide", Some("/override")),
             ("/deploy", None),
             ("/lgtm", None),
         ] {

@@ -72,16 +72,16 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         head: &CommitId,
         grading: &Grading,
     ) -> Result<std::sync::Arc<Book>> {
-        let (gradebook, learner) = (self.gradebook.clone(), pull.learner().clone());
+        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
         if grading.practice {
-            return Ok(gradebook.book(&learner)?);
+            return Ok(gradebook.book(&author.id)?);
         }
         let now = self.clock.now();
         let verdict = |task: &GradedTask| {
             Entry::Verdict(Verdict::of(&task.report, key.to_string(), head.clone(), task.files.clone(), now))
         };
         let verdicts: Vec<Entry> = grading.tasks.iter().map(verdict).collect();
-        let book = blocking(move || gradebook.append(&learner, &verdicts)).await?;
+        let book = blocking(move || gradebook.append(&author, &verdicts)).await?;
         for task in &grading.tasks {
             self.store.keep_report(pull.learner(), &pull.course, task.attempt, &task.report).await?;
         }
@@ -201,8 +201,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let login = safe::plain(&by.login.0, 60);
         let description = format!("Passed, and approved by {login}");
         self.status(key, &pull.head, &Status { state: StatusState::Success, description }).await?;
-        let (gradebook, learner) = (self.gradebook.clone(), pull.learner().clone());
-        let book = blocking(move || gradebook.append(&learner, &approvals)).await?;
+        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
+        let book = blocking(move || gradebook.append(&author, &approvals)).await?;
         self.label(key, pull, &grading, &book, HumanReview::Recorded).await
     }
 

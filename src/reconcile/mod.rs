@@ -4,6 +4,7 @@
 //! the pull request is at rest. The queue is the store's ([`crate::store::queue`]), the forge is behind its port
 //! ([`crate::forge::Forge`]), grading behind [`grader::Grader`].
 
+pub mod allowance;
 pub mod answer;
 pub mod cancel;
 pub mod command;
@@ -18,5 +19,6 @@ pub mod probe;
 pub mod pulse;
 mod recall;
 pub mod record;
+mod ruling;
 pub mod run;
 pub mod sweep;

@@ -48,8 +48,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         if let Some(asked) = replied {
             self.store.move_cursor(key, asked).await?;
         }
-        let (gradebook, learner) = (self.gradebook.clone(), pull.learner().clone());
-        blocking(move || gradebook.append(&learner, &entries)).await?;
+        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
+        blocking(move || gradebook.append(&author, &entries)).await?;
         // Last: after a crash before this everything is taken in again, and each part of it once.
         Ok(self.store.leave(key, pull).await?)
     }

@@ -393,10 +393,16 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         }
         let book = self.gradebook.book(pull.learner())?;
         let course = self.grader.course(&pull.course);
+        let by = match &comment.author {
+            Author::Person(who) => who,
+            Author::Grader => &pull.author,
+        };
         let about = answer::About {
             pull,
             key,
+            by,
             permission,
+            keeping: self.gradebook.keeping(),
             grading: grading.as_ref(),
             book: &book,
             course: course.as_deref(),
@@ -405,11 +411,20 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         };
         let answer = answer::answer(&about, command);
         let marker = Marker { record: record::of_answer(&answer.record), ..reply_marker(comment.id) };
-        if !answer.record.is_empty() {
-            let (gradebook, learner, record) = (self.gradebook.clone(), pull.learner().clone(), answer.record);
-            blocking(move || gradebook.append(&learner, &record)).await?;
+        if !answer.record.is_empty() || !answer.decisions.is_empty() {
+            let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
+            let (record, decisions) = (answer.record.clone(), answer.decisions.clone());
+            blocking(move || {
+                gradebook.append(&author, &record)?;
+                gradebook.decide(&decisions)
+            })
+            .await?;
         }
-        self.forge.post_comment(key.number, &marker, &answer.text).await?;
+        let issue = match &answer.issue {
+            Some(issue) => self.forge.open_issue(&issue.marker, &issue.title, &issue.body).await?,
+            None => None,
+        };
+        self.forge.post_comment(key.number, &marker, &answer.with_issue(issue.as_deref())).await?;
         self.probe.pass(Point::Replied)?;
         self.store.move_cursor(key, comment.id).await?;
         self.pulse.tell(key.number, What::Commented);
