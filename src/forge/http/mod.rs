@@ -1,11 +1,15 @@
-//! HTTP to forges: the transport that dialects share.
+//! HTTP to forges: the transport that dialects share, and on top of it [`api::Api`].
 //!
 //! A transport only carries. It follows no redirect (a token would go to wherever it points), repeats nothing (a write may
 //! have taken effect), and knows no forge. It takes any tower service, so tests put a router in its place and need no
 //! socket.
 
+pub mod api;
 pub mod base;
+mod cache;
 pub mod client;
+pub mod failure;
+mod pages;
 
 use std::fmt;
 use std::future::Future;
