@@ -734,3 +734,16 @@ proptest! {
         prop_assert!(terminal.lines().count() <= terminal::MAX_LINES);
     }
 }
+
+#[test]
+fn a_task_that_a_person_reviews_says_so_once_it_passed_and_not_for_practice() {
+    let mut fixture = Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    let says = |fixture: &Fixture, mode| {
+        let input = ReviewInput { mode, ..fixture.input(vec![fixture.section()]) };
+        compose(&input).body.contains("A person reviews this task next")
+    };
+    assert!(!says(&fixture, Mode::Graded));
+    fixture.task.review = ReviewBy::Human;
+    assert!(says(&fixture, Mode::Graded));
+    assert!(!says(&fixture, Mode::Practice));
+}

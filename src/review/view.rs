@@ -9,6 +9,7 @@ use super::hints::Ladder;
 use super::input::{Mode, ReviewInput, Section};
 use super::{safe, words};
 use crate::checkpoint::outcome::{Blame, Outcome};
+use crate::course::task::ReviewBy;
 use crate::grade::report::{CheckpointResult, Report};
 
 /// Most differences of a checkpoint told in full; of the others only the places are named.
@@ -92,6 +93,8 @@ struct TaskView<'a> {
     foot_line: bool,
     values: Vec<NamedValue<'a>>,
     domain: Option<Domain<'a>>,
+    /// Passed, and a person has to approve.
+    human: bool,
     next: Option<Next<'a>>,
     debrief: String,
     /// A checkpoint to object to.
@@ -274,6 +277,7 @@ impl<'a> TaskView<'a> {
                 })
                 .collect(),
             domain: section.domain.as_ref().map(|d| Domain { title: &d.title, score: d.score, points: d.points }),
+            human: passed && section.task.review == ReviewBy::Human && input.mode == Mode::Graded,
             next: section.next.as_ref().filter(|_| passed).map(|n| Next { id: n.id.as_str(), title: &n.title }),
             debrief: if passed { super::reflow::reflow(section.debrief) } else { String::new() },
             upstream,
