@@ -32,15 +32,18 @@ impl Stamp {
     }
 }
 
-/// The gradebook's files are ours to write until this is dropped, among all processes.
+/// The lock of a gradebook's files, in its directory.
+pub const LOCK: &str = ".lock";
+
+/// A lock file that is ours until this is dropped, among all processes.
 pub struct Lock {
     _file: File,
 }
 
 impl Lock {
     /// Waits for whoever holds it.
-    pub fn take(dir: &Path) -> std::io::Result<Self> {
-        let file = File::options().create(true).truncate(false).write(true).open(dir.join(".lock"))?;
+    pub fn take(path: &Path) -> std::io::Result<Self> {
+        let file = File::options().create(true).truncate(false).write(true).open(path)?;
         flock(&file, FlockOperation::LockExclusive)?;
         Ok(Self { _file: file })
     }

@@ -9,7 +9,11 @@
 pub mod book;
 pub mod decision;
 pub mod entry;
+mod exchange;
 mod files;
+mod origin;
+mod sharing;
+mod union;
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -20,7 +24,11 @@ use crate::forge::pull::User;
 use book::Book;
 use decision::{Decision, Decisions};
 use entry::{Entry, Line};
+pub use exchange::{ExchangeError, Exchanged};
 use files::{Lock, Stamp};
+pub use origin::{InvalidOrigin, Origin, Token};
+pub use sharing::Backlog;
+use sharing::Sharing;
 
 /// Whether instructors' decisions have a place where they last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +44,7 @@ pub enum Keeping {
 pub struct Gradebook {
     dir: PathBuf,
     keeping: Keeping,
+    sharing: Option<Arc<Sharing>>,
     cache: Mutex<Cache>,
 }
 
@@ -76,12 +85,42 @@ impl GradebookError {
 impl Gradebook {
     /// Over this directory, which exists. Reads nothing yet.
     pub fn new(dir: PathBuf) -> Self {
-        Self { dir, keeping: Keeping::Kept, cache: Mutex::default() }
+        Self { dir, keeping: Keeping::Kept, sharing: None, cache: Mutex::default() }
+    }
+
+    /// Over this directory, which exists, and shared through a repository. Nothing is fetched yet: [`Gradebook::share`]
+    /// does so all the time, [`Gradebook::exchange`] once.
+    pub fn shared(dir: PathBuf, origin: Origin) -> Self {
+        let sharing = Some(Arc::new(Sharing::new(dir.clone(), origin)));
+        Self { sharing, ..Self::new(dir) }
     }
 
     /// Over this directory, where verdicts are kept and no decisions: no gradebook is configured.
     pub fn without_decisions(dir: PathBuf) -> Self {
         Self { keeping: Keeping::NotConfigured, ..Self::new(dir) }
+    }
+
+    /// Exchanges with the repository until `stop` says so; without one there is nothing to do.
+    pub async fn share(&self, stop: tokio::sync::watch::Receiver<bool>) {
+        if let Some(sharing) = &self.sharing {
+            sharing.keep(stop).await;
+        }
+    }
+
+    /// Exchanges with the repository now: theirs is here and ours is there when it returns. Blocks on the network.
+    pub fn exchange(&self) -> Result<Exchanged, ExchangeError> {
+        self.sharing.as_ref().map_or_else(|| Ok(Exchanged::default()), |sharing| sharing.run())
+    }
+
+    /// What waits to be shared; none when it is not shared at all. Looks at every file.
+    pub fn backlog(&self) -> Result<Option<Backlog>, ExchangeError> {
+        self.sharing.as_ref().map(|sharing| sharing.backlog()).transpose()
+    }
+
+    fn tell(&self) {
+        if let Some(sharing) = &self.sharing {
+            sharing.tell();
+        }
     }
 
     /// Whether decisions have a place.
@@ -145,7 +184,7 @@ impl Gradebook {
     pub fn append(&self, who: &User, entries: &[Entry]) -> Result<Arc<Book>, GradebookError> {
         // Held from reading to writing: neither lines nor books of two workers may mix.
         let mut cache = self.lock();
-        let _lock = Lock::take(&self.dir).map_err(GradebookError::at(&self.dir))?;
+        let _lock = Lock::take(&self.dir.join(files::LOCK)).map_err(GradebookError::at(&self.dir))?;
         let decisions = self.shelf(&mut cache)?;
         let known = self.known(&mut cache, &decisions, &who.id)?;
         let new = entries.iter().filter(|entry| !known.entries.holds(entry));
@@ -155,6 +194,7 @@ impl Gradebook {
         }
         let path = self.path(&who.id);
         files::append(&path, &lines).map_err(GradebookError::at(&path))?;
+        self.tell();
         let mut book = known.entries;
         let changed = Arc::make_mut(&mut book);
         lines.into_iter().for_each(|line| changed.take(line));
@@ -164,13 +204,14 @@ impl Gradebook {
 
     /// Writes decisions down, each into a file of its own. Paths in the gradebook, in their order.
     pub fn decide(&self, decisions: &[Decision]) -> Result<Vec<String>, GradebookError> {
-        let _lock = Lock::take(&self.dir).map_err(GradebookError::at(&self.dir))?;
+        let _lock = Lock::take(&self.dir.join(files::LOCK)).map_err(GradebookError::at(&self.dir))?;
         let mut names = Vec::new();
         for decision in decisions {
             let name = format!("{}/{}", decision::DIR, decision::file::name(decision));
             let path = self.dir.join(&name);
             files::replace(&path, decision::file::write(decision).as_bytes()).map_err(GradebookError::at(&path))?;
             names.push(name);
+            self.tell();
         }
         Ok(names)
     }

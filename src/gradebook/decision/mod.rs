@@ -6,8 +6,8 @@ mod shelf;
 pub mod when;
 
 use kinds::{ExtensionFile, Metadata, OverrideFile, QuarantineFile, WaiverFile};
-pub(super) use shelf::names;
 pub use shelf::{DIR, Decisions, Filed};
+pub(super) use shelf::{is_decision, names};
 
 use crate::course::id::Learner;
 use crate::store::time::Time;
