@@ -5,6 +5,7 @@
 
 pub mod checkpoint;
 pub mod cli;
+pub mod config;
 pub mod course;
 pub mod forge;
 pub mod grade;

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 
 mod completions;
+mod config;
 mod diagnostics;
 mod explain;
 mod grade;
@@ -31,6 +32,9 @@ pub const EXIT_FAIL: u8 = 1;
 pub const EXIT_USAGE: u8 = 2;
 /// The result is provisional.
 pub const EXIT_PROVISIONAL: u8 = 3;
+
+/// The configuration of a server unless another one is named.
+const CONFIG: &str = "gradus.yaml";
 
 /// What to type first, for each kind of user.
 const FIRST_STEPS: &str = "\
@@ -78,6 +82,8 @@ enum Verb {
     Start(start::Args),
     /// Show the values of a task for a learner
     Values(values::Args),
+    /// Print and check the configuration of `gradus serve`
+    Config(config::Args),
     /// Print or write the JSON Schemas of all kinds
     Schema(schema::Args),
     /// Print completions for a shell
@@ -110,6 +116,7 @@ pub fn main() -> ExitCode {
         Verb::Publish(args) => publish::run(args),
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
+        Verb::Config(args) => config::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Completions(args) => completions::run(args),
     }

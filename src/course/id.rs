@@ -86,6 +86,8 @@ ids! {
     CheckpointId;
     /// A learner: the numeric user id on a forge (a login can change hands), locally the name given to `--learner`.
     Learner;
+    /// A forge in the configuration of `gradus serve`; part of its webhooks' address.
+    ForgeName;
 }
 
 #[cfg(test)]

@@ -40,6 +40,7 @@ kind_names! {
     TaskKind = Task;
     MutantKind = Mutant;
     WorkspaceKind = Workspace;
+    ConfigKind = Config;
 }
 
 /// course.yaml: a course.

@@ -4,6 +4,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 
 use super::kinds::{CourseFile, ModuleFile, MutantFile, TaskFile, WorkspaceFile};
+use crate::config::kinds::Config;
 use crate::grade::report::{Report, ReportList};
 
 /// File name and text of each schema.
@@ -16,6 +17,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("workspace.schema.json", text::<WorkspaceFile>()),
         ("report.schema.json", text::<Report>()),
         ("report-list.schema.json", text::<ReportList>()),
+        ("config.schema.json", text::<Config>()),
     ]
 }
 

@@ -43,7 +43,7 @@ pub fn typed<T: DeserializeOwned>(file: &str, node: &Node, value: Value, problem
         match serde_path_to_error::deserialize::<_, T>(&live.value) {
             Ok(read) => return (problems.len() == before).then_some(read),
             Err(error) => {
-                let pointer = pointer(error.path());
+                let pointer = pointer(error.path(), &live.value);
                 let message = error.into_inner().to_string();
                 problems.push(explain(file, node, &live.original(&pointer), &message));
                 let went_on = match message.strip_prefix("unknown field ") {
@@ -113,11 +113,16 @@ fn outermost_item(value: &Value, pointer: &str) -> Option<(String, usize, String
     None
 }
 
-fn pointer(path: &Path) -> String {
+fn pointer(path: &Path, value: &Value) -> String {
     path.iter().fold(String::new(), |pointer, segment| match segment {
         Segment::Seq { index } => join(&pointer, &index.to_string()),
         Segment::Map { key } => join(&pointer, key),
-        Segment::Enum { .. } | Segment::Unknown => pointer,
+        // Written as a map with the variant as its only key, else it is no step in the file.
+        Segment::Enum { variant } => {
+            let inside = join(&pointer, variant);
+            if value.pointer(&inside).is_some() { inside } else { pointer }
+        }
+        Segment::Unknown => pointer,
     })
 }
 
