@@ -12,12 +12,14 @@ use super::secret::{self, Env, SecretSource, Secrets};
 use super::span::Span;
 use super::{Node, learners, sources};
 use crate::course::diagnostic::{Diagnostic, nearest};
+use crate::forge::budget::{Quota, WritePolicy};
 use crate::forge::http::base::{Base, InvalidBase, Plain};
+use crate::forge::seal::Seal;
 
 /// github.com, for people.
 pub const GITHUB: &str = "https://github.com";
 
-/// Shortest key or webhook secret in characters: one that nobody guesses. `openssl rand -hex 32` gives 64.
+/// Shortest webhook secret in characters: one that nobody guesses. `openssl rand -hex 32` gives 64.
 const MIN_SECRET: usize = 16;
 
 /// Paths that are taken.
@@ -244,8 +246,11 @@ impl Reader<'_> {
                     continue;
                 }
             };
-            let guessable = pointer.starts_with("/keys/") || pointer.contains("/webhook/");
-            if guessable && found.expose().chars().count() < MIN_SECRET {
+            if pointer.starts_with("/keys/") {
+                if let Err(error) = Seal::with_keys(found.expose()) {
+                    self.wrong(&pointer, format!("{source}: {error}"), "then keep it: our own earlier reviews need it");
+                }
+            } else if pointer.contains("/webhook/") && found.expose().chars().count() < MIN_SECRET {
                 let message = format!("the secret in {source} is shorter than {MIN_SECRET} characters");
                 self.wrong(&pointer, message, "`openssl rand -hex 32` makes one that nobody guesses");
             }
@@ -288,6 +293,22 @@ impl ForgeConfig {
     pub fn webhook_path(&self) -> Option<String> {
         let webhook = self.webhook.as_ref()?;
         Some(webhook.path.clone().unwrap_or_else(|| format!("/webhooks/{}", self.name)))
+    }
+
+    /// How fast we write there. A quarter of each budget is kept for what learners wait for.
+    pub fn write_policy(&self) -> WritePolicy {
+        let usual = match self.kind {
+            ForgeKind::Github => WritePolicy::GITHUB,
+            ForgeKind::Gitea | ForgeKind::Forgejo => WritePolicy::OFF,
+        };
+        let quota = |writes: u32| Quota { writes: writes as usize, kept: writes as usize / 4 };
+        let budget = &self.budget;
+        WritePolicy {
+            spacing: budget.spacing.map_or(usual.spacing, |span| span.0),
+            notify_spacing: budget.review_spacing.map_or(usual.notify_spacing, |span| span.0),
+            per_minute: budget.per_minute.map(quota).or(usual.per_minute),
+            per_hour: budget.per_hour.map(quota).or(usual.per_hour),
+        }
     }
 
     /// Where a token may go without TLS.

@@ -235,6 +235,11 @@ fn every_problem_has_its_place_and_a_remedy() {
         ("workspaces:", "listen: localhost\nworkspaces:", "12:9: invalid socket address syntax"),
         (
             "workspaces:",
+            "keys: [{env: SHORT}]\nworkspaces:",
+            "12:8: the environment variable SHORT: a key to seal markers with is shorter than 24 characters: set GRADUS_KEY to one made by `openssl rand -base64 32` (then keep it: our own earlier reviews need it)",
+        ),
+        (
+            "workspaces:",
             "keys: []\nworkspaces:",
             "12:7: `keys` is empty (`gradus config example` shows how to fill it)",
         ),
@@ -330,4 +335,17 @@ fn what_is_not_said_reads_as_the_default() {
     let home = Home::new();
     let some = home.parse(&format!("{SMALL}sweep: {{full: 2h}}\n")).unwrap().config.sweep;
     assert_eq!(some, SweepConfig { full: span::Span::seconds(7200), ..SweepConfig::default() });
+}
+
+#[test]
+fn a_budget_changes_only_what_it_names() {
+    use crate::forge::budget::{Quota, WritePolicy};
+    let home = Home::new();
+    let mut forge = home.parse(EXAMPLE).unwrap().config.forges[0].clone();
+    assert_eq!(forge.write_policy(), WritePolicy::GITHUB);
+    forge.budget.per_hour = Some(40);
+    assert_eq!(
+        forge.write_policy(),
+        WritePolicy { per_hour: Some(Quota { writes: 40, kept: 10 }), ..WritePolicy::GITHUB }
+    );
 }

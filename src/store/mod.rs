@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod conversation;
+pub mod flags;
 pub mod heads;
 pub mod journal;
 pub mod pulls;

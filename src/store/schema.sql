@@ -154,3 +154,9 @@ CREATE TABLE gates (
     until    INTEGER NOT NULL,
     strikes  INTEGER NOT NULL                  -- limits in a row whose answers said no time
 ) STRICT, WITHOUT ROWID;
+
+-- What operators switch while daemons run (flags.rs).
+CREATE TABLE flags (
+    name   TEXT    PRIMARY KEY,
+    set_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
