@@ -155,6 +155,21 @@ impl Api {
         }
     }
 
+    /// Whether something is there, where the answer has no body.
+    pub async fn exists(&self, url: &Url) -> Result<bool, Failure> {
+        match self.read(url).await {
+            Ok(_) => Ok(true),
+            Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads by a question that is sent as a body: GraphQL. Nothing is kept and nothing is counted as a write.
+    pub async fn query<B: Serialize>(&self, url: &Url, question: &B) -> Result<Response, Failure> {
+        self.budget.open().await?;
+        self.ask(&Method::POST, url, None, self.json(question)?).await
+    }
+
     /// Reads a list page by page, until `more` says that a page was enough or there is no further one. `full` is how many
     /// entries a full page has.
     pub async fn list<T: DeserializeOwned>(
@@ -185,14 +200,10 @@ impl Api {
 
     /// Writes, when it is its turn.
     pub async fn write<B: Serialize>(&self, call: Call<'_, B>) -> Result<Response, Failure> {
-        let body = match call.body {
-            Some(body) => serde_json::to_vec(body)
-                .map_err(|error| self.unreadable(&HeaderMap::new(), format!("cannot be asked as JSON: {error}")))?,
-            None => Vec::new(),
-        };
+        let body = call.body.map_or_else(|| Ok(Bytes::new()), |body| self.json(body))?;
         let permit = self.budget.turn(call.class, call.kind).await?;
         let over = Over(&self.writes);
-        let result = self.ask(&call.method, call.url, None, body.into()).await;
+        let result = self.ask(&call.method, call.url, None, body).await;
         drop(over);
         let end = if result.is_ok() { End::Fine } else { End::Otherwise };
         // What the forge did counts, whatever becomes of our bookkeeping.
@@ -200,6 +211,12 @@ impl Api {
             tracing::warn!(%error, "cannot note that a write is over; the next one waits for some seconds");
         }
         result
+    }
+
+    fn json<B: Serialize>(&self, body: &B) -> Result<Bytes, Failure> {
+        let json = serde_json::to_vec(body);
+        let json = json.map_err(|error| self.unreadable(&HeaderMap::new(), format!("it cannot be asked: {error}")));
+        json.map(Bytes::from)
     }
 
     /// Reads the JSON of an answer.
