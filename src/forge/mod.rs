@@ -6,6 +6,7 @@
 //! `reference/forges.md` §8).
 
 pub mod budget;
+pub mod dry_run;
 pub mod hint;
 pub mod http;
 pub mod local;

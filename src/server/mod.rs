@@ -8,8 +8,10 @@ pub mod guard;
 pub mod hooks;
 pub mod once;
 pub mod pages;
+pub mod serve;
 pub mod views;
 pub mod web;
+pub mod webhooks;
 
 use std::ops::Deref;
 use std::sync::Arc;

@@ -35,6 +35,16 @@ impl Store {
         Ok(row.is_some())
     }
 
+    /// In which lane a pull request is that was seen before.
+    pub async fn lane(&self, key: &PullKey) -> Result<Option<String>, StoreError> {
+        let row = sqlx::query("SELECT lane FROM pulls WHERE workspace = ? AND number = ?")
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .fetch_optional(self.reader())
+            .await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?)
+    }
+
     /// Notes how a pull request is left.
     pub async fn leave(&self, key: &PullKey, pull: &Pull) -> Result<(), StoreError> {
         sqlx::query(
