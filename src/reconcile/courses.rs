@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use serde_json::Value;
 
-use crate::checkpoint::Checkpoint;
+use crate::checkpoint::{Checkpoint, Kind};
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, Learner, TaskId};
@@ -15,6 +15,7 @@ use crate::course::publish::{PublishError, commit, open_or_create, workspace};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask, Module};
 use crate::grade::report::CourseRef;
+use crate::grade::view::{Due, conceals};
 use crate::submission::scope::Known;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -71,9 +72,29 @@ impl OpenCourse {
         let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
         let main = commit(&repository, &course, &files, now).map_err(failed)?.id().clone();
+        Ok(Self::of(course, files, main))
+    }
+
+    /// Takes the rules from a checkout of a published workspace, which is at `main`: what everybody may see, and no more.
+    pub fn published(dir: &Path, main: CommitId) -> Result<Self, OpenError> {
+        let course = load_dir(dir)?.course;
+        let mut files = Tree::default();
+        for (path, entry) in Tree::from_dir(&dir.join("tasks")).map_err(LocateError::from)?.iter() {
+            files.insert(format!("tasks/{path}"), entry.clone());
+        }
+        Ok(Self::of(course, files, main))
+    }
+
+    fn of(course: Course, workspace: Tree, main: CommitId) -> Self {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
-        let known = tasks(&course).map(|task| known(task, &files)).collect();
-        Ok(Self { course, reference, main, workspace: files, known, drawn: Mutex::default() })
+        let known = tasks(&course).map(|task| known(task, &workspace)).collect();
+        Self { course, reference, main, workspace, known, drawn: Mutex::default() }
+    }
+
+    /// Tasks with a checkpoint that is not judged by what everybody may see, in the order of the course.
+    pub fn concealing(&self) -> Vec<&TaskId> {
+        let hidden = |c: &Checkpoint| matches!(c.kind, Kind::Withheld(_)) || conceals(c, Due::Open);
+        self.tasks().map(|task| &task.task).filter(|task| task.checkpoints.iter().any(hidden)).map(|t| &t.id).collect()
     }
 
     /// Tasks in the order of the course.
@@ -132,3 +153,49 @@ fn looked_at(checkpoint: &Checkpoint) -> Vec<String> {
 
 /// All courses that are served, by id.
 pub type Courses = BTreeMap<CourseId, Arc<OpenCourse>>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn course(name: &str) -> std::path::PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("courses").join(name)
+    }
+
+    /// The course as it is served from its own directory, and from a checkout of its workspace.
+    fn both(name: &str) -> (OpenCourse, OpenCourse) {
+        let dir = tempfile::tempdir().unwrap();
+        let (upstream, checkout) = (dir.path().join("upstream.git"), dir.path().join("checkout"));
+        let whole = OpenCourse::open(&course(name), |_| upstream.clone(), |_| "https://x.test".into(), 0).unwrap();
+        for (path, entry) in whole.workspace.iter() {
+            let crate::submission::tree::Entry::File { bytes, .. } = entry else { panic!("{path}") };
+            let path = checkout.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, bytes).unwrap();
+        }
+        let published = OpenCourse::published(&checkout, whole.main.clone()).unwrap();
+        (whole, published)
+    }
+
+    #[test]
+    fn a_published_workspace_serves_the_same_tasks_and_nothing_hidden() {
+        let (whole, published) = both("hello");
+        assert_eq!(published.reference, whole.reference);
+        let known = |course: &OpenCourse| course.known.iter().map(|known| known.id.clone()).collect::<Vec<_>>();
+        assert_eq!(known(&published), known(&whole));
+        for task in published.tasks() {
+            assert!(!task.has_hidden());
+            let dir = format!("tasks/{}", task.task.id);
+            assert_eq!(published.workspace.below(&dir), whole.workspace.below(&dir));
+        }
+    }
+
+    #[test]
+    fn tasks_with_hidden_checkpoints_are_known_with_and_without_what_is_hidden() {
+        let (whole, published) = both("cnpe");
+        assert!(!whole.concealing().is_empty());
+        assert_eq!(whole.concealing(), published.concealing());
+        let (whole, published) = both("hello");
+        assert_eq!((whole.concealing(), published.concealing()), (vec![], vec![]));
+    }
+}

@@ -11,6 +11,7 @@ use git2::Repository;
 use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, GradedTask, Grader, Grading, Request};
 use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
+use crate::course::CourseTask;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::course::task::ReviewBy;
@@ -207,6 +208,8 @@ fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Dra
     let dir = dir(&drawn.task.id);
     // Without a merge base the learner started from nothing that we know: the published starter is the best guess.
     let base = submission.base.as_ref().map_or_else(|| drawn.starter.clone(), |base| base.below(&dir));
+    // Not where the rules are a published workspace's.
+    let has_hidden = course.course.tasks.get(&drawn.task.id).is_some_and(CourseTask::has_hidden);
     grade(
         &Job {
             course: &course.reference,
@@ -215,7 +218,7 @@ fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Dra
             commit: Some(&pull.head),
             files: &submission.files.below(&dir),
             base: &base,
-            hidden: Some(&drawn.hidden),
+            hidden: has_hidden.then_some(&drawn.hidden),
             history: submission.history.as_ref(),
             violations: &submission.violations,
         },

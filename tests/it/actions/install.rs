@@ -12,7 +12,8 @@ use axum::routing::get;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/.github/actions/grade/install");
 
-const TARGET: &str = if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
+const TARGET: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
 /// Releases on loopback: v1.0.0 is whole, v1.0.1 was tampered with after its checksum was made.
 fn releases() -> &'static str {
