@@ -5,6 +5,9 @@
 mod actions;
 mod browser;
 mod course;
+#[path = "../fake/github/mod.rs"]
+mod fake_github;
+mod fake_rules;
 mod gitea;
 mod grade;
 mod hostile;

@@ -1,0 +1,54 @@
+//! An answer before it is bytes.
+
+use serde_json::{Value, json};
+
+use super::super::state::refusal::Refusal;
+
+/// Status, headers, body.
+#[derive(Debug, Clone)]
+pub struct Reply {
+    /// The HTTP status.
+    pub status: u16,
+    /// Beyond those that every answer has.
+    pub headers: Vec<(String, String)>,
+    /// JSON; none for 204 and 304.
+    pub body: Option<Value>,
+}
+
+impl Reply {
+    /// With a body.
+    pub fn json(status: u16, body: Value) -> Self {
+        Self { status, headers: Vec::new(), body: Some(body) }
+    }
+
+    /// 200 with a body.
+    pub fn ok(body: Value) -> Self {
+        Self::json(200, body)
+    }
+
+    /// Without a body.
+    pub fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: None }
+    }
+
+    /// With one more header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.headers.push((name.to_owned(), value.into()));
+        self
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        let mut body = json!({
+            "message": refusal.message,
+            "documentation_url": "https://docs.github.com/rest",
+            "status": refusal.status.to_string(),
+        });
+        if !refusal.errors.is_empty() {
+            body["errors"] = Value::Array(refusal.errors);
+        }
+        Reply::json(refusal.status, body)
+    }
+}
