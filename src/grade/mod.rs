@@ -6,6 +6,7 @@
 pub mod digest;
 pub mod plan;
 pub mod proof;
+pub mod quarantine;
 pub mod report;
 mod score;
 pub mod view;

@@ -20,20 +20,31 @@ pub fn report(job: &Job<'_>, standings: &BTreeMap<&CheckpointId, Standing>) -> R
         .iter()
         .filter_map(|checkpoint| Some(result(checkpoint, standings.get(&checkpoint.id)?, &prefix)))
         .collect();
-    let judged = || checkpoints.iter().filter(|c| c.outcome != Outcome::NotRun);
-    Report {
+    let mut report = Report {
         api_version: API_VERSION.to_owned(),
         kind: ReportKind::Report,
         task: job.task.id.clone(),
         title: job.task.title.clone(),
         course: job.course.clone(),
         commit: job.commit.cloned(),
-        score: judged().map(|c| c.score).sum(),
-        points: judged().map(|c| c.points).sum(),
-        outcome: overall(judged().map(|c| c.outcome)),
-        provisional: judged().any(|c| c.outcome.is_provisional()),
+        score: 0,
+        points: 0,
+        outcome: Outcome::NotRun,
+        provisional: false,
         checkpoints,
-    }
+    };
+    total(&mut report);
+    report
+}
+
+/// Sets what follows from the checkpoints.
+pub(super) fn total(report: &mut Report) {
+    let judged = || report.checkpoints.iter().filter(|c| c.outcome != Outcome::NotRun);
+    let score = judged().map(|c| c.score).sum();
+    let points = judged().map(|c| c.points).sum();
+    let outcome = overall(judged().map(|c| c.outcome));
+    let provisional = judged().any(|c| c.outcome.is_provisional());
+    (report.score, report.points, report.outcome, report.provisional) = (score, points, outcome, provisional);
 }
 
 /// The outcome of a report from those of its judged checkpoints.

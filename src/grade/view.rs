@@ -70,7 +70,8 @@ fn conceal(result: &mut CheckpointResult, message: Option<&str>) {
     let has_cases = result.cases.is_some();
     for evidence in &mut result.evidence {
         let Evidence { message, place, expected, actual, operator, subject } = evidence;
-        if result.outcome != Outcome::NotRun {
+        // An instructor's words about a quarantine are for the learner.
+        if result.outcome != Outcome::NotRun && operator.as_deref() != Some(super::quarantine::OPERATOR) {
             message.clone_from(&sentence);
         }
         *expected = None;
@@ -141,6 +142,20 @@ mod tests {
                 assert_eq!((place.line, place.column), (Some(7), Some(3)), "the learner's own place stays");
             }
         }
+    }
+
+    #[test]
+    fn why_a_hidden_checkpoint_is_in_quarantine_is_told() {
+        let mut judgement = judgement(Outcome::Error);
+        judgement.evidence.truncate(1);
+        judgement.evidence[0].message = "not trusted until tomorrow".to_owned();
+        judgement.evidence[0].operator = Some(crate::grade::quarantine::OPERATOR.to_owned());
+        let mut checkpoint = testing::checkpoint("a", 1, &[]);
+        checkpoint.visibility = Visibility::Never;
+        let task = testing::task(vec![checkpoint]);
+        let view = learner_view(&testing::report(&task, vec![("a", judgement)]), &task, Due::Open);
+        let text = serde_json::to_string(&view).unwrap();
+        assert!(text.contains("not trusted until tomorrow") && !text.contains(SECRET), "{text}");
     }
 
     #[test]

@@ -51,7 +51,14 @@ pub struct Gradebook {
 #[derive(Debug, Default)]
 struct Cache {
     books: HashMap<Learner, Cached>,
-    decisions: Option<(Vec<(String, Option<Stamp>)>, Arc<Decisions>)>,
+    shelf: Option<Shelf>,
+}
+
+/// The decisions, and the files that they were read from as they were then.
+#[derive(Debug)]
+struct Shelf {
+    files: Vec<(String, Option<Stamp>)>,
+    decisions: Arc<Decisions>,
 }
 
 /// A learner's file as it was read.
@@ -147,17 +154,15 @@ impl Gradebook {
             (name, stamp)
         };
         let names = decision::names(&self.dir).map_err(GradebookError::at(&shelf))?;
-        let stamps: Vec<_> = names.into_iter().map(stamp).collect();
-        if let Some((known, decisions)) = &cache.decisions
-            && *known == stamps
-        {
-            return Ok(decisions.clone());
+        let files: Vec<_> = names.into_iter().map(stamp).collect();
+        if let Some(known) = cache.shelf.as_ref().filter(|known| known.files == files) {
+            return Ok(known.decisions.clone());
         }
         let decisions = Arc::new(Decisions::load(&self.dir).map_err(GradebookError::at(&shelf))?);
         for problem in decisions.problems() {
             tracing::error!("a decision has no say until its file is mended: {problem}");
         }
-        cache.decisions = Some((stamps, decisions.clone()));
+        cache.shelf = Some(Shelf { files, decisions: decisions.clone() });
         Ok(decisions)
     }
 

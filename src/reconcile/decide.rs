@@ -163,6 +163,10 @@ fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
     if grading.traits.practice && pull.readiness == Readiness::Ready {
         return Next::Step(Step::Grade);
     }
+    // The course changed and somebody wants it applied, or a quarantine began or ended.
+    if grading.again_at.is_some_and(|at| at <= seen.now) {
+        return Next::Step(Step::Grade);
+    }
     if grading.traits.quiet && !grading.provisional {
         return if unanswered { Next::Step(Step::Quiet) } else { Next::Nothing };
     }
@@ -182,12 +186,12 @@ fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
         };
     }
     let retry = grading.tries.checked_sub(1).and_then(|tries| RETRIES.get(tries as usize));
-    let retry = retry.map(|wait| grading.graded_at.plus(*wait));
+    let retry = retry.filter(|_| !grading.traits.quarantined).map(|wait| grading.graded_at.plus(*wait));
     if retry.is_some_and(|at| at <= seen.now) {
         return Next::Step(Step::Grade);
     }
     if grading.traits.quiet {
-        return retry.map_or(Next::Nothing, Next::Wait);
+        return retry.into_iter().chain(grading.again_at).min().map_or(Next::Nothing, Next::Wait);
     }
     let patience = grading.first_at.plus(PROVISIONAL_AFTER);
     let posted = entry.filter(|entry| matches!(entry.state, JournalState::Done | JournalState::Failed));
@@ -198,7 +202,7 @@ fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
         return Next::Step(Step::Settle);
     }
     let patience = unanswered.then_some(patience);
-    match retry.into_iter().chain(patience).min() {
+    match retry.into_iter().chain(patience).chain(grading.again_at).min() {
         Some(at) => Next::Wait(at),
         None => Next::Nothing,
     }
@@ -295,6 +299,7 @@ mod tests {
             tries,
             first_at: before(first),
             graded_at: before(last),
+            again_at: None,
         }
     }
 
@@ -398,6 +403,25 @@ mod tests {
         };
         assert_eq!(decide(&told(6)), Step::Wait(NOW.plus(RETRIES[5] - SECOND)));
         assert_eq!(decide(&told(8)), Step::Rest);
+    }
+
+    #[test]
+    fn what_a_quarantine_holds_up_is_told_at_once_and_graded_again_when_it_ends() {
+        let quarantined = Traits { quarantined: true, ..Traits::default() };
+        let held =
+            |ends: Time| GradingState { traits: quarantined, again_at: Some(ends), ..graded(true, 1, SECOND, SECOND) };
+        let later = NOW.plus(3600 * SECOND);
+        assert_eq!(decide(&Observed { grading: Some(held(later)), ..seen() }), Step::Settle);
+        let told = |grading| Observed {
+            grading: Some(grading),
+            journal: vec![entry(7, "b", JournalState::Done)],
+            heads: vec![head("b", true)],
+            ..seen()
+        };
+        assert_eq!(decide(&told(held(later))), Step::Wait(later), "no retry in between");
+        assert_eq!(decide(&told(held(NOW))), Step::Grade);
+        let asked = GradingState { again_at: Some(NOW), ..graded(false, 1, SECOND, SECOND) };
+        assert_eq!(decide(&told(asked)), Step::Grade, "also what is final");
     }
 
     #[test]

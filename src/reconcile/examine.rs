@@ -18,7 +18,7 @@ use crate::course::task::ReviewBy;
 use crate::forge::pull::{Pull, PullNumber, Readiness};
 use crate::grade::report::Report;
 use crate::grade::view::{Due, conceals, learner_view};
-use crate::grade::{Job, grade};
+use crate::grade::{Job, grade, quarantine};
 use crate::gradebook::book::{Book, Record};
 use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
 use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
@@ -135,13 +135,15 @@ fn judge(
     policy: &Policy,
 ) -> Result<Grading, GradeError> {
     let practice = request.pull.readiness == Readiness::Draft;
-    let mut tasks = Vec::new();
+    let (mut tasks, mut again_at) = (Vec::new(), None);
     let mut views = Vec::new();
     for (drawn, files) in &reading.tasks {
         if request.cancelled.yes() {
             return Err("the head moved on".into());
         }
-        let report = report(course, &request.pull, &reading.submission, drawn, sandbox);
+        let judged = report(course, &request.pull, &reading.submission, drawn, sandbox);
+        let (report, ends) = quarantine::apply(judged, &request.quarantines);
+        again_at = again_at.into_iter().chain(ends).min();
         views.push(learner_view(&report, &drawn.task, Due::Open));
         let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
         tasks.push(GradedTask { files: files.clone(), attempt, report });
@@ -182,6 +184,7 @@ fn judge(
         practice,
         quiet: request.bot || (nothing && policy.untouched == Untouched::Status),
         human: human.map(|task| task.id.clone()).collect(),
+        again_at,
         tasks,
     };
     if policy.verdicts == Verdicts::Decide {

@@ -13,10 +13,12 @@ use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, TaskId};
 use crate::forge::pull::Pull;
 use crate::grade::digest::{OutcomeDigest, outcome_digest};
+use crate::grade::quarantine::{Quarantine, is_quarantined};
 use crate::grade::report::{CourseRef, Report};
 use crate::gradebook::book::Book;
 use crate::review::Review;
 use crate::store::journal::Traits;
+use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
 
 /// A head to be graded.
@@ -30,6 +32,8 @@ pub struct Request {
     pub skipped: Vec<CommitId>,
     /// What the learner reached before.
     pub book: Arc<Book>,
+    /// Checkpoints that are not trusted now.
+    pub quarantines: Vec<Quarantine>,
     /// Gets a status and no review, whatever comes of it.
     pub bot: bool,
     /// Set when the head moved on: what comes of it is thrown away.
@@ -59,6 +63,9 @@ pub struct Grading {
     /// Tasks that a person has to approve when they are passed.
     #[serde(default)]
     pub human: Vec<TaskId>,
+    /// When the first quarantine that matters to it ends: graded again then.
+    #[serde(default)]
+    pub again_at: Option<Time>,
 }
 
 /// One task of a grading.
@@ -94,7 +101,15 @@ impl Grading {
     /// What the store keeps beside it.
     pub fn traits(&self) -> Traits {
         let passed = self.passed() && !self.practice;
-        Traits { practice: self.practice, quiet: self.quiet, passed, human: passed && !self.human.is_empty() }
+        let checkpoints = || self.tasks.iter().flat_map(|task| &task.report.checkpoints);
+        let mut provisional = checkpoints().filter(|result| result.outcome.is_provisional()).peekable();
+        Traits {
+            practice: self.practice,
+            quiet: self.quiet,
+            passed,
+            human: passed && !self.human.is_empty(),
+            quarantined: provisional.peek().is_some() && provisional.all(is_quarantined),
+        }
     }
 }
 

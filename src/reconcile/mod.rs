@@ -17,6 +17,7 @@ pub mod once;
 pub mod policy;
 pub mod probe;
 pub mod pulse;
+mod quarantine;
 mod recall;
 pub mod record;
 mod ruling;

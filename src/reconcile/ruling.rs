@@ -224,6 +224,7 @@ mod tests {
             practice: false,
             quiet: false,
             human: Vec::new(),
+            again_at: None,
         }
     }
 

@@ -18,6 +18,7 @@ use super::grader::{GradeError, Grader, Grading, Request};
 use super::policy::{Admission, LivePolicy};
 use super::probe::{NoProbe, Point, Probe, Stopped};
 use super::pulse::{Pulse, What};
+use super::quarantine::Followed;
 use super::record;
 use super::sweep::{self, Extent};
 use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
@@ -51,6 +52,7 @@ pub struct Reconciler<F, G> {
     pub(super) grader: G,
     pub(super) store: Store,
     pub(super) gradebook: Arc<Gradebook>,
+    pub(super) followed: Followed,
     pub(super) policy: LivePolicy,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) pulse: Pulse,
@@ -99,7 +101,17 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         clock: Arc<dyn Clock>,
         pulse: Pulse,
     ) -> Self {
-        Self { forge, grader, store, gradebook, policy, clock, pulse, probe: Arc::new(NoProbe) }
+        Self {
+            forge,
+            grader,
+            store,
+            gradebook,
+            followed: Followed::default(),
+            policy,
+            clock,
+            pulse,
+            probe: Arc::new(NoProbe),
+        }
     }
 
     /// With a probe at each point where a crash may hit.
@@ -258,6 +270,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             repository: self.forge.objects(pull).await?,
             skipped: skipped(&seen.heads, &pull.head),
             book: self.gradebook.book(pull.learner())?,
+            quarantines: super::quarantine::in_force(self.gradebook.decisions()?.as_ref(), self.clock.now()),
         };
         let grading = tokio::select! {
             grading = self.grader.grade(request) => grading.map_err(ReconcileError::Grade)?,
@@ -288,6 +301,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             digest: &digest,
             provisional,
             traits: grading.traits(),
+            again_at: grading.again_at,
             grading: &text,
             intent: (!provisional && !grading.quiet).then_some(intent),
         };
@@ -296,6 +310,9 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         if provisional {
             self.status(key, &pull.head, &grading.review.status).await?;
             self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
+        } else if seen.journal.iter().any(|entry| entry.state == JournalState::Done && is_of(entry, &graded)) {
+            // Back to what its review says: nothing is posted, and the status may say something else by now.
+            self.status(key, &pull.head, &grading.review.status).await?;
         }
         Ok(Some(grading))
     }
@@ -434,6 +451,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Asks for everything to be looked at that hints may have missed. `since` makes it an incremental sweep: only what
     /// changed since then is compared. How many were found.
     pub async fn sweep(&self, since: Option<Time>) -> Result<usize> {
+        self.follow_quarantines().await?;
         let listed = self.forge.pulls(since).await?;
         let known = self.store.known(self.forge.workspace()).await?;
         let extent = if since.is_some() { Extent::Recent } else { Extent::Full };
@@ -451,6 +469,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
 
 fn entry(seen: &Observed, id: JournalId) -> &JournalEntry {
     seen.journal.iter().find(|entry| entry.id == id).expect("decided on an entry that was seen")
+}
+
+/// Whether a review tells what this grading tells.
+fn is_of(entry: &JournalEntry, graded: &Graded<'_>) -> bool {
+    entry.head == *graded.head && entry.digest == *graded.digest
 }
 
 /// Position of the newest head: a review answers it and all before.

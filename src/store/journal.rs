@@ -77,6 +77,8 @@ pub struct Traits {
     pub passed: bool,
     /// Passed, and a person has to approve.
     pub human: bool,
+    /// Provisional by a quarantine alone: trying again before its end changes nothing.
+    pub quarantined: bool,
 }
 
 /// The newest grading of a head, without its content.
@@ -94,6 +96,8 @@ pub struct GradingState {
     pub first_at: Time,
     /// When the newest was.
     pub graded_at: Time,
+    /// From then on it is graded again, whatever came of it.
+    pub again_at: Option<Time>,
 }
 
 /// What a grading leaves behind.
@@ -107,6 +111,8 @@ pub struct Graded<'a> {
     pub provisional: bool,
     /// What kind of answer it is.
     pub traits: Traits,
+    /// From then on it is to be graded again.
+    pub again_at: Option<Time>,
     /// The grading as JSON.
     pub grading: &'a str,
     /// What is to be posted of it; nothing while only the status is written.
@@ -156,11 +162,11 @@ impl Store {
         let mut transaction = self.begin().await?;
         sqlx::query(
             "INSERT INTO gradings (workspace, number, head, digest, provisional, tries, first_at, graded_at, grading,
-                 practice, quiet, passed, human)
-             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8, ?9, ?10, ?11)
+                 practice, quiet, passed, human, quarantined, again_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (workspace, number, head) DO UPDATE SET
                  digest = ?4, provisional = ?5, tries = tries + 1, graded_at = ?6, grading = ?7,
-                 practice = ?8, quiet = ?9, passed = ?10, human = ?11",
+                 practice = ?8, quiet = ?9, passed = ?10, human = ?11, quarantined = ?12, again_at = ?13",
         )
         .bind(&key.workspace.0)
         .bind(key.number.0)
@@ -173,11 +179,33 @@ impl Store {
         .bind(graded.traits.quiet)
         .bind(graded.traits.passed)
         .bind(graded.traits.human)
+        .bind(graded.traits.quarantined)
+        .bind(graded.again_at.map(|at| at.0))
         .execute(&mut *transaction)
         .await?;
         if let Some(intent) = &graded.intent {
             intend(&mut *transaction, key, intent, now).await?;
         }
+        Ok(transaction.commit().await?)
+    }
+
+    /// Has a head graded again, whatever came of it, behind what learners wait for: something changed that it was judged
+    /// by. A wait for its time ends with that, one after failures does not.
+    pub async fn grade_again(&self, key: &PullKey, lane: &str, head: &CommitId, now: Time) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
+        sqlx::query("UPDATE gradings SET again_at = ? WHERE workspace = ? AND number = ? AND head = ?")
+            .bind(now.0)
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .bind(head.as_str())
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::query("UPDATE queue SET not_before = 0 WHERE workspace = ? AND number = ? AND failures = 0")
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .execute(&mut *transaction)
+            .await?;
+        super::queue::enqueue(&mut *transaction, key, lane, super::queue::Hint::Backlog, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -189,7 +217,9 @@ impl Store {
     /// The newest grading of a head.
     pub async fn grading_state(&self, key: &PullKey, head: &CommitId) -> Result<Option<GradingState>, StoreError> {
         let row = sqlx::query(
-            "SELECT digest, provisional, tries, first_at, graded_at, practice, quiet, passed, human FROM gradings
+            "SELECT digest, provisional, tries, first_at, graded_at, practice, quiet, passed, human,
+                 quarantined, again_at
+             FROM gradings
              WHERE workspace = ? AND number = ? AND head = ?",
         )
         .bind(&key.workspace.0)
@@ -209,7 +239,9 @@ impl Store {
                     quiet: row.try_get(6)?,
                     passed: row.try_get(7)?,
                     human: row.try_get(8)?,
+                    quarantined: row.try_get(9)?,
                 },
+                again_at: row.try_get::<Option<i64>, _>(10)?.map(Time),
             })
         };
         row.map(state).transpose()

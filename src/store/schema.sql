@@ -39,6 +39,8 @@ CREATE TABLE gradings (
     quiet       INTEGER NOT NULL,              -- answered by a status, without a review
     passed      INTEGER NOT NULL,              -- every graded task
     human       INTEGER NOT NULL,              -- passed, and a person has to approve
+    quarantined INTEGER NOT NULL,              -- provisional by a quarantine alone
+    again_at    INTEGER,                       -- graded again from then on, whatever came of it
     tries       INTEGER NOT NULL,              -- gradings of this head so far
     first_at    INTEGER NOT NULL,
     graded_at   INTEGER NOT NULL,

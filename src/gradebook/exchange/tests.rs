@@ -294,7 +294,7 @@ fn of_a_decision_changed_on_both_sides_theirs_counts_and_it_is_said() {
     std::fs::write(world.path("one").join(&file), write(&quarantine("c", "2026-12-02"))).unwrap();
     let theirs = write(&quarantine("c", "2026-12-03"));
     world.by_hand(&[(&file, Some(&theirs))]);
-    assert_eq!(one.exchange().unwrap().conflicts, [file.clone()]);
+    assert_eq!(one.exchange().unwrap().conflicts, std::slice::from_ref(&file));
     assert_eq!(std::fs::read_to_string(world.path("one").join(&file)).unwrap(), theirs);
 }
 

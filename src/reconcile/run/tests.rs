@@ -92,7 +92,9 @@ impl Grader for Script {
             provisional: outcome.is_provisional(),
             checkpoints: vec![result],
         };
-        let state = match outcome {
+        let (report, again_at) = crate::grade::quarantine::apply(report, &request.quarantines);
+        let state = match report.outcome {
+            Outcome::Error => StatusState::Error,
             Outcome::Pass => StatusState::Success,
             Outcome::Inconclusive => StatusState::Pending,
             _ => StatusState::Failure,
@@ -112,6 +114,7 @@ impl Grader for Script {
             practice: request.pull.readiness == Readiness::Draft,
             quiet: request.bot,
             human: Vec::new(),
+            again_at,
         })
     }
 
@@ -651,4 +654,67 @@ async fn one_go_answers_what_it_was_asked_for_and_says_what_is_left() {
     world.push("fix", "score 4").await;
     let left = world.worker().once(one, until(0)).await.unwrap();
     assert_eq!(left[0].done, Done::Left(Why::Time), "nothing is begun when the time is over");
+}
+
+/// Of checkpoint `c` in task `first`, an hour from the world's time on.
+fn quarantine(world: &World) -> crate::gradebook::decision::Decision {
+    use crate::gradebook::decision::kinds::{Instructor, Metadata, QuarantineFile, QuarantineSpec};
+    use crate::gradebook::decision::when::Moment;
+    let author = Instructor { id: None, login: crate::forge::pull::Login("grace".into()) };
+    let spec = QuarantineSpec {
+        course: world.course.clone(),
+        task: "first".parse().unwrap(),
+        checkpoint: "c".parse().unwrap(),
+        until: Moment(world.clock.now().plus(Duration::from_secs(3600))),
+        reason: "wrong port".parse().unwrap(),
+        lifted: None,
+    };
+    let metadata = Metadata { author, at: Moment(world.clock.now()), pull: None };
+    crate::gradebook::decision::Decision::Quarantine(QuarantineFile::new(metadata, spec))
+}
+
+#[tokio::test]
+async fn a_quarantine_takes_a_failure_back_at_once_and_its_end_judges_again() {
+    for ends in ["lifted", "over"] {
+        let world = World::new().await;
+        let head = world.push("fix", "score 1").await;
+        world.rest().await;
+        assert_eq!(world.status(&head).await.state, StatusState::Failure);
+        let gradebook = Gradebook::new(world.data.gradebook());
+        let files = gradebook.decide(&[quarantine(&world)]).unwrap();
+        let worker = world.worker();
+        worker.sweep(None).await.unwrap();
+        while worker.work_one().await.unwrap() {}
+        assert_eq!(world.status(&head).await.state, StatusState::Error, "{ends}");
+        let gradings = world.script.0.lock().unwrap().requests.len();
+        assert_eq!(gradings, 2, "graded again, once");
+        if ends == "lifted" {
+            std::fs::remove_file(world.data.gradebook().join(&files[0])).unwrap();
+            worker.sweep(None).await.unwrap();
+        } else {
+            world.clock.advance(Duration::from_secs(3599));
+            while worker.work_one().await.unwrap() {}
+            assert_eq!(world.status(&head).await.state, StatusState::Error, "not a moment earlier");
+            world.clock.advance(Duration::from_secs(1));
+        }
+        while worker.work_one().await.unwrap() {}
+        assert_eq!(world.status(&head).await.state, StatusState::Failure, "{ends}");
+        assert_eq!(world.bodies().await.len(), 1, "the review said so already");
+        world.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn a_push_into_a_quarantine_is_told_so_in_its_first_review() {
+    let world = World::new().await;
+    Gradebook::new(world.data.gradebook()).decide(&[quarantine(&world)]).unwrap();
+    world.push("fix", "score 1").await;
+    world.rest().await;
+    assert_eq!(world.bodies().await.len(), 1, "at once, without waiting for retries that change nothing");
+    world.push("pass", "score 4").await;
+    world.rest().await;
+    let passed = world.forge().reviews(PullNumber(2)).await.unwrap();
+    assert_eq!(passed.len(), 1);
+    let book = Gradebook::new(world.data.gradebook()).book(&world.learner).unwrap();
+    assert!(book.record(&world.course, &"first".parse().unwrap()).unwrap().passed(), "a pass stays a pass");
 }

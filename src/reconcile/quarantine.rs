@@ -1,0 +1,76 @@
+//! Quarantines in force, and what is graded again when one begins or ends.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::grader::{Grader, Grading};
+use super::run::{Reconciler, Result};
+use crate::checkpoint::outcome::Outcome;
+use crate::forge::Forge;
+use crate::forge::pull::{PullKey, PullState};
+use crate::grade::quarantine::{Quarantine, is_quarantined};
+use crate::grade::report::{CheckpointResult, Report};
+use crate::gradebook::decision::Decisions;
+use crate::store::time::Time;
+
+/// The quarantines that gradings were last compared with; none after a start.
+#[derive(Debug, Default)]
+pub(super) struct Followed(Mutex<Option<Vec<Quarantine>>>);
+
+impl Followed {
+    fn is(&self, now: &[Quarantine]) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(now)
+    }
+
+    fn set(&self, now: Vec<Quarantine>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    }
+}
+
+/// What the decisions say about checkpoints that are not trusted at a time.
+pub fn in_force(decisions: &Decisions, now: Time) -> Vec<Quarantine> {
+    let plain = |spec: &crate::gradebook::decision::kinds::QuarantineSpec| Quarantine {
+        course: spec.course.clone(),
+        task: spec.task.clone(),
+        checkpoint: spec.checkpoint.clone(),
+        until: spec.until.0,
+        reason: spec.reason.as_str().to_owned(),
+    };
+    decisions.quarantines(now).map(|(_, spec)| plain(spec)).collect()
+}
+
+/// Whether a grading was made with other quarantines than these, and it shows.
+fn differs(grading: &Grading, quarantines: &[Quarantine]) -> bool {
+    let differs = |report: &Report, result: &CheckpointResult| {
+        let begun = quarantines.iter().any(|quarantine| quarantine.bites(report, result));
+        // Those that only build on it are `inconclusive`.
+        let held = is_quarantined(result) && result.outcome == Outcome::Error;
+        begun || (held && !quarantines.iter().any(|quarantine| quarantine.covers(report, result)))
+    };
+    let reports = || grading.tasks.iter().map(|task| &task.report);
+    reports().any(|report| report.checkpoints.iter().any(|result| differs(report, result)))
+}
+
+impl<F: Forge, G: Grader> Reconciler<F, G> {
+    /// Has everything graded again that a quarantine that began or was lifted concerns, behind what learners wait for.
+    /// One that comes to its end needs no look: gradings know it.
+    pub(super) async fn follow_quarantines(&self) -> Result<()> {
+        let now = self.clock.now();
+        let quarantines = in_force(self.gradebook.decisions()?.as_ref(), now);
+        if self.followed.is(&quarantines) {
+            return Ok(());
+        }
+        for known in self.store.known(self.forge.workspace()).await? {
+            if known.state != PullState::Open {
+                continue;
+            }
+            let key = PullKey { workspace: self.forge.workspace().clone(), number: known.number };
+            let Some(grading) = self.store.grading::<Grading>(&key, &known.head).await? else { continue };
+            if differs(&grading, &quarantines) {
+                self.store.grade_again(&key, &known.lane, &known.head, now).await?;
+                self.pulse.wake();
+            }
+        }
+        self.followed.set(quarantines);
+        Ok(())
+    }
+}
