@@ -10,6 +10,7 @@ pub mod dry_run;
 pub mod hint;
 pub mod http;
 pub mod local;
+pub mod mirror;
 pub mod pull;
 pub mod seal;
 

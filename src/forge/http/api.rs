@@ -146,6 +146,11 @@ impl Api {
         self.decode(&self.read(url).await?)
     }
 
+    /// The answer to a read, not decoded: for what is said in its headers.
+    pub async fn answer(&self, url: &Url) -> Result<Response, Failure> {
+        self.read(url).await
+    }
+
     /// Reads something that may not be there.
     pub async fn find<T: DeserializeOwned>(&self, url: &Url) -> Result<Option<T>, Failure> {
         match self.get(url).await {

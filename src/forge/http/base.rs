@@ -79,6 +79,11 @@ impl Base {
         url
     }
 
+    /// Something below it as a base of its own.
+    pub fn below(&self, segments: &[&str]) -> Self {
+        Self(self.at(segments))
+    }
+
     /// Whether a token may be sent there: the same scheme, host and port, and below this base.
     pub fn covers(&self, url: &Url) -> bool {
         let below = url.path().strip_prefix(self.0.path().trim_end_matches('/'));
