@@ -20,6 +20,8 @@ pub struct Call {
     pub headers: HeaderMap,
     /// The body, when it is JSON.
     pub body: Option<Value>,
+    /// As in `pulls/create-review`; `graphql`; empty when there is no such endpoint.
+    pub operation: &'static str,
     /// Values of the path's parameters.
     pub parameters: HashMap<String, String>,
     /// As in `https://api.github.com`: what addresses in answers begin with.

@@ -12,6 +12,7 @@ pub mod reply;
 pub mod routes;
 pub mod service;
 
+use std::collections::HashMap;
 use std::sync::LazyLock;
 
 use sha2::{Digest, Sha256};
@@ -32,12 +33,13 @@ static SPEC: LazyLock<Spec> = LazyLock::new(|| spec::load(&ROUTES.iter().map(|ro
 /// `X-GitHub-Api-Version` that GitHub knows.
 const API_VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 
-/// The operation that a request asks for: an id of GitHub's description, `graphql`, or nothing.
-pub fn operation(method: &str, path: &str) -> &'static str {
+/// The operation that a request asks for, as in [`Call::operation`], and the values of its path.
+pub fn locate(method: &str, path: &str) -> (&'static str, HashMap<String, String>) {
     if (method, path) == ("POST", "/graphql") {
-        return "graphql";
+        return ("graphql", HashMap::new());
     }
-    SPEC.find(method, path).and_then(|matched| route(&matched.operation.id)).map_or("", |route| route.id)
+    let found = SPEC.find(method, path);
+    found.and_then(|(id, parameters)| Some((route(id)?.id, parameters))).unwrap_or_default()
 }
 
 fn route(id: &str) -> Option<&'static Route> {
@@ -45,7 +47,7 @@ fn route(id: &str) -> Option<&'static Route> {
 }
 
 /// Answers a request, by what is true now, or for reads by what was true at `past`.
-pub fn perform(inner: &mut Inner, call: &mut Call, past: Option<Millis>) -> Reply {
+pub fn perform(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Reply {
     let reply = check_headers(inner, call).and_then(|()| answer(inner, call, past));
     let reply = reply.unwrap_or_else(|reply| *reply);
     let request = call.number;
@@ -72,7 +74,7 @@ fn refused(refusal: Refusal) -> Box<Reply> {
     Box::new(refusal.into())
 }
 
-fn answer(inner: &mut Inner, call: &mut Call, past: Option<Millis>) -> Result<Reply, Box<Reply>> {
+fn answer(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Result<Reply, Box<Reply>> {
     let now = inner.now();
     let tokens = &inner.desk.tokens;
     let who = auth::actor(call, &inner.state, |secret| tokens.get(secret).cloned(), now);
@@ -80,24 +82,18 @@ fn answer(inner: &mut Inner, call: &mut Call, past: Option<Millis>) -> Result<Re
     if let Some(record) = inner.calls.get_mut((call.number as usize).wrapping_sub(1)) {
         record.actor = actor;
     }
-    let graphql = operation(call.method.as_str(), &call.path) == "graphql";
-    let matched = if graphql { None } else { SPEC.find(call.method.as_str(), &call.path) };
-    let Some(route) = matched.as_ref().and_then(|matched| route(&matched.operation.id)) else {
-        if graphql {
-            return graphql::answer(inner, call, actor, token.as_ref(), past);
-        }
+    if call.operation == "graphql" {
+        return graphql::answer(inner, call, actor, token.as_ref(), past);
+    }
+    let Some(route) = route(call.operation) else {
         inner.violation(call, "the fake offers no such endpoint");
         return Err(refused(Refusal::not_found()));
     };
-    if let Some(matched) = matched {
-        let wrong = SPEC.check_request(&matched, &call.query, call.body.as_ref());
-        let body_is_wrong = wrong.iter().any(|what| what.starts_with("body"));
-        wrong.iter().for_each(|what| inner.violation(call, what));
-        if body_is_wrong {
-            let refusal = Refusal::invalid_message(format!("Invalid request.\n\n{}", wrong.join("\n")));
-            return Err(refused(refusal));
-        }
-        call.parameters = matched.path;
+    let wrong = SPEC.check_request(route.id, &call.parameters, &call.query, call.body.as_ref());
+    wrong.iter().for_each(|what| inner.violation(call, what));
+    if wrong.iter().any(|what| what.starts_with("body")) {
+        let refusal = Refusal::invalid_message(format!("Invalid request.\n\n{}", wrong.join("\n")));
+        return Err(refused(refusal));
     }
     let makes = match route.makes {
         Makes::Nothing => false,
@@ -121,8 +117,8 @@ fn answer(inner: &mut Inner, call: &mut Call, past: Option<Millis>) -> Result<Re
         inner.changed();
     }
     let mut reply = result.unwrap_or_else(Reply::from);
-    let bytes = reply.body.as_ref().map(ToString::to_string).unwrap_or_default();
-    for wrong in SPEC.check_answer(route.id, reply.status, reply.body.as_ref(), bytes.as_bytes()) {
+    let bytes = reply.bytes();
+    for wrong in SPEC.check_answer(route.id, reply.status, reply.body.as_ref(), &bytes) {
         inner.violation(call, &wrong);
     }
     if call.reads() && reply.status == 200 {
@@ -132,8 +128,7 @@ fn answer(inner: &mut Inner, call: &mut Call, past: Option<Millis>) -> Result<Re
             if actor != Actor::Anonymous {
                 inner.desk.meters.give_back(actor, Resource::Core);
             }
-            let link = std::mem::take(&mut reply.headers);
-            reply = Reply { status: 304, headers: link, body: None };
+            reply = Reply { headers: reply.headers, ..Reply::empty(304) };
         }
         reply = reply.with("etag", tag);
     }

@@ -1,5 +1,6 @@
 //! An answer before it is bytes.
 
+use axum::body::Bytes;
 use serde_json::{Value, json};
 
 use super::super::state::refusal::Refusal;
@@ -13,12 +14,14 @@ pub struct Reply {
     pub headers: Vec<(String, String)>,
     /// JSON; none for 204 and 304.
     pub body: Option<Value>,
+    /// The body as bytes, once it is written.
+    pub written: Option<Bytes>,
 }
 
 impl Reply {
     /// With a body.
     pub fn json(status: u16, body: Value) -> Self {
-        Self { status, headers: Vec::new(), body: Some(body) }
+        Self { body: Some(body), ..Self::empty(status) }
     }
 
     /// 200 with a body.
@@ -28,7 +31,14 @@ impl Reply {
 
     /// Without a body.
     pub fn empty(status: u16) -> Self {
-        Self { status, headers: Vec::new(), body: None }
+        Self { status, headers: Vec::new(), body: None, written: None }
+    }
+
+    /// The body as bytes; written once.
+    pub fn bytes(&mut self) -> Bytes {
+        let body = &self.body;
+        let write = || body.as_ref().map(|body| body.to_string().into()).unwrap_or_default();
+        self.written.get_or_insert_with(write).clone()
     }
 
     /// With one more header.

@@ -42,14 +42,17 @@ async fn answer(hub: Hub, request: Request<Body>) -> Result<Response<Trickle>, R
         _ => "https://api.github.com".to_owned(),
     };
     let query = url::form_urlencoded::parse(head.uri.query().unwrap_or_default().as_bytes()).into_owned().collect();
+    let path = head.uri.path().to_owned();
+    let (operation, parameters) = super::locate(head.method.as_str(), &path);
     let mut call = Call {
         number: 0,
         method: head.method,
-        path: head.uri.path().to_owned(),
+        path,
         query,
         headers: head.headers,
         body: serde_json::from_slice(&raw).ok(),
-        parameters: Default::default(),
+        operation,
+        parameters,
         base,
     };
     let (number, fault, latency) = hub.arrived(&call);
@@ -58,7 +61,7 @@ async fn answer(hub: Hub, request: Request<Body>) -> Result<Response<Trickle>, R
         tokio::time::sleep(Duration::from_millis(latency)).await;
     }
     let mut road = Road::Good;
-    let mut perform = |past| hub.perform(&mut call, past);
+    let perform = |past| hub.perform(&call, past);
     let reply = match fault {
         None => perform(None),
         Some(Fault::Stale(millis)) => perform(Some(millis)),
@@ -107,7 +110,8 @@ async fn answer(hub: Hub, request: Request<Body>) -> Result<Response<Trickle>, R
 
 /// What a load balancer says instead of GitHub: HTML.
 fn trouble(status: u16) -> Reply {
-    Reply { status, headers: vec![("content-type".into(), "text/html".into())], body: None }
+    let written = Some(Bytes::from_static(b"<html><title>Unicorn!</title></html>"));
+    Reply { written, ..Reply::empty(status) }.with("content-type", "text/html")
 }
 
 enum Road {
@@ -116,12 +120,8 @@ enum Road {
     Cut,
 }
 
-fn respond(reply: Reply, road: Road) -> Response<Trickle> {
-    let bytes = match &reply.body {
-        Some(body) => body.to_string().into_bytes(),
-        None if reply.status >= 500 => b"<html><title>Unicorn!</title></html>".to_vec(),
-        None => Vec::new(),
-    };
+fn respond(mut reply: Reply, road: Road) -> Response<Trickle> {
+    let bytes = reply.bytes();
     let mut response = Response::builder().status(reply.status);
     if reply.body.is_some() {
         response = response.header("content-type", "application/json; charset=utf-8");
@@ -133,9 +133,9 @@ fn respond(reply: Reply, road: Road) -> Response<Trickle> {
         response = response.header("content-length", bytes.len());
     }
     let half = bytes.len() / 2;
-    let (first, rest) = (Bytes::copy_from_slice(&bytes[..half]), Bytes::copy_from_slice(&bytes[half..]));
+    let (first, rest) = (bytes.slice(..half), bytes.slice(half..));
     let parts = match road {
-        Road::Good => vec![Part::Data(bytes.into())],
+        Road::Good => vec![Part::Data(bytes)],
         Road::Slow(millis) => vec![Part::Data(first), Part::Wait(millis), Part::Data(rest)],
         Road::Cut => vec![Part::Data(first), Part::Flush, Part::Break],
     };

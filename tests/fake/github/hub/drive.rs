@@ -1,5 +1,7 @@
 //! What happens on GitHub without our doing: people fork, push, comment, close.
 
+use std::sync::Arc;
+
 use serde_json::json;
 
 use super::super::clock::SECOND;
@@ -157,9 +159,13 @@ impl Hub {
     /// Somebody renames themselves; their id stays.
     pub fn rename_user(&self, user: UserId, login: &str) {
         self.change(|state, _| {
-            if let Some(user) = state.users.get_mut(&user) {
+            if let Some(user) = state.users.get_mut(&user).map(Arc::make_mut) {
                 user.login = login.to_owned();
+                user.rendered.forget();
             }
+            // Names of repositories hold the names of their owners.
+            let repos: Vec<RepoId> = state.repos.keys().copied().collect();
+            repos.into_iter().for_each(|repo| state.repo_mut(repo).rendered.forget());
         });
     }
 

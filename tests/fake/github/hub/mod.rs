@@ -105,8 +105,8 @@ impl Inner {
         let now = self.now();
         let (due, rest) = std::mem::take(&mut self.late).into_iter().partition(|(at, _)| *at <= now);
         self.late = rest;
-        for (_, mut call) in due {
-            http::perform(self, &mut call, None);
+        for (_, call) in due {
+            http::perform(self, &call, None);
         }
     }
 }
@@ -228,16 +228,15 @@ impl Hub {
 
     /// A request came: its number, what goes wrong with it, how long its answer takes.
     pub(super) fn arrived(&self, call: &Call) -> (u64, Option<Fault>, u64) {
-        let operation = http::operation(call.method.as_str(), &call.path);
         let mut inner = self.lock();
         let asked = Asked {
             number: inner.calls.len() as u64 + 1,
             method: call.method.to_string(),
             path: call.path.clone(),
-            operation: operation.to_owned(),
+            operation: call.operation.to_owned(),
             at: inner.now(),
         };
-        let fault = match inner.planned.iter().position(|(wanted, _)| wanted == operation) {
+        let fault = match inner.planned.iter().position(|(wanted, _)| wanted == call.operation) {
             Some(position) => Some(inner.planned.remove(position).1),
             None => inner.schedule.as_mut().and_then(|schedule| schedule(&asked)),
         };
@@ -247,7 +246,7 @@ impl Hub {
     }
 
     /// Does what a request asks.
-    pub(super) fn perform(&self, call: &mut Call, stale: Option<Millis>) -> Reply {
+    pub(super) fn perform(&self, call: &Call, stale: Option<Millis>) -> Reply {
         let mut inner = self.lock();
         let lag = stale.unwrap_or(inner.lag);
         let past = (lag > 0).then(|| inner.now() - lag);

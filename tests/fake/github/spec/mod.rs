@@ -23,6 +23,8 @@ pub struct Operation {
     pub id: String,
     method: String,
     path: String,
+    #[serde(skip)]
+    segments: Vec<String>,
     parameters: Vec<Parameter>,
     body_required: bool,
     body: Value,
@@ -69,51 +71,50 @@ pub fn load(operations: &[&str]) -> Spec {
         std::fs::write(draft, part.to_string()).expect("the cache directory can be written: see GRADUS_CACHE");
     });
     let text = std::fs::read(&file).expect("it was just written");
-    let cut: Cut =
+    let mut cut: Cut =
         serde_json::from_slice(&text).expect("the cut description is what `cut` writes: delete it otherwise");
+    for operation in &mut cut.operations {
+        operation.segments = operation.path.split('/').map(str::to_owned).collect();
+    }
     for id in operations {
         assert!(cut.operations.iter().any(|known| known.id == *id), "GitHub's description has no operation `{id}`");
     }
     Spec { operations: cut.operations, schemas: cut.schemas, validators: Mutex::default(), good: Mutex::default() }
 }
 
-/// A request that belongs to an operation.
-pub struct Matched<'a> {
-    /// Which one.
-    pub operation: &'a Operation,
-    /// Values of the path's parameters.
-    pub path: HashMap<String, String>,
-}
-
 impl Spec {
-    /// The operation with this method and path; of several the one with the most literal path.
-    pub fn find(&self, method: &str, path: &str) -> Option<Matched<'_>> {
+    /// The operation with this method and path, of several the one with the most literal path; and the path's values.
+    pub fn find(&self, method: &str, path: &str) -> Option<(&str, HashMap<String, String>)> {
         let segments: Vec<&str> = path.split('/').collect();
         let fits = |operation: &&Operation| {
-            let template: Vec<&str> = operation.path.split('/').collect();
             operation.method == method
-                && template.len() == segments.len()
-                && template.iter().zip(&segments).all(|(t, s)| if t.starts_with('{') { !s.is_empty() } else { t == s })
+                && operation.segments.len() == segments.len()
+                && operation.segments.iter().zip(&segments).all(|(known, given)| match known.starts_with('{') {
+                    true => !given.is_empty(),
+                    false => known == given,
+                })
         };
-        let operation = self.operations.iter().filter(fits).min_by_key(|o| o.path.matches('{').count())?;
-        let parameter = |(template, segment): (&str, &&str)| {
-            let name = template.strip_prefix('{')?.strip_suffix('}')?;
-            Some((name.to_owned(), decode(segment)))
+        let operation =
+            self.operations.iter().filter(fits).min_by_key(|operation| operation.path.matches('{').count())?;
+        let parameter = |(known, given): (&String, &&str)| {
+            let name = known.strip_prefix('{')?.strip_suffix('}')?;
+            Some((name.to_owned(), decode(given)))
         };
-        let path = operation.path.split('/').zip(&segments).filter_map(parameter).collect();
-        Some(Matched { operation, path })
+        Some((&operation.id, operation.segments.iter().zip(&segments).filter_map(parameter).collect()))
     }
 
     /// Everything about a request that GitHub does not describe.
     pub fn check_request(
         &self,
-        matched: &Matched<'_>,
+        operation: &str,
+        path: &HashMap<String, String>,
         query: &[(String, String)],
         body: Option<&Value>,
     ) -> Vec<String> {
-        let operation = matched.operation;
+        let operation = self.operations.iter().find(|known| known.id == operation);
+        let operation = operation.expect("routes are operations of the description");
         let mut wrong = Vec::new();
-        for (name, text) in &matched.path {
+        for (name, text) in path {
             match operation.parameters.iter().find(|parameter| parameter.r#in == "path" && parameter.name == *name) {
                 Some(parameter) => wrong.extend(check_text(parameter, text)),
                 None => wrong.push(format!("path parameter `{name}` is not described")),

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::super::clock::Millis;
 use super::ids::{RepoId, UserId};
+use super::rendered::Rendered;
 
 /// What an account is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +39,8 @@ pub struct User {
     pub kind: AccountKind,
     /// When it was made.
     pub created_at: Millis,
+    /// How it is written.
+    pub rendered: Rendered,
 }
 
 /// What an installation may do with a kind of thing.

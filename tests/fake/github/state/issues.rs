@@ -130,6 +130,12 @@ impl State {
         Ok(at)
     }
 
+    /// All issues and pull requests.
+    pub fn everywhere(&self) -> Vec<IssueRef> {
+        let repos = self.repos.values();
+        repos.flat_map(|repo| repo.issues.keys().map(|number| IssueRef { repo: repo.id, number: *number })).collect()
+    }
+
     /// The first issue or pull request of which this is true.
     pub fn find(&self, is: impl Fn(&Issue) -> bool) -> Result<IssueRef, Refusal> {
         let repos = self.repos.values();

@@ -11,6 +11,7 @@ pub mod issues;
 pub mod labels;
 pub mod pulls;
 pub mod refusal;
+pub mod rendered;
 pub mod repo;
 pub mod reviews;
 pub mod statuses;
@@ -24,6 +25,7 @@ use hooks::Delivery;
 use ids::{IssueRef, RepoId, UserId};
 use issue::{Issue, Pull};
 use refusal::Refusal;
+use rendered::Rendered;
 use repo::{Repo, Role};
 
 /// Longest body of a review or comment, in characters.
@@ -34,13 +36,13 @@ pub const MAX_BODY: usize = 65_536;
 pub struct State {
     last_id: u64,
     /// Accounts by id.
-    pub users: BTreeMap<UserId, User>,
+    pub users: BTreeMap<UserId, Arc<User>>,
     /// Apps by id.
     pub apps: BTreeMap<u64, App>,
     /// Installations by id.
     pub installations: BTreeMap<u64, Installation>,
     /// Repositories by id.
-    pub repos: BTreeMap<RepoId, Repo>,
+    pub repos: BTreeMap<RepoId, Arc<Repo>>,
     /// Webhook deliveries, oldest first.
     pub deliveries: Vec<Arc<Delivery>>,
 }
@@ -56,13 +58,14 @@ impl State {
     pub fn add_user(&mut self, login: &str, kind: AccountKind, now: Millis) -> UserId {
         assert!(self.user_named(login).is_none(), "there is a user `{login}` already: give each its own login");
         let id = UserId(self.fresh_id());
-        self.users.insert(id, User { id, login: login.to_owned(), kind, created_at: now });
+        let user = User { id, login: login.to_owned(), kind, created_at: now, rendered: Rendered::default() };
+        self.users.insert(id, user.into());
         id
     }
 
     /// The account with this login, whatever its case.
     pub fn user_named(&self, login: &str) -> Option<&User> {
-        self.users.values().find(|user| user.login.eq_ignore_ascii_case(login))
+        self.users.values().map(Arc::as_ref).find(|user| user.login.eq_ignore_ascii_case(login))
     }
 
     /// The account with this id, which exists.
@@ -82,7 +85,9 @@ impl State {
 
     /// The same, to change.
     pub fn repo_mut(&mut self, id: RepoId) -> &mut Repo {
-        self.repos.get_mut(&id).expect("ids of repositories come from this state")
+        let repo = self.repos.get_mut(&id).map(Arc::make_mut).expect("ids of repositories come from this state");
+        repo.rendered.forget();
+        repo
     }
 
     /// As in `acme/cnpe`.
@@ -93,7 +98,8 @@ impl State {
     /// The repository with this name, whatever its case.
     pub fn repo_named(&self, owner: &str, name: &str) -> Option<&Repo> {
         let owner = self.user_named(owner)?.id;
-        self.repos.values().find(|repo| repo.owner == owner && repo.name.eq_ignore_ascii_case(name))
+        let named = |repo: &&Repo| repo.owner == owner && repo.name.eq_ignore_ascii_case(name);
+        self.repos.values().map(Arc::as_ref).find(named)
     }
 
     /// An issue or a pull request.
@@ -107,7 +113,9 @@ impl State {
 
     /// The same, to change.
     pub fn issue_mut(&mut self, at: IssueRef) -> Result<&mut Issue, Refusal> {
-        let issue = self.repos.get_mut(&at.repo).and_then(|repo| repo.issues.get_mut(&at.number));
+        // What is written about the repository stays as it is.
+        let repo = self.repos.get_mut(&at.repo).map(Arc::make_mut);
+        let issue = repo.and_then(|repo| repo.issues.get_mut(&at.number));
         issue.map(Arc::make_mut).ok_or_else(Refusal::not_found)
     }
 

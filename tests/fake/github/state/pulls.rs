@@ -6,6 +6,7 @@ use super::diff::Diff;
 use super::ids::{IssueRef, RepoId, UserId};
 use super::issue::{Issue, Pull};
 use super::refusal::Refusal;
+use super::rendered::Rendered;
 use super::repo::Repo;
 
 /// How a branch got a new head.
@@ -37,8 +38,9 @@ impl State {
             statuses: Default::default(),
             hooks: Vec::new(),
             created_at: now,
+            rendered: Rendered::default(),
         };
-        self.repos.insert(id, repo);
+        self.repos.insert(id, repo.into());
         id
     }
 
@@ -120,10 +122,12 @@ impl State {
 
     /// Opens or closes an issue or a pull request. A pull request without its fork cannot be opened again.
     pub fn set_open(&mut self, at: IssueRef, open: bool, now: Millis) -> Result<(), Refusal> {
-        let issue = self.issue_mut(at)?;
-        if issue.open == open {
+        if self.issue(at)?.open == open {
             return Ok(());
         }
+        // The repository says how many are open.
+        self.repo_mut(at.repo);
+        let issue = self.issue_mut(at)?;
         let stuck = issue.pull.as_ref().is_some_and(|pull| pull.head_repo.is_none() || pull.merged_at.is_some());
         if open && stuck {
             return Err(Refusal::invalid("PullRequest", "state", "invalid", "state cannot be changed"));
@@ -138,19 +142,16 @@ impl State {
     pub fn delete_fork(&mut self, fork: RepoId, now: Millis) -> Vec<IssueRef> {
         self.repos.remove(&fork);
         let mut closed = Vec::new();
-        for (repo_id, repo) in &mut self.repos {
-            for (number, issue) in &mut repo.issues {
-                if issue.pull.as_ref().is_none_or(|pull| pull.head_repo != Some(fork)) {
-                    continue;
-                }
-                let issue = std::sync::Arc::make_mut(issue);
-                if let Some(pull) = &mut issue.pull {
-                    pull.head_repo = None;
-                }
-                if issue.open {
-                    (issue.open, issue.updated_at, issue.closed_at) = (false, now, Some(now));
-                    closed.push(IssueRef { repo: *repo_id, number: *number });
-                }
+        for at in self.everywhere() {
+            let orphan = self.pull(at).is_ok_and(|pull| pull.head_repo == Some(fork));
+            if !orphan {
+                continue;
+            }
+            if self.issue(at).is_ok_and(|issue| issue.open) && self.set_open(at, false, now).is_ok() {
+                closed.push(at);
+            }
+            if let Ok(pull) = self.pull_mut(at) {
+                pull.head_repo = None;
             }
         }
         closed

@@ -7,6 +7,7 @@ use super::super::clock::Millis;
 use super::account::HookConfig;
 use super::ids::{RepoId, UserId};
 use super::issue::Issue;
+use super::rendered::Rendered;
 
 /// What somebody may do in a repository, least first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +125,8 @@ pub struct Repo {
     pub hooks: Vec<Hook>,
     /// When it was made.
     pub created_at: Millis,
+    /// How it is written.
+    pub rendered: Rendered,
 }
 
 impl Repo {

@@ -52,6 +52,10 @@ const ADDRESSES: [(&str, &str); 37] = [
 impl Render<'_> {
     /// A repository wherever another object has one.
     pub fn repo(&self, id: RepoId) -> Value {
+        self.state.repo(id).rendered.or(self.base, || self.written_repo(id))
+    }
+
+    fn written_repo(&self, id: RepoId) -> Value {
         let repo = self.state.repo(id);
         let name = self.state.full_name(repo);
         let html = format!("https://github.com/{name}");

@@ -11,6 +11,10 @@ use super::Render;
 impl Render<'_> {
     /// A user wherever another object has one.
     pub fn user(&self, id: UserId) -> Value {
+        self.state.user(id).rendered.or(self.base, || self.written_user(id))
+    }
+
+    fn written_user(&self, id: UserId) -> Value {
         let user = self.state.user(id);
         let url = format!("{}/users/{}", self.base, user.login.replace("[bot]", "%5Bbot%5D"));
         let node = if user.kind == AccountKind::Bot { NodeKind::Bot } else { NodeKind::User };
