@@ -1,4 +1,4 @@
-//! The configuration of `gradus serve`: read strictly, checked as a whole.
+//! The configuration of `gradus serve`: read strictly, checked as a whole, followed while it runs.
 //!
 //! [`load`] gives the file with every default filled in, the secrets that it names, and what does not stand in the way.
 //! Each problem has a line and a remedy.
@@ -7,6 +7,7 @@ pub mod check;
 mod inline;
 pub mod kinds;
 pub mod policy;
+pub mod reload;
 pub mod secret;
 pub mod span;
 
@@ -49,17 +50,29 @@ pub struct Invalid {
     pub text: String,
 }
 
+/// Reads a configuration alone: for what needs no secret.
+pub fn outline(path: &Path) -> Result<Config, Invalid> {
+    let (file, text, dir) = open(path)?;
+    Ok(shape(&file, &text, &dir)?.0)
+}
+
 /// Reads a configuration, the secrets and the learners' files that it names.
 pub fn load(path: &Path, env: Env<'_>) -> Result<Loaded, Invalid> {
+    let (file, text, dir) = open(path)?;
+    parse(&file, &text, &dir, env)
+}
+
+/// Name and text of the file, and what stands before relative paths in it.
+fn open(path: &Path) -> Result<(String, String, PathBuf), Invalid> {
     let file = path.display().to_string();
     let text = read(path).map_err(|message| Invalid {
         problems: vec![Diagnostic::new(&file, message).help("`gradus config example` prints one to begin with")],
         text: String::new(),
     })?;
-    // Relative paths mean the same wherever the program is started.
+    // Relative paths mean the same wherever the program is started. Links stay: where they lead may be swapped.
     let dir = path.parent().filter(|dir| !dir.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let dir = dir.canonicalize().unwrap_or_else(|_| dir.to_owned());
-    parse(&file, &text, &dir, env)
+    let dir = std::path::absolute(dir).unwrap_or_else(|_| dir.to_owned());
+    Ok((file, text, dir))
 }
 
 fn read(path: &Path) -> Result<String, String> {
@@ -72,6 +85,21 @@ fn read(path: &Path) -> Result<String, String> {
 
 /// The same for a text; relative paths in it are below `dir`.
 pub fn parse(file: &str, text: &str, dir: &Path, env: Env<'_>) -> Result<Loaded, Invalid> {
+    let (config, node) = shape(file, text, dir)?;
+    let mut reader = check::Reader { file, node: &node, problems: Vec::new(), warnings: Vec::new() };
+    reader.check(&config);
+    let secrets = reader.secrets(&config, env);
+    let names = reader.names(&config);
+    let check::Reader { problems, warnings, .. } = reader;
+    if problems.is_empty() {
+        Ok(Loaded { config, secrets, names, warnings })
+    } else {
+        Err(Invalid { problems, text: text.to_owned() })
+    }
+}
+
+/// What a text says, each field by itself.
+fn shape(file: &str, text: &str, dir: &Path) -> Result<(Config, Node), Invalid> {
     let fail = |problems, text: &str| Err(Invalid { problems, text: text.to_owned() });
     let node = match strict::document(file, text) {
         Ok(node) => node,
@@ -86,12 +114,7 @@ pub fn parse(file: &str, text: &str, dir: &Path, env: Env<'_>) -> Result<Loaded,
         return fail(problems, text);
     };
     absolute(&mut config, dir);
-    let mut reader = check::Reader { file, node: &node, problems, warnings: Vec::new() };
-    reader.check(&config);
-    let secrets = reader.secrets(&config, env);
-    let names = reader.names(&config);
-    let check::Reader { problems, warnings, .. } = reader;
-    if problems.is_empty() { Ok(Loaded { config, secrets, names, warnings }) } else { fail(problems, text) }
+    Ok((config, node))
 }
 
 /// Every secret with the place of its source in the file.
@@ -131,6 +154,13 @@ fn learners(config: &Config) -> Vec<(String, &PathBuf)> {
             _ => None,
         })
         .collect()
+}
+
+impl Config {
+    /// The file of the database.
+    pub fn database(&self) -> PathBuf {
+        self.store.path.clone().unwrap_or_else(|| self.data.join("gradus.db"))
+    }
 }
 
 impl Loaded {
