@@ -30,9 +30,9 @@ pub struct OpenCourse {
     pub course: Course,
     /// Its id and revision.
     pub reference: CourseRef,
-    /// Upstream's `main`.
-    pub main: CommitId,
-    /// The files of that commit.
+    /// Upstream's `main`, for pull requests that do not say what they are based on; none where all do.
+    pub main: Option<CommitId>,
+    /// The files of the workspace.
     pub workspace: Tree,
     /// What [`crate::submission::scope`] looks for, in the order of the course.
     pub known: Vec<Known>,
@@ -72,7 +72,7 @@ impl OpenCourse {
         let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
         let main = commit(&repository, &course, &files, now).map_err(failed)?.id().clone();
-        Ok(Self::of(course, files, main))
+        Ok(Self::of(course, files, Some(main)))
     }
 
     /// Takes the rules from a checkout of a published workspace, which is at `main`: what everybody may see, and no more.
@@ -82,10 +82,16 @@ impl OpenCourse {
         for (path, entry) in Tree::from_dir(&dir.join("tasks")).map_err(LocateError::from)?.iter() {
             files.insert(format!("tasks/{path}"), entry.clone());
         }
-        Ok(Self::of(course, files, main))
+        Ok(Self::of(course, files, Some(main)))
     }
 
-    fn of(course: Course, workspace: Tree, main: CommitId) -> Self {
+    /// Serves a course whose workspace was published to a forge; learners clone it from `address`.
+    pub fn on_forge(course: Course, address: &str) -> Result<Self, OpenError> {
+        let files = workspace(&course, Some(address)).map_err(OpenError::Broken)?;
+        Ok(Self::of(course, files, None))
+    }
+
+    fn of(course: Course, workspace: Tree, main: Option<CommitId>) -> Self {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         let known = tasks(&course).map(|task| known(task, &workspace)).collect();
         Self { course, reference, main, workspace, known, drawn: Mutex::default() }
@@ -173,7 +179,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
         }
-        let published = OpenCourse::published(&checkout, whole.main.clone()).unwrap();
+        let published = OpenCourse::published(&checkout, whole.main.clone().unwrap()).unwrap();
         (whole, published)
     }
 

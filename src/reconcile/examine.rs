@@ -104,7 +104,9 @@ fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
     let learner = request.pull.learner();
     let deadline = Deadline::after(READING);
     let repository = Repository::open_bare(&request.repository)?;
-    let submission = fetch::read(&repository, head, base.as_ref().unwrap_or(&course.main), deadline)?;
+    let base =
+        base.as_ref().or(course.main.as_ref()).ok_or("the forge does not say what this pull request is based on")?;
+    let submission = fetch::read(&repository, head, base, deadline)?;
     let merge_base = submission.history.as_ref().and_then(|history| history.merge_base.clone());
     let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
     let scope = scope(&course.known, &submission, Some(branch.as_str()));

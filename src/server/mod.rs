@@ -6,6 +6,7 @@ pub mod events;
 pub mod git;
 pub mod guard;
 pub mod hooks;
+pub mod listen;
 pub mod once;
 pub mod pages;
 pub mod serve;

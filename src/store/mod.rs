@@ -8,6 +8,7 @@
 pub mod budget;
 pub mod conversation;
 pub mod flags;
+pub mod gauges;
 pub mod heads;
 pub mod journal;
 pub mod pulls;

@@ -1,4 +1,7 @@
 //! The daemon for forges that are not ours: `gradus serve`.
 
+pub mod courses;
+pub mod data;
+pub mod engine;
 pub mod metrics;
 pub mod port;

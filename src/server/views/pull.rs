@@ -75,7 +75,10 @@ async fn diff(app: &App, pull: &Pull) -> Result<Diff, ViewError> {
     let (path, head) = (app.forge.objects(pull).await?, pull.head.clone());
     let compare = move || -> Result<Diff, ViewError> {
         let repository = Repository::open_bare(path)?;
-        let base: Option<CommitId> = merge_base(&repository, &head, &course.main)?;
+        let base: Option<CommitId> = match &course.main {
+            Some(main) => merge_base(&repository, &head, main)?,
+            None => None,
+        };
         Ok(diff::read(&repository, base.as_ref(), &head, Deadline::after(COMPARING))?)
     };
     let compared = tokio::task::spawn_blocking(compare).await;

@@ -1,0 +1,109 @@
+//! The data directory of `gradus serve`. Several daemons may share it.
+//!
+//! ```text
+//! gradus.lock                 held together by daemons; keeps `gradus up` out
+//! gradus.db                   the store, unless it is configured to be elsewhere
+//! mirrors/HOST/OWNER/NAME.git heads and bases of pull requests: a cache
+//! courses/ID.git              pinned commits of courses: a cache
+//! gradebook/                  verdicts, unless they are configured to be elsewhere
+//! ```
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{FlockOperation, flock};
+
+use crate::course::id::CourseId;
+use crate::forge::pull::Workspace;
+
+/// The directory, kept from being used by `gradus up` until this value is dropped.
+#[derive(Debug)]
+pub struct Data {
+    root: PathBuf,
+    _lock: File,
+}
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// `gradus up` runs on it.
+    #[error("{} is in use by `gradus up`: stop that one, or name another directory as `data`", .0.display())]
+    InUse(PathBuf),
+    /// The system says no.
+    #[error("cannot {what} {}: {source}; name a directory that we may write to as `data`", path.display())]
+    Io {
+        /// What was tried, as in `create`.
+        what: &'static str,
+        /// On which path.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+impl Data {
+    /// Takes the directory, makes it when it is not there.
+    pub fn open(root: &Path) -> Result<Self, DataError> {
+        let fail = |what, path: &Path| {
+            let path = path.to_owned();
+            move |source| DataError::Io { what, path, source }
+        };
+        // Only the owner reads learners' work.
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(fail("create", root))?;
+        let path = root.join("gradus.lock");
+        let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail("open", &path))?;
+        match flock(&lock, FlockOperation::NonBlockingLockShared) {
+            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataError::InUse(root.to_owned())),
+            other => other.map_err(io::Error::from).map_err(fail("lock", &path))?,
+        }
+        for name in ["mirrors", "courses", "gradebook"] {
+            let dir = root.join(name);
+            fs::create_dir_all(&dir).map_err(fail("create", &dir))?;
+        }
+        Ok(Self { root: root.to_owned(), _lock: lock })
+    }
+
+    /// Where the mirror of a workspace lies. Its name is that of a host and a repository: harmless in a path.
+    pub fn mirror(&self, workspace: &Workspace) -> PathBuf {
+        self.root.join("mirrors").join(format!("{}.git", workspace.0.replace(':', "_").to_lowercase()))
+    }
+
+    /// Where the pinned commits of a course lie.
+    pub fn course(&self, course: &CourseId) -> PathBuf {
+        self.root.join("courses").join(format!("{course}.git"))
+    }
+
+    /// Where verdicts lie.
+    pub fn gradebook(&self) -> PathBuf {
+        self.root.join("gradebook")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn daemons_share_it_and_another_program_does_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        let one = Data::open(&root).unwrap();
+        let other = Data::open(&root).unwrap();
+        let lock = File::open(root.join("gradus.lock")).unwrap();
+        assert_eq!(flock(&lock, FlockOperation::NonBlockingLockExclusive), Err(rustix::io::Errno::WOULDBLOCK));
+        drop((one, other));
+        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert!(matches!(Data::open(&root), Err(DataError::InUse(_))));
+    }
+
+    #[test]
+    fn only_the_owner_reads_it() {
+        use std::os::unix::fs::PermissionsExt;
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        Data::open(&root).unwrap();
+        assert_eq!(root.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    }
+}
