@@ -9,6 +9,7 @@ mod course;
 mod fake_github;
 mod fake_rules;
 mod gitea;
+mod github;
 mod grade;
 mod hostile;
 mod http;

@@ -266,7 +266,7 @@ impl Api {
         let address = url.as_str();
         let kept = lock(&self.cache).get(address);
         let tag = kept.as_ref().map(|(tag, _)| tag.clone());
-        let answer = self.ask(&Method::GET, url, tag, Bytes::new()).await?;
+        let answer = self.ask(&Method::GET, url, tag, Bytes::new()).await.map_err(Failure::of_a_read)?;
         match kept {
             Some((_, mut kept)) if answer.status() == StatusCode::NOT_MODIFIED => {
                 // The list may have more pages than when this one was answered.

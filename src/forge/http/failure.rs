@@ -159,6 +159,16 @@ impl Failure {
         }
     }
 
+    /// The same of a read: one that is refused as invalid is trouble of the forge, and never what makes a write impossible.
+    pub fn of_a_read(self) -> Self {
+        match self {
+            Failure::Refused(refusal) if refusal.kind == RefusalKind::Invalid => {
+                Failure::from(Refusal { kind: RefusalKind::Trouble, ..*refusal })
+            }
+            other => other,
+        }
+    }
+
     /// The refusal, when it is of this status.
     pub fn refused(&self, status: StatusCode) -> Option<&Refusal> {
         match self {
@@ -380,5 +390,11 @@ mod tests {
         assert!(Failure::from(refusal(502, &[], "")).in_doubt());
         assert!(!Failure::from(refusal(422, &[], "")).in_doubt());
         assert!(!Failure::Throttled(NOW).in_doubt());
+    }
+
+    #[test]
+    fn a_read_that_is_refused_makes_nothing_impossible() {
+        let read = |status| Failure::from(refusal(status, &[], "")).of_a_read().class();
+        assert_eq!((read(422), read(404), read(403)), (ErrorClass::Retry, ErrorClass::Retry, ErrorClass::Config));
     }
 }
