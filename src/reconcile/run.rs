@@ -202,6 +202,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let policy = self.policy.get();
         let pull = self.forge.pull(key.number).await?;
         let known = self.store.knows(key).await?;
+        // Before `now`: room that there is at once is no room of later.
+        let idle_from = self.forge.write_room().await?.backlog;
         let now = self.clock.now();
         let mut heads = self.store.heads(key).await?;
         let open = pull.as_ref().filter(|pull| pull.state == PullState::Open);
@@ -227,7 +229,6 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         };
         let journal = self.store.journal(key).await?;
         let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
-        let idle_from = self.forge.write_room().await?.backlog;
         let close_after = policy.close_after;
         Ok(Observed { pull, known, admission, heads, grading, human, journal, comments, close_after, idle_from, now })
     }
