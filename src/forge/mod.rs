@@ -18,6 +18,7 @@ pub mod seal;
 use std::collections::BTreeSet;
 use std::future::Future;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::review::{Review, Status};
 use crate::store::time::Time;
@@ -30,6 +31,12 @@ type Answer<T> = Result<T, ForgeError>;
 pub trait Forge: Send + Sync + 'static {
     /// Which workspace this is a port to.
     fn workspace(&self) -> &Workspace;
+
+    /// How fresh the time of a pull request may be and still not tell that something happened since. Forges tell whole
+    /// seconds, Gitea notes the time of a push a moment after its head, and clocks differ.
+    fn blur(&self) -> Duration {
+        Duration::from_secs(60)
+    }
 
     /// From when on something may be written: the forge's limits and our own budget.
     fn write_room(&self) -> impl Future<Output = Answer<WriteRoom>> + Send;

@@ -17,6 +17,7 @@ use crate::gradebook::book::Book;
 use crate::gradebook::entry::{Approval, Entry, Verdict};
 use crate::review::{Status, StatusState, safe};
 use crate::store::journal::{JournalEntry, JournalState};
+use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
 /// Labels that begin like this are ours: what we do not want of them is taken away.
@@ -235,6 +236,10 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Notes how a pull request is left: what sweeps compare with.
     pub(super) async fn leave(&self, key: &PullKey, seen: &Observed) -> Result<()> {
         match &seen.pull {
+            // Something may have happened since without another time: the next sweep looks once more.
+            Some(pull) if seen.now.since(pull.updated_at) < self.forge.blur() => {
+                Ok(self.store.leave(key, &Pull { updated_at: Time(0), ..pull.clone() }).await?)
+            }
             Some(pull) => Ok(self.store.leave(key, pull).await?),
             None => Ok(self.store.leave_vanished(key).await?),
         }

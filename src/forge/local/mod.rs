@@ -17,6 +17,7 @@ mod rows;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::pull::{
     Author, Branch, Comment, CommentId, Label, Marker, PostedReview, Pull, PullKey, PullNumber, PullState, ReviewState,
@@ -276,6 +277,11 @@ fn failed<E: Into<LocalError>>(what: &'static str) -> impl FnOnce(E) -> ForgeErr
 impl Forge for LocalForge {
     fn workspace(&self) -> &Workspace {
         &self.workspace
+    }
+
+    /// One clock, and its times are to the millisecond.
+    fn blur(&self) -> Duration {
+        Duration::ZERO
     }
 
     async fn write_room(&self) -> Result<WriteRoom, ForgeError> {
