@@ -7,6 +7,7 @@
 
 pub mod budget;
 pub mod dry_run;
+pub mod gitea;
 pub mod github;
 pub mod hint;
 pub mod http;

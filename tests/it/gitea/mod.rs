@@ -1,30 +1,56 @@
 //! The Gitea dialect against a real Gitea.
 
-mod academy;
-mod server;
+pub mod academy;
+mod posting;
+mod reading;
+pub mod server;
+mod talking;
+mod webhook;
 
-use academy::Academy;
-use server::Server;
+use std::sync::Arc;
 
-#[test]
-fn a_learner_forks_the_published_workspace_and_opens_a_pull_request() {
-    let academy = Academy::new("first");
-    let ada = academy.learner("ada");
-    ada.clone.branch("work");
-    ada.clone.answer("3", "aurora");
-    let pull = ada.open("work");
-    let seen = academy.ask("bot", "GET", &format!("/pulls/{pull}"), None, 200);
-    assert_eq!(seen["head"]["sha"].as_str(), Some(&*ada.clone.head()));
-    assert_eq!(seen["user"]["login"], "ada");
-    assert_eq!(seen["state"], "open");
+use academy::{Academy, Learner};
+use gradus::forge::pull::{Marker, PullNumber};
+use gradus::review::{LineComment, Review, ReviewEvent, Status, StatusState};
+
+/// A workspace, a learner, and a pull request with one wrong answer in it.
+struct Case {
+    academy: Arc<Academy>,
+    ada: Learner,
+    pull: PullNumber,
 }
 
-#[test]
-fn a_token_may_do_what_its_scopes_say() {
-    let server = Server::shared();
-    let token = format!("token {}", server.token("bot", "narrow", &["read:user"]));
-    let (status, answer) = server.authorized(&token, "GET", "/user", None);
-    assert_eq!((status, answer["login"].as_str()), (200, Some("bot")));
-    let (status, answer) = server.authorized(&token, "GET", "/repos/search", None);
-    assert_eq!(status, 403, "{answer}");
+impl Case {
+    fn new() -> Self {
+        let academy = Academy::new();
+        let ada = academy.learner("ada");
+        ada.clone.branch("work");
+        ada.clone.answer("2", "aurora");
+        let pull = PullNumber(ada.open("work"));
+        Self { academy, ada, pull }
+    }
+
+    fn head(&self) -> String {
+        self.ada.arrived(self.pull.0)
+    }
+}
+
+fn marker() -> Marker {
+    Marker { key: "head:digest".to_owned(), record: Some(r#"{"attempt":1}"#.to_owned()) }
+}
+
+/// A review with line comments on these lines of the answer.
+fn review(body: &str, lines: &[u32]) -> Review {
+    let comment = |line: &u32| LineComment {
+        path: "tasks/first/deployment.yaml".to_owned(),
+        start_line: *line,
+        line: *line,
+        body: format!("About line {line}."),
+    };
+    Review {
+        event: ReviewEvent::Comment,
+        body: body.to_owned(),
+        comments: lines.iter().map(comment).collect(),
+        status: Status { state: StatusState::Failure, description: "Not yet".to_owned() },
+    }
 }

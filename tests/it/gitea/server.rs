@@ -2,9 +2,10 @@
 
 use std::fs;
 use std::net::TcpListener;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -28,8 +29,11 @@ rm -rf "$2"
 pub struct Server {
     /// As in `127.0.0.1:4711`.
     pub authority: String,
+    /// The bot's token, with no more scopes than `docs/gitea.md` asks for.
+    pub bot: String,
     /// A token of the administrator, for what a person would do in the browser.
     root: String,
+    database: PathBuf,
     /// Held open while we live.
     _keeper: Child,
 }
@@ -83,7 +87,8 @@ impl Server {
             .stderr(Stdio::null())
             .spawn()
             .unwrap();
-        let mut server = Self { authority: format!("127.0.0.1:{port}"), root, _keeper: keeper };
+        let (authority, bot, database) = (format!("127.0.0.1:{port}"), String::new(), dir.join("gitea.db"));
+        let mut server = Self { authority, bot, root, database, _keeper: keeper };
         let mut ended = false;
         eventually("Gitea", || {
             ended = server._keeper.try_wait().unwrap().is_some();
@@ -93,11 +98,29 @@ impl Server {
             return None;
         }
         for user in ["bot", "teacher", "ada", "bob", "eve"] {
-            let email = format!("{user}@example.org");
-            let user = json!({"username": user, "email": email, "password": PASSWORD, "must_change_password": false});
-            server.ask("root", "POST", "/admin/users", Some(user), 201);
+            server.add(user);
         }
+        server.bot = server.token("bot", "gradus", &["write:repository", "write:issue", "read:user"]);
         Some(server)
+    }
+
+    /// Adds a user.
+    pub fn add(&self, user: &str) {
+        // A renamed user keeps the address.
+        static NUMBER: AtomicUsize = AtomicUsize::new(0);
+        let email = format!("{user}-{}@example.org", NUMBER.fetch_add(1, Ordering::Relaxed));
+        let user = json!({"username": user, "email": email, "password": PASSWORD, "must_change_password": false});
+        self.ask("root", "POST", "/admin/users", Some(user), 201);
+    }
+
+    /// Changes the database, as time would.
+    pub async fn sql(&self, statement: &'static str) {
+        use sqlx::Connection;
+        let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
+        let options = options.busy_timeout(Duration::from_secs(10));
+        let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
+        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
     }
 
     fn answers(&self) -> bool {

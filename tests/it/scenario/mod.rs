@@ -5,6 +5,7 @@
 
 mod acts;
 mod desk;
+mod gitea;
 mod local;
 
 pub use desk::Desk;

@@ -1,0 +1,259 @@
+//! Gitea and Forgejo, from 1.20 on.
+//!
+//! A thin client of the API: [`wire`] is what is sent and what it means, [`ask`] addresses and pages, [`review`] and
+//! [`talk`] the calls. How exactly one review comes to stand is decided in [`posting`]. What was measured of the real
+//! server, and where that differs from its own description, is in `docs/gitea.md`.
+
+mod ask;
+mod posting;
+mod review;
+mod talk;
+pub mod webhook;
+mod wire;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use http::{HeaderMap, Method};
+
+use self::ask::Desk;
+use self::review::{PostError, folded};
+use self::talk::TalkError;
+use self::wire::{WirePull, WireRepository};
+use super::budget::{Budget, WriteKind};
+use super::hint::RepositoryName;
+use super::http::Transport;
+use super::http::api::{Api, Credentials};
+use super::http::base::Base;
+use super::http::failure::Failure;
+use super::mirror::Mirror;
+use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
+use super::seal::{Place, Seal};
+use super::{Answer, ErrorClass, Forge, ForgeError, WriteRoom};
+use crate::course::id::CourseId;
+use crate::review::{Review, Status};
+use crate::store::Store;
+use crate::store::time::Time;
+use crate::submission::sha::CommitId;
+
+/// How far back a listing by time looks beyond what was asked: after a push Gitea gives the new head at once and the new
+/// time a moment later, from a queue.
+const LAG: std::time::Duration = std::time::Duration::from_secs(120);
+
+/// Where a workspace is.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// The server, as people reach it, as in `https://git.example.org`.
+    pub server: Base,
+    /// The workspace's name here, as in `git.example.org/acme/cnpe`.
+    pub workspace: Workspace,
+    /// Its repository.
+    pub repository: RepositoryName,
+    /// The course that was published into it.
+    pub course: CourseId,
+    /// Where its mirror is kept.
+    pub mirror: PathBuf,
+}
+
+/// What several workspaces on one server share.
+#[derive(Clone)]
+pub struct Tools {
+    /// Carries requests to the API.
+    pub transport: Transport,
+    /// Carries fetches: its limit on an answer is the limit on a learner's history.
+    pub fetches: Transport,
+    /// Who we are, with the scheme `token`.
+    pub credentials: Arc<dyn Credentials>,
+    /// What may be written.
+    pub budget: Budget,
+    /// Makes and believes markers.
+    pub seal: Seal,
+    /// Says who waits for a write.
+    pub store: Store,
+}
+
+/// A workspace on a Gitea.
+pub struct Gitea {
+    desk: Desk,
+    course: CourseId,
+    seal: Seal,
+    mirror: Mirror,
+    credentials: Arc<dyn Credentials>,
+}
+
+impl Gitea {
+    /// A port to a workspace. Asks nothing yet.
+    pub fn new(settings: Settings, tools: Tools) -> Self {
+        let Settings { server, workspace, repository, course, mirror } = settings;
+        let Tools { transport, fetches, credentials, budget, seal, store } = tools;
+        let git = server.below(&[repository.owner(), &format!("{}.git", repository.name())]);
+        let api = Api::new(server.below(&["api", "v1"]), transport, credentials.clone(), budget, HeaderMap::new());
+        let mirror = Mirror::new(fetches, git, mirror);
+        Self { desk: Desk::new(api, workspace, repository, store), course, seal, mirror, credentials }
+    }
+
+    fn read(&self, pull: WirePull) -> Result<Pull, ForgeError> {
+        pull.pull(&self.course).map_err(|source| ForgeError {
+            what: "read the pull request",
+            class: ErrorClass::Retry,
+            source: source.into(),
+        })
+    }
+
+    fn place(&self, number: PullNumber) -> Place<'_> {
+        Place { workspace: &self.desk.workspace, number: Some(number) }
+    }
+}
+
+fn post_error(what: &'static str) -> impl Fn(PostError) -> ForgeError {
+    move |error| {
+        let class = match error {
+            PostError::Failure(failure) => return failure.forge(what),
+            PostError::Busy | PostError::Vanished => ErrorClass::Retry,
+            PostError::Superseded => ErrorClass::Superseded,
+            PostError::Marker(_) => ErrorClass::Permanent,
+        };
+        ForgeError { what, class, source: error.into() }
+    }
+}
+
+fn talk_error(what: &'static str) -> impl Fn(TalkError) -> ForgeError {
+    move |error| match error {
+        TalkError::Failure(failure) => failure.forge(what),
+        TalkError::Marker(_) => ForgeError { what, class: ErrorClass::Permanent, source: error.into() },
+    }
+}
+
+fn failed(what: &'static str) -> impl Fn(Failure) -> ForgeError {
+    move |error| error.forge(what)
+}
+
+impl Forge for Gitea {
+    fn workspace(&self) -> &Workspace {
+        &self.desk.workspace
+    }
+
+    async fn write_room(&self) -> Answer<WriteRoom> {
+        self.desk.api.budget().room().await.map_err(|error| Failure::from(error).forge("look at the write limits"))
+    }
+
+    async fn pull(&self, number: PullNumber) -> Answer<Option<Pull>> {
+        let what = "read the pull request";
+        if let Some(found) = self.desk.api.find(&self.desk.pull(number, &[])).await.map_err(failed(what))? {
+            return self.read(found).map(Some);
+        }
+        // Who may not see the repository is told the same as of what is not there.
+        let repository: Result<WireRepository, Failure> = self.desk.api.get(&self.desk.at(&[])).await;
+        match repository {
+            Ok(_) => Ok(None),
+            Err(error) if error.refused(http::StatusCode::NOT_FOUND).is_some() => {
+                Err(error.classed("see the workspace's repository", ErrorClass::Config))
+            }
+            Err(error) => Err(error.forge(what)),
+        }
+    }
+
+    async fn pulls(&self, since: Option<Time>) -> Answer<Vec<Pull>> {
+        let what = "list the pull requests";
+        let url = self.desk.at(&["pulls"]);
+        let mut seen = BTreeSet::new();
+        let mut all = Vec::new();
+        let listed = match since {
+            None => self.desk.list::<WirePull>(&url, &[("state", "open"), ("sort", "oldest")], |_| true).await,
+            Some(since) => {
+                let since = Time(since.0.saturating_sub(LAG.as_millis() as i64));
+                let newer = |page: &[WirePull]| page.last().is_none_or(|last| last.touched() >= since);
+                self.desk.list::<WirePull>(&url, &[("state", "all"), ("sort", "recentupdate")], newer).await
+            }
+        };
+        for found in listed.map_err(failed(what))?.entries {
+            // What moves to another page while we read may come twice.
+            if seen.insert(found.number) && since.is_none_or(|since| found.touched().plus(LAG) >= since) {
+                match self.read(found) {
+                    Ok(pull) => all.push(pull),
+                    Err(error) => tracing::warn!(%error, "left out of a list"),
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    async fn objects(&self, pull: &Pull) -> Answer<PathBuf> {
+        let what = "fetch the head";
+        let header = self.credentials.header().await.map_err(failed(what))?;
+        let base = pull.base.as_ref().unwrap_or(&pull.head);
+        let fetched = self.mirror.fetch(pull.number, &pull.head, base, Some(&header)).await;
+        fetched.map_err(|error| ForgeError { what, class: error.class(), source: error.into() })
+    }
+
+    async fn reviews(&self, number: PullNumber) -> Answer<Vec<PostedReview>> {
+        let what = "list the reviews";
+        let me = self.desk.identity().await.map_err(failed(what))?.id;
+        let mut listed = self.desk.reviews(number).await.map_err(failed(what))?;
+        listed.entries.sort_by_key(|review| review.id);
+        let place = self.place(number);
+        Ok(listed.entries.iter().filter_map(|review| review.posted(me, &self.seal, place)).collect())
+    }
+
+    async fn post_review(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        marker: &Marker,
+        review: &Review,
+    ) -> Answer<String> {
+        let posted = self.desk.post(&self.seal, number, head, marker, review).await;
+        Ok(posted.map_err(post_error("post the review"))?.0.to_string())
+    }
+
+    async fn edit_review(&self, number: PullNumber, posted: &PostedReview, body: &str) -> Answer<()> {
+        let what = "edit the review";
+        let written = self.desk.rewrite(&self.seal, number, posted, |_| body.to_owned()).await;
+        match written.map_err(post_error(what))? {
+            Some(id) => self.desk.unhang(number, id).await.map_err(failed(what)),
+            None => Ok(()),
+        }
+    }
+
+    async fn retire_review(&self, number: PullNumber, posted: &PostedReview) -> Answer<()> {
+        let what = "fold the review";
+        match self.desk.rewrite(&self.seal, number, posted, folded).await.map_err(post_error(what))? {
+            Some(id) => self.desk.settle_all(number, id).await.map_err(failed(what)),
+            None => Ok(()),
+        }
+    }
+
+    async fn comments_after(&self, number: PullNumber, after: CommentId) -> Answer<Vec<Comment>> {
+        let mut comments = self.desk.comments(&self.seal, number).await.map_err(failed("list the comments"))?;
+        comments.retain(|comment| comment.id > after);
+        Ok(comments)
+    }
+
+    async fn post_comment(&self, number: PullNumber, marker: &Marker, body: &str) -> Answer<CommentId> {
+        self.desk.say(&self.seal, number, marker, body).await.map_err(talk_error("post the comment"))
+    }
+
+    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
+        self.desk.set_status(number, head, status).await.map_err(failed("set the status"))
+    }
+
+    async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {
+        self.desk.set_labels(pull, add, remove).await.map_err(failed("set the labels"))
+    }
+
+    async fn close(&self, number: PullNumber) -> Answer<()> {
+        let body = serde_json::json!({ "state": "closed" });
+        let url = self.desk.pull(number, &[]);
+        let closed = self.desk.write(Some(number), Method::PATCH, &url, Some(&body), WriteKind::Plain).await;
+        closed.map(|_| ()).map_err(failed("close the pull request"))
+    }
+
+    async fn open_issue(&self, marker: &Marker, title: &str, body: &str) -> Answer<Option<String>> {
+        self.desk.open_issue(&self.seal, marker, title, body).await.map_err(talk_error("open an issue"))
+    }
+
+    async fn standing(&self, who: &User) -> Answer<Standing> {
+        self.desk.standing(who).await.map_err(failed("ask how somebody stands to the workspace"))
+    }
+}
