@@ -243,12 +243,25 @@ impl Installation {
         if has_body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
+        let sent = self.clock.now().0;
         let answer = self.transport.send(request).await?;
         let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
         if let Some(theirs) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
-            held.ahead = theirs.timestamp_millis() - self.clock.now().0;
+            held.ahead = ahead(theirs.timestamp_millis(), sent, self.clock.now().0);
         }
         Ok(answer)
+    }
+}
+
+/// How far their clock is ahead of ours when an answer that they date so was sent between these two: an answer may take
+/// its time. Milliseconds; their date is cut to seconds.
+fn ahead(theirs: i64, sent: i64, received: i64) -> i64 {
+    if theirs + 1_000 < sent {
+        theirs - sent
+    } else if theirs > received {
+        theirs - received
+    } else {
+        0
     }
 }
 
@@ -272,6 +285,20 @@ impl Credentials for Installation {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_that_takes_its_time_makes_no_clock_wrong() {
+        for (theirs, sent, received, expected) in [
+            (5_000, 5_000, 5_100, 0),
+            (5_000, 5_999, 6_000, 0),
+            (5_000, 5_000, 65_000, 0),
+            (60_000, 5_000, 65_000, 0),
+            (605_000, 5_000, 5_100, 599_900),
+            (5_000, 605_000, 605_100, -600_000),
+        ] {
+            assert_eq!(ahead(theirs, sent, received), expected, "{theirs} {sent} {received}");
+        }
+    }
 
     #[test]
     fn what_is_no_key_is_refused_without_being_shown() {

@@ -11,7 +11,7 @@ mod talk;
 pub mod webhook;
 mod wire;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -20,7 +20,7 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
-use serde::de::DeserializeOwned;
+use serde::de::{DeserializeOwned, IgnoredAny};
 use tokio::sync::OnceCell;
 use url::Url;
 
@@ -52,6 +52,9 @@ const API_VERSION: &str = "2022-11-28";
 
 /// Entries of a page: the most that GitHub gives.
 const PAGE: usize = 100;
+
+/// How long a pull request that is not there is waited for.
+const LAG: std::time::Duration = std::time::Duration::from_secs(1);
 
 /// How much further back than asked an incremental list goes: GitHub's times are whole seconds of its own clock.
 const OVERLAP: i64 = 60_000;
@@ -114,6 +117,8 @@ struct Inner {
     me: OnceCell<Account>,
     /// Labels that are known to be there.
     labels: std::sync::Mutex<BTreeSet<String>>,
+    /// Pull requests on which a pending review of ours may land late, and since when: see [`post`].
+    doubts: std::sync::Mutex<BTreeMap<PullNumber, Time>>,
 }
 
 /// What several workspaces share.
@@ -158,8 +163,9 @@ impl GitHub {
         let budget = Budget::new(store.clone(), clock.clone(), &identity, settings.writes);
         let api = Api::new(settings.api.clone(), transport, credentials.clone(), budget, headers);
         let mirror = Mirror::new(fetches, git(&settings.api, &settings.repository), settings.mirror.clone());
-        let (me, labels) = (OnceCell::new(), std::sync::Mutex::default());
-        Ok(Self(Arc::new(Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels })))
+        let (me, labels, doubts) = (OnceCell::new(), std::sync::Mutex::default(), std::sync::Mutex::default());
+        let inner = Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels, doubts };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Our own account, asked for once.
@@ -247,6 +253,20 @@ impl Inner {
 
     async fn pull_wire(&self, number: PullNumber) -> Result<Option<PullWire>, Failure> {
         self.api.find(&self.url(&["pulls", &number.to_string()])).await
+    }
+
+    /// A pull request that there is; none only when the repository itself is there to see.
+    async fn pull(&self, number: PullNumber) -> Result<Option<Pull>, ForgeError> {
+        let what = "read the pull request";
+        let mut found = self.pull_wire(number).await.map_err(failed(what))?;
+        if found.is_none() {
+            let repository: Result<IgnoredAny, _> = self.api.get(&self.url(&[])).await;
+            repository.map_err(repository_failed("see the workspace"))?;
+            // GitHub tells of a pull request before every server of its has it.
+            self.clock.sleep(LAG).await;
+            found = self.pull_wire(number).await.map_err(failed(what))?;
+        }
+        found.map(|wire| self.read_pull(&wire)).transpose().map_err(failed(what))
     }
 
     fn read_pull(&self, wire: &PullWire) -> Result<Pull, Failure> {
@@ -405,12 +425,11 @@ impl Forge for GitHub {
     }
 
     async fn pull(&self, number: PullNumber) -> Result<Option<Pull>, ForgeError> {
-        let what = "read the pull request";
-        let wire = self.0.pull_wire(number).await.map_err(failed(what))?;
-        wire.map(|wire| self.0.read_pull(&wire)).transpose().map_err(failed(what))
+        self.0.pull(number).await
     }
 
     async fn pulls(&self, since: Option<Time>) -> Result<Vec<Pull>, ForgeError> {
+        self.0.tidy().await;
         self.0.pulls(since).await.map_err(repository_failed("list the pull requests"))
     }
 

@@ -10,8 +10,10 @@
 //!
 //! Each step may be done twice, in any order and by two posters: a second creation is refused, a second submission is
 //! refused, and both lead back to the list. Where an answer is lost, or the list does not show yet what we know to be
-//! there, it is asked again after a while; a creation that arrives late is a pending review that nobody sees.
+//! there, it is asked again after a while. A creation that arrives late is a pending review that nobody sees; it is taken
+//! away by the next post, or by a later sweep of the process that made it.
 
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -37,6 +39,9 @@ const MAX_SETTLE: Duration = Duration::from_secs(4);
 
 /// Refusals for no reason that we can find, until it is for ever: with the waits in between about eight seconds.
 const UNEXPLAINED: u32 = 5;
+
+/// How long a lost creation may still arrive.
+const LATE: Duration = Duration::from_secs(120);
 
 const WHAT: &str = "post the review";
 
@@ -125,6 +130,53 @@ impl Inner {
         Err(self.odd(why).classed(WHAT, ErrorClass::Retry))
     }
 
+    /// Our own reviews of a pull request.
+    async fn own(&self, number: PullNumber) -> Result<Vec<Own>, Failure> {
+        let me = self.me().await?.id;
+        let own = |review: ReviewWire| {
+            review.user.as_ref().is_some_and(|user| user.id == me).then(|| Own {
+                id: review.id,
+                pending: review.is_pending(),
+                key: self.seal.open(self.place(number), &review.body).1.map(|marker| marker.key),
+            })
+        };
+        Ok(self.review_wires(number).await?.into_iter().filter_map(own).collect())
+    }
+
+    /// Notes that a creation was sent whose answer did not come.
+    fn doubt(&self, number: PullNumber) {
+        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).insert(number, self.clock.now());
+    }
+
+    /// Takes away what lost creations left. Whatever fails is tried again at the next sweep.
+    pub(super) async fn tidy(&self) {
+        let now = self.clock.now();
+        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for (number, since) in doubts.into_iter().filter(|(_, since)| now.since(*since) >= LATE) {
+            match self.tidy_one(number).await {
+                Ok(()) => {
+                    let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+                    if doubts.get(&number) == Some(&since) {
+                        doubts.remove(&number);
+                    }
+                }
+                Err(error) => tracing::debug!(%number, %error, "cannot look for a review that came late"),
+            }
+        }
+    }
+
+    /// Only what stands already is a leftover: any other pending review is somebody's work in progress.
+    async fn tidy_one(&self, number: PullNumber) -> Result<(), Failure> {
+        let own = self.own(number).await?;
+        let stands =
+            |key: &Option<String>| key.is_some() && own.iter().any(|other| !other.pending && other.key == *key);
+        if let Some(late) = own.iter().find(|review| review.pending && stands(&review.key)) {
+            let url = self.url(&["pulls", &number.to_string(), "reviews", &late.id.to_string()]);
+            self.write::<()>(WriteClass::Backlog, WriteKind::Plain, (Method::DELETE, &url), None).await?;
+        }
+        Ok(())
+    }
+
     /// Replaces the body of a review of ours and resolves the threads that it began.
     pub(super) async fn edit_review(
         &self,
@@ -163,7 +215,7 @@ impl Inner {
 impl Posting<'_> {
     /// One look at the list and one step. The review's id when it stands.
     async fn round(&mut self) -> Result<Option<u64>, ForgeError> {
-        let own = self.own().await.map_err(failed(WHAT))?;
+        let own = self.forge.own(self.number).await.map_err(failed(WHAT))?;
         let pending = own.iter().find(|review| review.pending);
         let ours = |review: &Own| review.key.as_deref() == Some(self.key);
         if let Some(done) = own.iter().find(|review| !review.pending && ours(review)) {
@@ -196,19 +248,6 @@ impl Posting<'_> {
         }
     }
 
-    async fn own(&self) -> Result<Vec<Own>, Failure> {
-        let me = self.forge.me().await?.id;
-        let place = self.forge.place(self.number);
-        let own = |review: ReviewWire| {
-            review.user.as_ref().is_some_and(|user| user.id == me).then(|| Own {
-                id: review.id,
-                pending: review.is_pending(),
-                key: self.forge.seal.open(place, &review.body).1.map(|marker| marker.key),
-            })
-        };
-        Ok(self.forge.review_wires(self.number).await?.into_iter().filter_map(own).collect())
-    }
-
     fn url(&self, more: &[&str]) -> url::Url {
         let number = self.number.to_string();
         let mut segments = vec!["pulls", number.as_str(), "reviews"];
@@ -230,6 +269,7 @@ impl Posting<'_> {
             Ok(_) => self.made = Made::Yes,
             Err(error) if error.in_doubt() => {
                 self.made = Made::Perhaps(2);
+                self.forge.doubt(self.number);
                 self.settle().await;
             }
             Err(error) => match error.refused(StatusCode::UNPROCESSABLE_ENTITY) {

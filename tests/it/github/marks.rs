@@ -93,7 +93,7 @@ async fn a_lost_answer_to_a_label_is_made_good_the_next_time() {
             forge.set_labels(&pull, &labels(&["gradus/stuck"]), &labels(&[])).await.unwrap();
         }
         let pull = forge.pull(world.number()).await.unwrap().unwrap();
-        world.hub.plan(operation, Fault::TimeoutAfter);
+        world.hub.plan(operation, Fault::ResetAfter);
         let (add, remove) = (labels(&["gradus/passed"]), labels(&["gradus/stuck"]));
         assert_eq!(forge.set_labels(&pull, &add, &remove).await.unwrap_err().class, ErrorClass::Retry, "{operation}");
         forge.set_labels(&pull, &add, &remove).await.unwrap();

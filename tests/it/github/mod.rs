@@ -7,4 +7,5 @@ mod reading;
 mod talk;
 mod token;
 mod trouble;
+mod webhook;
 mod world;

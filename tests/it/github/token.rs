@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use gradus::forge::github::auth::{App, AppKey};
-use gradus::forge::github::{Access, GitHub};
+use gradus::forge::github::{Access, GitHub, Settings, Tools};
+use gradus::forge::http::base::{Base, Plain};
+use gradus::forge::http::{Limits, Transport};
 use gradus::forge::{ErrorClass, Forge};
 
 use super::world::{World, review};
@@ -104,7 +106,11 @@ async fn a_private_workspace_that_we_may_not_see_is_a_setting_and_not_an_empty_l
     world.hub.make_private(world.repo);
     let stranger = world.hub.user("stranger");
     let secret = world.hub.personal_token(stranger);
-    let error = world.with_token(&secret).pulls(None).await.unwrap_err();
+    let forge = world.with_token(&secret);
+    let error = forge.pulls(None).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Config, "{error}");
+    // Nor is a pull request gone because the whole workspace is.
+    let error = forge.pull(world.number()).await.unwrap_err();
     assert_eq!(error.class, ErrorClass::Config, "{error}");
     world.hub.finish();
 }
@@ -128,5 +134,23 @@ async fn no_secret_is_in_any_error_or_debug_text() {
     for text in texts {
         assert!(!text.contains("s3cret") && !text.contains("PRIVATE"), "{text}");
     }
+    world.hub.finish();
+}
+
+#[tokio::test]
+async fn everything_is_the_same_over_sockets() {
+    let world = World::new().await;
+    let serving = world.hub.serve().await.unwrap();
+    let api = Base::parse(&serving.base(), Plain::Loopback).unwrap();
+    let transport = Transport::sockets(Limits::default()).unwrap();
+    let tools = world.tools(world.store.clone(), Duration::from_secs(1));
+    let (settings, tools) = (Settings { api, ..world.settings() }, Tools { transport, ..tools });
+    let forge = GitHub::new(settings, world.access(), tools).unwrap();
+    let id = world.post(&forge).await.unwrap();
+    let posted = forge.reviews(world.number()).await.unwrap().remove(0);
+    assert_eq!(posted.id, id);
+    forge.retire_review(world.number(), &posted).await.unwrap();
+    assert_eq!(world.hub.minimized(world.at).len(), 1);
+    world.assert_one("over sockets");
     world.hub.finish();
 }

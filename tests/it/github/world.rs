@@ -26,8 +26,11 @@ pub const BEGIN: Time = Time(1_795_507_200_000);
 
 pub const KEY: &str = "the-key-of-the-operator-of-acme";
 
-/// How long a test waits for an answer that never comes.
-const HANGS: Duration = Duration::from_millis(40);
+/// How long a poster waits for an answer: longer than any takes on a busy machine.
+const PATIENT: Duration = Duration::from_secs(20);
+
+/// The same where answers do not come, and what goes wrong is made good.
+const HASTY: Duration = Duration::from_millis(40);
 
 pub struct World {
     pub hub: Hub,
@@ -124,22 +127,25 @@ impl World {
 
     /// A process that was just started.
     pub fn poster(&self) -> GitHub {
-        self.poster_on(self.store.clone())
+        self.poster_on(self.store.clone(), PATIENT)
     }
 
-    pub fn poster_on(&self, store: Store) -> GitHub {
-        GitHub::new(self.settings(), self.access(), self.tools(store, HANGS)).unwrap()
+    /// One that soon gives up waiting.
+    pub fn hasty(&self) -> GitHub {
+        self.poster_on(self.store.clone(), HASTY)
     }
 
-    /// One that waits for answers for ever: for tests that end it in the middle.
-    pub fn patient(&self) -> GitHub {
-        let tools = self.tools(self.store.clone(), Duration::from_secs(3_600));
-        GitHub::new(self.settings(), self.access(), tools).unwrap()
+    pub fn hasty_on(&self, store: Store) -> GitHub {
+        self.poster_on(store, HASTY)
+    }
+
+    fn poster_on(&self, store: Store, waits: Duration) -> GitHub {
+        GitHub::new(self.settings(), self.access(), self.tools(store, waits)).unwrap()
     }
 
     pub fn with_token(&self, secret: &str) -> GitHub {
         let access = Access::Token(secret.to_owned());
-        GitHub::new(self.settings(), access, self.tools(self.store.clone(), HANGS)).unwrap()
+        GitHub::new(self.settings(), access, self.tools(self.store.clone(), PATIENT)).unwrap()
     }
 
     /// A token of the installation, as GitHub Actions gives one to a job.
@@ -187,6 +193,14 @@ impl World {
         }
     }
 
+    /// A sweep that goes through in the end.
+    pub async fn sweep(&self, forge: &GitHub) {
+        while let Err(error) = forge.pulls(None).await {
+            assert!(matches!(error.class, ErrorClass::Retry | ErrorClass::Throttled(_)), "{error}");
+            self.clock.advance(Duration::from_secs(120));
+        }
+    }
+
     pub fn visible(&self) -> Vec<Posted> {
         self.hub.reviews_by(self.at, self.app.bot)
     }
@@ -194,8 +208,21 @@ impl World {
     /// Exactly one review of ours stands, and nothing is begun.
     pub fn assert_one(&self, why: &str) {
         let visible = self.visible();
-        assert_eq!(visible.len(), 1, "{why}: {visible:#?}");
+        let calls = self.hub.calls();
+        let calls = calls.iter().map(|call| {
+            let fault = call.fault.as_ref().map(|fault| format!(" {fault:?}")).unwrap_or_default();
+            format!(
+                "{:>3} {:>7} {} {:?}{fault}",
+                call.asked.number,
+                call.asked.at - BEGIN.0,
+                call.asked.operation,
+                call.status
+            )
+        });
+        let calls = calls.collect::<Vec<_>>().join("\n");
+        assert_eq!(visible.len(), 1, "{why}: {visible:#?}\n{calls}");
         assert_eq!(visible[0].commit_id, sha('a'), "{why}");
-        assert!(self.hub.pending_reviews(self.at).is_empty(), "{why}: {:#?}", self.hub.pending_reviews(self.at));
+        let begun = self.hub.pending_reviews(self.at);
+        assert!(begun.is_empty(), "{why}: {begun:#?}\n{calls}");
     }
 }
