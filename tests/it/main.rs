@@ -8,6 +8,7 @@ mod course;
 #[path = "../fake/github/mod.rs"]
 mod fake_github;
 mod fake_rules;
+mod git_http;
 mod gitea;
 mod github;
 mod grade;
@@ -16,5 +17,6 @@ mod http;
 mod sandbox;
 mod scenario;
 mod start;
+mod storm;
 mod up;
 mod workspace;

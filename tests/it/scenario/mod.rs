@@ -6,6 +6,7 @@
 mod acts;
 mod desk;
 mod gitea;
+mod github;
 mod local;
 
 pub use desk::Desk;

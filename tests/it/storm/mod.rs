@@ -35,9 +35,10 @@ async fn a_thousand_schedules_of_faults_leave_one_review_per_verdict_and_lose_no
             loop {
                 let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
                 if seed >= SCHEDULES {
-                    return Ok(());
+                    return Ok::<(), String>(());
                 }
-                weather::play(seed).await.map_err(|what| format!("{what}\nplay it again with GRADUS_SEED={seed}"))?;
+                let played: Result<(), String> = weather::play(seed).await;
+                played.map_err(|what| format!("{what}\nplay it again with GRADUS_SEED={seed}"))?;
             }
         });
     }

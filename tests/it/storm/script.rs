@@ -73,6 +73,7 @@ impl Grader for Script {
             practice: false,
             quiet: false,
             human: Vec::new(),
+            again_at: None,
         })
     }
 

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gradus::forge::github::auth::{App, AppKey};
-use gradus::forge::github::{Access, GITHUB_COM, GitHub, Ground, Settings};
+use gradus::forge::github::{Access, GITHUB_COM, GitHub, Settings, Tools};
 use gradus::forge::budget::WritePolicy;
 use gradus::forge::http::base::{Base, Plain};
 use gradus::forge::http::{Limits, Transport};
+use gradus::forge::pull::Workspace;
 use gradus::forge::seal::Seal;
 use gradus::gradebook::Gradebook;
 use gradus::reconcile::policy::{LivePolicy, Policy};
@@ -164,19 +165,23 @@ impl Weather {
         let key = AppKey::from_pem(self.app.pem).expect("a key");
         let settings = Settings {
             api: Base::parse(GITHUB_COM, Plain::Loopback).expect("an address"),
+            workspace: Workspace("github.com/acme/cnpe".to_owned()),
             repository: "acme/cnpe".parse().expect("a name"),
             course: "cnpe".parse().expect("an id"),
             writes: WritePolicy::GITHUB,
             status_page: None,
+            mirror: self.dir.path().join("mirror"),
         };
-        let ground = Ground {
-            transport: Transport::over(Fused { inner: self.hub.service(), fuse }, limits),
+        let transport = Transport::over(Fused { inner: self.hub.service(), fuse }, limits);
+        let tools = Tools {
+            fetches: transport.clone(),
+            transport,
             seal: Seal::with_keys("the-key-of-the-operator-of-acme").expect("a key"),
             store: store.clone(),
             clock: self.clock.clone(),
         };
         let access = Access::App(App { id: self.app.id.to_string(), key, installation: None });
-        let forge = GitHub::new(settings, access, ground).expect("a dialect");
+        let forge = GitHub::new(settings, access, tools).expect("a dialect");
         let books = self.dir.path().join(format!("{name}-books"));
         std::fs::create_dir_all(&books).expect("a directory");
         let policy = LivePolicy::new(Policy::forge("https://github.com/acme/cnpe.git".to_owned()));
