@@ -227,8 +227,8 @@ pub(crate) async fn enqueue<'e>(
     hint: Hint,
     now: Time,
 ) -> Result<(), StoreError> {
-    // A learner's action lifts `not_before`: it is something new to answer. Housekeeping must not, or a forge that is
-    // down would be asked at every sweep.
+    // A learner's action lifts `not_before`: it is something new to answer. What a sweep found lifts a timer, since it found
+    // something new too, and not the wait after a failure, or a forge that is down would be asked at every sweep.
     sqlx::query(
         "INSERT INTO queue (workspace, number, lane, class, hinted_at, waiting_since) VALUES (?1, ?2, ?3, ?4, ?5, ?5)
          ON CONFLICT (workspace, number) DO UPDATE SET
@@ -236,7 +236,7 @@ pub(crate) async fn enqueue<'e>(
              class = min(class, ?4),
              awaits_write = awaits_write AND ?4 > 0,
              hinted_at = CASE WHEN ?4 = 0 THEN ?5 ELSE hinted_at END,
-             not_before = CASE WHEN ?4 = 0 THEN 0 ELSE not_before END,
+             not_before = CASE WHEN ?4 = 0 OR (?4 = 1 AND failures = 0) THEN 0 ELSE not_before END,
              waiting_since = CASE WHEN ?4 = 0 THEN min(waiting_since, ?5) ELSE waiting_since END,
              failures = CASE WHEN ?6 THEN 0 ELSE failures END",
     )
@@ -393,6 +393,17 @@ mod tests {
         queue.store.postpone(&claim, later, 2).await.unwrap();
         queue.hint(1, "a", Hint::NewHead).await;
         assert_eq!(queue.claim().await.unwrap().failures, 0, "a new head is");
+    }
+
+    #[tokio::test]
+    async fn what_a_sweep_finds_does_not_wait_for_a_timer_of_days() {
+        let mut queue = Queue::new().await;
+        queue.hint(1, "a", Hint::NewHead).await;
+        let claim = queue.claim().await.unwrap();
+        queue.store.postpone(&claim, queue.now.plus(86_400 * SECOND), 0).await.unwrap();
+        assert_eq!(queue.claim().await, None);
+        queue.hint(1, "a", Hint::Housekeeping).await;
+        assert_eq!(queue.next().await, Some(1));
     }
 
     #[tokio::test]

@@ -211,6 +211,12 @@ impl Weather {
     /// Nothing goes wrong any more: both daemons work, side by side, until nothing is left to do.
     async fn clear_up(&mut self) -> Result<(), String> {
         self.hub.schedule(Box::new(|_| None));
+        // What was begun on a closed pull request is nobody's to see, and goes when it is open again.
+        for number in self.heads.keys().copied().collect::<Vec<_>>() {
+            if !self.is_open(self.at(number)) {
+                self.hub.reopen(self.at(number));
+            }
+        }
         let mut daemons = Vec::new();
         let mut names = self.stores.clone();
         names.dedup();
@@ -240,7 +246,9 @@ impl Weather {
             }
             self.clock.advance(Duration::from_secs(120));
         }
-        Err("it never comes to rest".to_owned())
+        let calls = self.hub.calls();
+        let last: Vec<String> = calls.iter().rev().take(30).map(|call| format!("{call:?}")).collect();
+        Err(format!("it never comes to rest; the last requests, newest first:\n{}", last.join("\n")))
     }
 
     /// What must hold at rest.
