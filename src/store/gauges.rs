@@ -32,7 +32,47 @@ pub struct Unsettled {
     pub posted: i64,
 }
 
+/// What an identity wrote lately: reviews, comments, issues.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Written {
+    /// As in `github.com/app/4711/acme`.
+    pub identity: String,
+    /// Within the last minute.
+    pub minute: i64,
+    /// Within the last hour.
+    pub hour: i64,
+}
+
+/// Of `writes.kind`: anything but what makes or changes text.
+const PLAIN: i64 = 2;
+
 impl Store {
+    /// What each identity wrote lately.
+    pub async fn written_lately(&self, now: Time) -> Result<Vec<Written>, StoreError> {
+        sqlx::query(
+            "SELECT identity, sum(at > ?1 - 60000), count(*) FROM writes WHERE at > ?1 - 3600000 AND kind <> ?2
+             GROUP BY identity ORDER BY identity",
+        )
+        .bind(now.0)
+        .bind(PLAIN)
+        .fetch_all(self.reader())
+        .await?
+        .iter()
+        .map(|row| Ok(Written { identity: row.try_get(0)?, minute: row.try_get(1)?, hour: row.try_get(2)? }))
+        .collect()
+    }
+
+    /// Identities that a forge wants to be left alone by, and until when.
+    pub async fn gates_shut(&self, now: Time) -> Result<Vec<(String, Time)>, StoreError> {
+        sqlx::query("SELECT identity, until FROM gates WHERE until > ? ORDER BY identity")
+            .bind(now.0)
+            .fetch_all(self.reader())
+            .await?
+            .iter()
+            .map(|row| Ok((row.try_get(0)?, Time(row.try_get(1)?))))
+            .collect()
+    }
+
     /// The queue by workspace and class.
     pub async fn depths(&self, now: Time) -> Result<Vec<Depth>, StoreError> {
         sqlx::query(
@@ -125,6 +165,26 @@ mod tests {
         store.await_write(&claim).await.unwrap();
         let depth = &store.depths(Time(8)).await.unwrap()[0];
         assert_eq!((depth.await_write, depth.oldest), (1, Some(Time(5))));
+    }
+
+    #[tokio::test]
+    async fn content_of_the_last_minute_and_hour_is_counted_and_a_shut_gate_is_told() {
+        use crate::forge::budget::{WriteClass, WriteKind, WritePolicy};
+        let dir = tempfile::tempdir().unwrap();
+        let store = store(&dir).await;
+        let hour = 3_600_000;
+        for (at, kind) in [(0, WriteKind::Content), (hour, WriteKind::Content), (hour + 50_000, WriteKind::Notifying)] {
+            let policy = WritePolicy { spacing: std::time::Duration::ZERO, ..WritePolicy::GITHUB };
+            let admitted = store.admit("hub/1", &policy, WriteClass::Live, kind, Time(at)).await.unwrap();
+            let crate::store::budget::Admission::Now(turn) = admitted else { panic!("{admitted:?}") };
+            store.end_turn("hub/1", &turn).await.unwrap();
+        }
+        let now = Time(hour + 100_000);
+        let written = store.written_lately(now).await.unwrap();
+        assert_eq!(written, [Written { identity: "hub/1".into(), minute: 1, hour: 2 }]);
+        assert_eq!(store.gates_shut(now).await.unwrap(), []);
+        store.shut("hub/1", Some(Time(hour + 160_000)), now).await.unwrap();
+        assert_eq!(store.gates_shut(now).await.unwrap(), [("hub/1".to_owned(), Time(hour + 160_000))]);
     }
 
     #[tokio::test]

@@ -3,5 +3,7 @@
 pub mod courses;
 pub mod data;
 pub mod engine;
+pub mod health;
 pub mod metrics;
+pub mod plan;
 pub mod port;
