@@ -54,12 +54,15 @@ pub fn read(file: &Path) -> Result<Loaded, ExitCode> {
             eprint!("{}", excerpts("warning", &loaded.warnings, &text));
             Ok(loaded)
         }
-        Err(invalid) => {
-            eprint!("{}", told(&invalid));
-            eprintln!("error: {} cannot be used", file.display());
-            Err(ExitCode::from(super::EXIT_USAGE))
-        }
+        Err(invalid) => Err(refuse(file, &invalid)),
     }
+}
+
+/// Says what is wrong with a configuration.
+pub fn refuse(file: &Path, invalid: &Invalid) -> ExitCode {
+    eprint!("{}", told(invalid));
+    eprintln!("error: {} cannot be used", file.display());
+    ExitCode::from(super::EXIT_USAGE)
 }
 
 /// The environment of this process.

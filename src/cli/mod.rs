@@ -7,14 +7,17 @@ use clap::{CommandFactory, Parser};
 mod completions;
 mod config;
 mod diagnostics;
+mod ending;
 mod explain;
 mod grade;
 mod lint;
 mod new;
 mod output;
+mod pause;
 mod preview;
 mod publish;
 mod schema;
+mod serve;
 mod snippet;
 mod start;
 mod subject;
@@ -47,6 +50,7 @@ First steps:
                gradus test TASK                       prove it: right answers pass, each mistake is caught
                gradus explain TASK CHECKPOINT --on MUTANT
                gradus preview TASK --on MUTANT        the review that a learner would get
+  an operator  gradus config example > gradus.yaml    then: config check, doctor, serve --dry-run, serve
 
 Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the course is broken, 3 provisional.";
 
@@ -82,6 +86,12 @@ enum Verb {
     Start(start::Args),
     /// Show the values of a task for a learner
     Values(values::Args),
+    /// Watch pull requests on GitHub, Gitea and Forgejo, grade every push and review it
+    Serve(serve::Args),
+    /// Post nothing from now on; everything is graded all the same
+    Pause(pause::Args),
+    /// Post again, and what was held back first
+    Resume(pause::Args),
     /// Print and check the configuration of `gradus serve`
     Config(config::Args),
     /// Print or write the JSON Schemas of all kinds
@@ -116,6 +126,9 @@ pub fn main() -> ExitCode {
         Verb::Publish(args) => publish::run(args),
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
+        Verb::Serve(args) => serve::run(args),
+        Verb::Pause(args) => pause::pause(args),
+        Verb::Resume(args) => pause::resume(args),
         Verb::Config(args) => config::run(args),
         Verb::Schema(args) => schema::run(args),
         Verb::Completions(args) => completions::run(args),

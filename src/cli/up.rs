@@ -86,7 +86,7 @@ async fn up(args: Args) -> Result<(), Failure> {
     })
     .await?;
     // Before the first line: whoever reads it may send a signal at once.
-    let stop = stop()?;
+    let stop = super::ending::asked()?;
     greet(daemon.app())?;
     Ok(daemon.serve(stop).await?)
 }
@@ -105,18 +105,6 @@ fn greet(app: &App) -> std::io::Result<()> {
     out.flush()?;
     eprintln!("note: single-user: whoever can reach this address can push in any name; stop with Ctrl-C");
     Ok(())
-}
-
-/// Ready when the user or the system asks us to end.
-fn stop() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (mut interrupt, mut terminate) = (signal(SignalKind::interrupt())?, signal(SignalKind::terminate())?);
-    Ok(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
-        }
-    })
 }
 
 fn course_dirs(named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {

@@ -5,6 +5,7 @@
 //! visible text, however the dialect brings that about (locally a unique key, elsewhere the protocol of
 //! `reference/forges.md` §8).
 
+pub mod any;
 pub mod budget;
 pub mod dry_run;
 pub mod gitea;

@@ -86,7 +86,7 @@ pub struct Ground {
 pub struct Engine {
     workspace: Workspace,
     stop: watch::Sender<bool>,
-    task: tokio::task::JoinHandle<()>,
+    task: Mutex<Option<tokio::task::JoinHandle<()>>>,
     condition: Arc<Mutex<Condition>>,
 }
 
@@ -99,7 +99,7 @@ impl Engine {
         let condition = Arc::new(Mutex::new(condition));
         let run = Run { workspace: workspace.clone(), ground, pulse, stopping, condition: condition.clone() };
         let task = tokio::spawn(run.run(forge, grader, policy));
-        Self { workspace, stop, task, condition }
+        Self { workspace, stop, task: Mutex::new(Some(task)), condition }
     }
 
     /// Of which workspace.
@@ -118,11 +118,13 @@ impl Engine {
     }
 
     /// Lets what was begun come to its end, for a while.
-    pub async fn stopped(mut self, within: Duration) {
+    pub async fn stopped(&self, within: Duration) {
         self.stop();
-        if tokio::time::timeout(within, &mut self.task).await.is_err() {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(mut task) = task else { return };
+        if tokio::time::timeout(within, &mut task).await.is_err() {
             tracing::warn!(workspace = %self.workspace, "stopped with work under way; it is done again after the next start");
-            self.task.abort();
+            task.abort();
         }
     }
 }

@@ -1,6 +1,8 @@
 //! The daemon for forges that are not ours: `gradus serve`.
 
+pub mod connect;
 pub mod courses;
+pub mod daemon;
 pub mod data;
 pub mod engine;
 pub mod health;

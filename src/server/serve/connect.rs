@@ -1,0 +1,127 @@
+//! From a plan to a port: which dialect, at which address, as whom.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::plan::Works;
+use crate::config::kinds::{Auth, ForgeConfig, ForgeKind};
+use crate::forge::any::AnyForge;
+use crate::forge::github::auth::{App, AppKey, InvalidKey};
+use crate::forge::github::{self, GITHUB_COM, GitHub, InvalidToken};
+use crate::forge::http::base::{Base, InvalidBase};
+use crate::forge::http::client::NoCertificates;
+use crate::forge::http::{Limits, Transport};
+use crate::forge::pull::Workspace;
+use crate::forge::seal::{InvalidKeys, Seal};
+use crate::server::webhooks::Reader;
+use crate::store::Store;
+use crate::store::time::Clock;
+use crate::submission::limits::MAX_FETCH_BYTES;
+
+/// A forge cannot be spoken to as configured. Holds no secret.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// Its address.
+    #[error(transparent)]
+    Address(#[from] InvalidBase),
+    /// Our token there.
+    #[error(transparent)]
+    Token(#[from] InvalidToken),
+    /// Our App's key.
+    #[error(transparent)]
+    Key(#[from] InvalidKey),
+    /// What seals markers.
+    #[error(transparent)]
+    Seal(#[from] InvalidKeys),
+}
+
+/// Makes ports. Tests bring their own.
+pub trait Connect: Send + Sync + 'static {
+    /// What it makes.
+    type Forge: crate::forge::Forge;
+
+    /// A port to the workspace of a plan, whose mirror is kept at this path. Asks nothing of the forge yet.
+    fn connect(&self, works: &Works, mirror: PathBuf, store: Store) -> Result<Self::Forge, ConnectError>;
+
+    /// How webhooks of a kind of forge are read.
+    fn reader(&self, kind: ForgeKind) -> Reader;
+}
+
+/// The dialects that there are, over sockets.
+pub struct Dialects {
+    transport: Transport,
+    fetches: Transport,
+    clock: Arc<dyn Clock>,
+}
+
+impl Dialects {
+    /// With the certificates that this machine trusts.
+    pub fn new(clock: Arc<dyn Clock>) -> Result<Self, NoCertificates> {
+        let transport = Transport::sockets(Limits::default())?;
+        let fetches = Transport::sockets(Limits { bytes: MAX_FETCH_BYTES, ..Limits::default() })?;
+        Ok(Self { transport, fetches, clock })
+    }
+
+    /// What carries requests to APIs.
+    pub fn transport(&self) -> &Transport {
+        &self.transport
+    }
+}
+
+/// What a workspace is called in the store and in markers: the same whatever case its repository is written in.
+pub fn name(works: &Works) -> Result<Workspace, ConnectError> {
+    let host = Base::parse(works.forge.web(), works.forge.plain())?.host();
+    Ok(Workspace(format!("{host}/{}", works.repository).to_lowercase()))
+}
+
+/// Where the API of a forge is.
+pub fn api(forge: &ForgeConfig) -> Result<Base, ConnectError> {
+    let usual = || match forge.kind {
+        ForgeKind::Github if forge.web() == crate::config::check::GITHUB => GITHUB_COM.to_owned(),
+        ForgeKind::Github => format!("{}/api/v3", forge.web()),
+        ForgeKind::Gitea | ForgeKind::Forgejo => format!("{}/api/v1", forge.web()),
+    };
+    Ok(Base::parse(&forge.api.clone().unwrap_or_else(usual), forge.plain())?)
+}
+
+/// Who we are on GitHub.
+pub fn access(works: &Works) -> Result<github::Access, ConnectError> {
+    Ok(match &works.forge.auth {
+        Auth::Token(_) => github::Access::Token(works.auth.expose().to_owned()),
+        Auth::App(app) => github::Access::App(App {
+            id: app.id.to_string(),
+            key: AppKey::from_pem(works.auth.expose())?,
+            installation: app.installation,
+        }),
+    })
+}
+
+/// What seals markers and believes them.
+pub fn seal(works: &Works) -> Result<Seal, ConnectError> {
+    let keys: Vec<&str> = works.keys.iter().map(|key| key.expose()).collect();
+    Ok(Seal::with_keys(&keys.join("\n"))?)
+}
+
+impl Connect for Dialects {
+    type Forge = AnyForge;
+
+    fn connect(&self, works: &Works, mirror: PathBuf, store: Store) -> Result<AnyForge, ConnectError> {
+        let (transport, fetches) = (self.transport.clone(), self.fetches.clone());
+        let settings = github::Settings {
+            api: api(&works.forge)?,
+            workspace: name(works)?,
+            repository: works.repository.clone(),
+            course: works.course.id.clone(),
+            writes: works.forge.write_policy(),
+            status_page: None,
+            mirror,
+        };
+        let tools = github::Tools { transport, fetches, seal: seal(works)?, store, clock: self.clock.clone() };
+        Ok(AnyForge::GitHub(GitHub::new(settings, access(works)?, tools)?))
+    }
+
+    fn reader(&self, _: ForgeKind) -> Reader {
+        use crate::forge::github::webhook::{delivery, hint, signature};
+        Reader { signature, delivery, hint }
+    }
+}

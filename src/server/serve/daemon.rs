@@ -1,0 +1,536 @@
+//! Everything `gradus serve` runs: opened in order, changed with its configuration, ended in order.
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use super::connect::{Connect, ConnectError};
+use super::courses::{self, CourseError};
+use super::data::{Data, DataError};
+use super::engine::{Engine, FirstSync, Ground};
+use super::health::{Ask, Health};
+use super::metrics::Metrics;
+use super::plan::{Plan, Works, WorkspaceId, address, fixed, plans};
+use super::port::Port;
+use crate::config::Loaded;
+use crate::config::kinds::{Config, CourseConfig, GradebookConfig};
+use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
+use crate::config::secret::Secret;
+use crate::course::Course;
+use crate::course::id::CourseId;
+use crate::forge::Forge;
+use crate::forge::dry_run::{DryRun, Tell};
+use crate::forge::pull::Workspace;
+use crate::gradebook::{Gradebook, InvalidOrigin, Origin};
+use crate::reconcile::courses::{Courses, OpenCourse, OpenError};
+use crate::reconcile::examine::Examiner;
+use crate::reconcile::policy::LivePolicy;
+use crate::reconcile::pulse::Pulse;
+use crate::sandbox::{Sandbox, Unusable};
+use crate::server::listen;
+use crate::server::webhooks::{self, Bounds, Endpoint, Endpoints, Receiver};
+use crate::store::time::{Clock, SystemClock};
+use crate::store::{Store, StoreError};
+
+/// What to start.
+pub struct Options {
+    /// The file of the configuration.
+    pub path: PathBuf,
+    /// What it says.
+    pub loaded: Loaded,
+    /// Looks environment variables up.
+    pub env: OwnedEnv,
+    /// When to look whether the configuration changed.
+    pub pace: Pace,
+    /// Whether to begin with many pull requests.
+    pub first_sync: FirstSync,
+    /// Takes what would be written when nothing is to be.
+    pub dry_run: Option<Tell>,
+    /// Where learners' files are judged.
+    pub sandbox: Sandbox,
+}
+
+/// It does not start, or cannot take over a changed configuration.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// About the data directory.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// About the database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Nothing can be graded here.
+    #[error(
+        "{0}; this daemon grades other people's work only behind a sandbox: run it on a Linux with Landlock and seccomp"
+    )]
+    Sandbox(#[from] Unusable),
+    /// About a course.
+    #[error(transparent)]
+    Course(#[from] CourseError),
+    /// A course cannot be published for its workspace.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// About a forge.
+    #[error("the workspace `{repository}` on `{forge}`: {source}")]
+    Connect {
+        /// The forge's name.
+        forge: String,
+        /// Which repository.
+        repository: String,
+        /// Why.
+        source: ConnectError,
+    },
+    /// About the gradebook's repository.
+    #[error(transparent)]
+    Gradebook(#[from] InvalidOrigin),
+    /// The gradebook's directory, or the copies of a dry run.
+    #[error("cannot use {}: {source}", path.display())]
+    Dir {
+        /// Which.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The address cannot be had.
+    #[error("cannot listen on {address}: {source}; stop what listens there, or name another address as `listen`")]
+    Listen {
+        /// Which one.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+/// Opened, not yet serving.
+pub struct Daemon<C> {
+    listener: TcpListener,
+    address: SocketAddr,
+    supervisor: Supervisor<C>,
+    gradebook: Arc<Gradebook>,
+    options: Follow,
+    /// Copies of a dry run.
+    _copies: Option<tempfile::TempDir>,
+}
+
+/// What following the configuration needs.
+struct Follow {
+    path: PathBuf,
+    loaded: Arc<Loaded>,
+    env: OwnedEnv,
+    pace: Pace,
+}
+
+impl<C: Connect> Daemon<C> {
+    /// Opens everything: data directory, database, gradebook, courses, address. Asks no forge yet.
+    pub async fn open(options: Options, connect: C) -> Result<Self, ServeError> {
+        let Options { path, loaded, env, pace, first_sync, dry_run, sandbox } = options;
+        let config = &loaded.config;
+        let checked = sandbox.clone();
+        blocking(move || checked.check()).await?;
+        let data = Arc::new(Data::open(&config.data)?);
+        let book_token = BookToken::of(&loaded);
+        let (store, gradebook, copies) = match dry_run {
+            None => (Store::open(&config.database()).await?, gradebook(config, &data, &book_token)?, None),
+            Some(_) => {
+                let (store, gradebook, copies) = copied(config, &data).await?;
+                (store, gradebook, Some(copies))
+            }
+        };
+        let gradebook = Arc::new(gradebook);
+        let failed = |source| ServeError::Listen { address: config.listen, source };
+        let listener = TcpListener::bind(config.listen).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let metrics = Arc::new(Metrics::default());
+        let bounds = Bounds {
+            bytes: config.limits.webhook_bytes,
+            at_once: config.limits.webhooks_at_once,
+            time: config.limits.request_time.0,
+        };
+        let receiver = Receiver::new(store.clone(), clock.clone(), metrics.clone(), bounds);
+        let health = Health::new(store.clone(), clock.clone(), metrics.clone(), gradebook.clone());
+        let ground = Ground {
+            store,
+            gradebook: gradebook.clone(),
+            clock,
+            metrics,
+            workers: 1,
+            sweep: config.sweep,
+            // A dry run writes nothing: there is nothing to be asked for.
+            first_sync: if dry_run.is_some() { FirstSync::Meant } else { first_sync },
+        };
+        let loaded = Arc::new(loaded);
+        let mut supervisor = Supervisor {
+            connect,
+            data,
+            ground,
+            sandbox,
+            dry_run,
+            receiver,
+            health,
+            book_token,
+            begun: loaded.clone(),
+            pulses: BTreeMap::new(),
+            courses: Vec::new(),
+            running: BTreeMap::new(),
+            leaving: JoinSet::new(),
+        };
+        supervisor.apply(&loaded).await?;
+        let options = Follow { path, loaded, env, pace };
+        Ok(Self { listener, address, supervisor, gradebook, options, _copies: copies })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
+    pub async fn serve(self, until: impl Future<Output = ()> + Send) {
+        let Self { listener, mut supervisor, gradebook, options, _copies, .. } = self;
+        let limits = options.loaded.config.limits;
+        let (stop, stopping) = watch::channel(false);
+        let router = router(&supervisor);
+        let server = tokio::spawn(listen::serve(listener, router, limits.request_time.0, stopping.clone()));
+        let sharing = {
+            let (gradebook, stopping) = (gradebook.clone(), stopping.clone());
+            tokio::spawn(async move { gradebook.share(stopping).await })
+        };
+        let Follow { path, loaded, env, pace } = options;
+        let mut reading = follow(path, loaded, env, pace);
+        tokio::pin!(until);
+        loop {
+            tokio::select! {
+                () = &mut until => break,
+                changed = reading.changed() => {
+                    if changed.is_err() {
+                        // Nobody follows the files any more: the last good ones stay in force.
+                        (&mut until).await;
+                        break;
+                    }
+                    let now = reading.borrow_and_update().clone();
+                    // May wait for a course to be fetched; nothing is changed before that.
+                    tokio::select! {
+                        () = supervisor.take(&now) => {}
+                        () = &mut until => break,
+                    }
+                }
+            }
+        }
+        drop(reading);
+        tracing::info!("stopping");
+        supervisor.health.stopping();
+        stop.send_replace(true);
+        let store = supervisor.ground.store.clone();
+        supervisor.end(limits.drain.0).await;
+        for task in [server, sharing] {
+            let abort = task.abort_handle();
+            if tokio::time::timeout(limits.drain.0, task).await.is_err() {
+                abort.abort();
+            }
+        }
+        store.close().await;
+    }
+}
+
+/// Health and metrics, and webhooks at whatever addresses they have now.
+fn router<C>(supervisor: &Supervisor<C>) -> Router {
+    let webhooks = Router::new().fallback(webhooks::receive).with_state(supervisor.receiver.clone());
+    supervisor.health.clone().routes().merge(webhooks)
+}
+
+/// The gradebook's token: may be replaced while the gradebook uses it.
+#[derive(Clone)]
+struct BookToken(Arc<Mutex<Option<Secret>>>);
+
+impl BookToken {
+    fn of(loaded: &Loaded) -> Self {
+        let token = Self(Arc::default());
+        token.set(loaded);
+        token
+    }
+
+    fn set(&self, loaded: &Loaded) {
+        let source = match &loaded.config.gradebook {
+            GradebookConfig::Git(git) => git.token.as_ref(),
+            GradebookConfig::Local | GradebookConfig::Dir(_) => None,
+        };
+        let secret = source.and_then(|source| loaded.secrets.get(source)).cloned();
+        // Replaced in one step: a panic elsewhere leaves it whole.
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = secret;
+    }
+
+    fn get(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_ref().map(|secret| secret.expose().to_owned())
+    }
+}
+
+fn gradebook(config: &Config, data: &Data, token: &BookToken) -> Result<Gradebook, ServeError> {
+    Ok(match &config.gradebook {
+        GradebookConfig::Local => Gradebook::without_decisions(data.gradebook()),
+        GradebookConfig::Dir(dir) => {
+            make(dir)?;
+            Gradebook::new(dir.clone())
+        }
+        GradebookConfig::Git(git) => {
+            let token = token.clone();
+            let give: crate::gradebook::Token = Arc::new(move || token.get());
+            Gradebook::shared(data.gradebook(), Origin::new(&git.address, &git.branch, Some(give))?)
+        }
+    })
+}
+
+fn make(dir: &Path) -> Result<(), ServeError> {
+    std::fs::create_dir_all(dir).map_err(|source| ServeError::Dir { path: dir.to_owned(), source })
+}
+
+/// Copies of store and gradebook: a dry run changes neither.
+async fn copied(config: &Config, data: &Data) -> Result<(Store, Gradebook, tempfile::TempDir), ServeError> {
+    let failed = |source| ServeError::Dir { path: std::env::temp_dir(), source };
+    let copies = tempfile::tempdir().map_err(failed)?;
+    let path = copies.path().join("gradus.db");
+    if config.database().is_file() {
+        let store = Store::open(&config.database()).await?;
+        store.copy_to(&path).await?;
+        store.close().await;
+    }
+    let store = Store::open(&path).await?;
+    // What is paused is what would be written: here that is the question.
+    store.resume().await?;
+    let from = match &config.gradebook {
+        GradebookConfig::Dir(dir) => dir.clone(),
+        GradebookConfig::Local | GradebookConfig::Git(_) => data.gradebook(),
+    };
+    let book = copies.path().join("gradebook");
+    copy(&from, &book).map_err(|source| ServeError::Dir { path: from, source })?;
+    Ok((store, Gradebook::new(book), copies))
+}
+
+/// Copies files and directories of them; what begins with a dot is no part of a gradebook.
+fn copy(from: &Path, to: &Path) -> std::io::Result<()> {
+    std::fs::create_dir_all(to)?;
+    let entries = match std::fs::read_dir(from) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        let (kind, to) = (entry.file_type()?, to.join(entry.file_name()));
+        if entry.file_name().to_string_lossy().starts_with('.') {
+            continue;
+        }
+        if kind.is_dir() {
+            copy(&entry.path(), &to)?;
+        } else if kind.is_file() {
+            std::fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+/// Starts, changes and ends what runs for each workspace.
+struct Supervisor<C> {
+    connect: C,
+    data: Arc<Data>,
+    ground: Ground,
+    sandbox: Sandbox,
+    dry_run: Option<Tell>,
+    receiver: Receiver,
+    health: Health,
+    book_token: BookToken,
+    /// What was in force at the start: some of it stays.
+    begun: Arc<Loaded>,
+    /// One for each workspace, whatever its workers are replaced by.
+    pulses: BTreeMap<Workspace, Pulse>,
+    courses: Vec<LoadedCourse>,
+    running: BTreeMap<WorkspaceId, Running>,
+    /// Engines that were replaced and finish what they began.
+    leaving: JoinSet<()>,
+}
+
+struct Running {
+    works: Works,
+    policy: LivePolicy,
+    engine: Arc<Engine>,
+}
+
+/// A course with what it was loaded by.
+struct LoadedCourse {
+    config: CourseConfig,
+    token: Option<Secret>,
+    course: Course,
+}
+
+/// Ready to be started.
+struct Prepared<F> {
+    id: WorkspaceId,
+    plan: Plan,
+    forge: F,
+    course: OpenCourse,
+}
+
+impl<C: Connect> Supervisor<C> {
+    /// Takes over a reading of the configuration, or says why not and stays as it is.
+    async fn take(&mut self, reading: &Reading) {
+        let applied = match &reading.broken {
+            Some(why) => Err(why.to_string()),
+            None => self.apply(&reading.loaded).await.map_err(|error| error.to_string()),
+        };
+        self.health.config_is(applied.is_ok());
+        match applied {
+            Ok(()) => {
+                for warning in &reading.loaded.warnings {
+                    tracing::warn!("{warning}");
+                }
+                let waiting = fixed(&self.begun.config, &reading.loaded.config);
+                if !waiting.is_empty() {
+                    tracing::warn!(fields = waiting.join(", "), "changed, which takes effect at the next start");
+                }
+                self.health.waits_for_start(waiting);
+                tracing::info!(workspaces = self.running.len(), "the configuration is in force");
+            }
+            Err(why) => {
+                tracing::error!("the changed configuration cannot be used, the last good one stays in force: {why}")
+            }
+        }
+    }
+
+    /// Prepares everything that is new first: when something of it cannot be, nothing has changed.
+    async fn apply(&mut self, loaded: &Arc<Loaded>) -> Result<(), ServeError> {
+        let processors = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        let plans = plans(loaded, processors);
+        let mut prepared = Vec::new();
+        let mut courses = Vec::new();
+        for (id, plan) in &plans {
+            let course = self.course(&plan.works, &mut courses).await?;
+            if self.running.get(id).is_none_or(|running| running.works != plan.works) {
+                prepared.push(self.prepare(id, plan, course)?);
+            }
+        }
+        self.courses = courses;
+        let gone: Vec<WorkspaceId> = self.running.keys().filter(|id| !plans.contains_key(*id)).cloned().collect();
+        for id in gone {
+            self.leave(&id);
+        }
+        for (id, plan) in plans {
+            if let Some(running) = self.running.get(&id) {
+                running.policy.set(plan.policy);
+            }
+        }
+        for prepared in prepared {
+            self.leave(&prepared.id);
+            self.start(prepared);
+        }
+        self.book_token.set(loaded);
+        self.receiver.replace(self.endpoints(loaded));
+        let conditions = self.running.values().map(|running| {
+            let engine = running.engine.clone();
+            let ask: Ask = Arc::new(move || engine.condition());
+            (running.engine.workspace().clone(), ask)
+        });
+        self.health.serves(conditions.collect());
+        Ok(())
+    }
+
+    /// The course of a workspace, loaded once for all that are graded with it. Kept while its configuration is the same.
+    async fn course(&self, works: &Works, loaded: &mut Vec<LoadedCourse>) -> Result<Course, ServeError> {
+        let same = |known: &&LoadedCourse| known.config == works.course && known.token == works.course_token;
+        if let Some(known) = loaded.iter().find(same) {
+            return Ok(known.course.clone());
+        }
+        let course = match self.courses.iter().find(same) {
+            Some(known) => known.course.clone(),
+            None => {
+                let (config, token, data) = (works.course.clone(), works.course_token.clone(), self.data.clone());
+                blocking(move || courses::load(&config, token.as_ref(), &data)).await?
+            }
+        };
+        loaded.push(LoadedCourse {
+            config: works.course.clone(),
+            token: works.course_token.clone(),
+            course: course.clone(),
+        });
+        Ok(course)
+    }
+
+    fn prepare(&self, id: &WorkspaceId, plan: &Plan, course: Course) -> Result<Prepared<C::Forge>, ServeError> {
+        let failed = |source| ServeError::Connect { forge: id.0.to_string(), repository: id.1.to_string(), source };
+        let course = OpenCourse::on_forge(course, &address(&plan.works.forge, &plan.works.repository))?;
+        let mirror = self.data.mirror(&super::connect::name(&plan.works).map_err(failed)?);
+        let forge = self.connect.connect(&plan.works, mirror, self.ground.store.clone()).map_err(failed)?;
+        Ok(Prepared { id: id.clone(), plan: plan.clone(), forge, course })
+    }
+
+    fn start(&mut self, prepared: Prepared<C::Forge>) {
+        let Prepared { id, plan, forge, course } = prepared;
+        let Ground { store, clock, metrics, .. } = self.ground.clone();
+        let workspace = forge.workspace().clone();
+        tracing::info!(%workspace, course = %course.course.id, revision = %course.course.revision, "serving");
+        let policy = LivePolicy::new(plan.policy);
+        let courses: Courses = BTreeMap::<CourseId, _>::from([(course.course.id.clone(), Arc::new(course))]);
+        let examiner = Examiner::new(Arc::new(courses), self.sandbox.clone(), store.clone(), None, policy.clone());
+        let pulse = self.pulses.entry(workspace).or_default().clone();
+        let ground = Ground { workers: plan.works.workers, sweep: plan.works.sweep, ..self.ground.clone() };
+        let engine = match &self.dry_run {
+            None => Engine::start(Port::new(forge, store, clock, metrics), examiner, policy.clone(), pulse, ground),
+            Some(tell) => {
+                let port = Port::new(DryRun::new(forge, tell.clone()), store, clock, metrics);
+                Engine::start(port, examiner, policy.clone(), pulse, ground)
+            }
+        };
+        self.running.insert(id, Running { works: plan.works, policy, engine: Arc::new(engine) });
+    }
+
+    /// Ends what runs for a workspace, without waiting for it.
+    fn leave(&mut self, id: &WorkspaceId) {
+        while self.leaving.try_join_next().is_some() {}
+        if let Some(running) = self.running.remove(id) {
+            tracing::info!(workspace = %running.engine.workspace(), "ending");
+            running.engine.stop();
+            let within = self.begun.config.limits.drain.0;
+            self.leaving.spawn(async move { running.engine.stopped(within).await });
+        }
+    }
+
+    fn endpoints(&self, loaded: &Loaded) -> Endpoints {
+        let forges = loaded.config.forges.iter().filter_map(|forge| {
+            let webhook = forge.webhook.as_ref()?;
+            let secrets = webhook.secrets.iter().filter_map(|source| loaded.secrets.get(source)).cloned().collect();
+            let here = self.running.iter().filter(|((name, _), _)| *name == forge.name);
+            let workspaces = here.filter_map(|((_, repository), running)| {
+                let workspace = running.engine.workspace();
+                Some((repository.clone(), (workspace.clone(), self.pulses.get(workspace)?.clone())))
+            });
+            let endpoint = Endpoint {
+                forge: forge.name.clone(),
+                reader: self.connect.reader(forge.kind),
+                secrets,
+                workspaces: workspaces.collect(),
+            };
+            Some((forge.webhook_path()?, endpoint))
+        });
+        forges.collect()
+    }
+
+    /// Ends everything.
+    async fn end(mut self, within: std::time::Duration) {
+        for running in self.running.values() {
+            running.engine.stop();
+        }
+        for (_, running) in std::mem::take(&mut self.running) {
+            self.leaving.spawn(async move { running.engine.stopped(within).await });
+        }
+        while self.leaving.join_next().await.is_some() {}
+    }
+}
+
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+}
