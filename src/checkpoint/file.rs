@@ -332,10 +332,10 @@ fn validator(schema: &Value) -> Result<jsonschema::Validator, String> {
     built.map_err(|error| format!("the schema is not valid at `{}`: {error}", error.instance_path()))
 }
 
-fn violations(schema: &jsonschema::Validator, object: &Selected) -> Vec<Evidence> {
+fn violations(schema: &jsonschema::Validator, object: &Selected<'_>) -> Vec<Evidence> {
     let secret = object.value.get("kind").and_then(Value::as_str) == Some("Secret");
     schema
-        .iter_errors(&object.value)
+        .iter_errors(object.value)
         .take(MOST)
         .map(|error| {
             let pointer = error.instance_path().to_string();

@@ -84,7 +84,8 @@ impl Check for Manifest {
             Ok(objects) => objects,
             Err(judgement) => return judgement,
         };
-        let (good, bad): (Vec<_>, Vec<_>) = objects.iter().partition(|object| pattern.matches(&object.value));
+        let (good, bad): (Vec<&Selected<'_>>, Vec<_>) =
+            objects.iter().partition(|object| pattern.matches(object.value));
         if trace.is_on() {
             trace_candidates(&pattern, &objects, trace);
         }
@@ -98,7 +99,7 @@ impl Check for Manifest {
     }
 }
 
-fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected], bad: &[&Selected]) -> Vec<Evidence> {
+fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected<'_>], bad: &[&Selected<'_>]) -> Vec<Evidence> {
     if good.len() == wanted {
         return Vec::new();
     }
@@ -122,8 +123,8 @@ fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected], bad: &[&Selecte
 }
 
 /// The differences of the `n` objects that come nearest.
-fn nearest(pattern: &Pattern, bad: &[&Selected], n: usize) -> Vec<Evidence> {
-    let mut ranked: Vec<_> = bad.iter().map(|object| (pattern.nearness(&object.value), *object)).collect();
+fn nearest(pattern: &Pattern, bad: &[&Selected<'_>], n: usize) -> Vec<Evidence> {
+    let mut ranked: Vec<_> = bad.iter().map(|object| (pattern.nearness(object.value), *object)).collect();
     // Stable: of equally near ones the first in the files.
     ranked.sort_by_key(|(Nearness { good, bad }, _)| (std::cmp::Reverse(*good), *bad));
     ranked.into_iter().take(n).flat_map(|(_, object)| object.differences(pattern)).collect()
@@ -138,12 +139,12 @@ fn limited(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
     evidence
 }
 
-fn trace_candidates(pattern: &Pattern, objects: &[Selected], trace: &mut Trace) {
+fn trace_candidates(pattern: &Pattern, objects: &[Selected<'_>], trace: &mut Trace) {
     for object in objects {
-        let Nearness { good, bad } = pattern.nearness(&object.value);
+        let Nearness { good, bad } = pattern.nearness(object.value);
         trace.say(|| format!("{} in {}: {good} points of agreement, {bad} differences", object.subject(), object.file));
         trace.indented(|trace| {
-            for difference in pattern.differences(&object.value) {
+            for difference in pattern.differences(object.value) {
                 trace.say(|| format!("{}: {} ({})", difference.pointer, difference.message, difference.operator));
             }
         });

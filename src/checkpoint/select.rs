@@ -2,9 +2,7 @@
 //! nearest.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
-use globset::GlobSet;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -13,7 +11,7 @@ use super::evidence::{Evidence, Place};
 use super::globs::{Globs, similarity};
 use super::matching::{Difference, Pattern, clip, count};
 use super::{Context, Judgement, Trace};
-use crate::submission::yaml::{Dialect, Document, Object, Problem, ProblemKind, YamlFile};
+use crate::submission::yaml::{Dialect, Document, File, Object, Problem, ProblemKind, Word, YamlFiles};
 
 /// The objects a checkpoint is about; all given fields must fit, none means every document.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -72,21 +70,26 @@ pub struct Source<'a> {
 }
 
 /// An object that was selected.
-#[derive(Debug, Clone)]
-pub struct Selected {
+#[derive(Clone, Copy)]
+pub struct Selected<'c> {
     /// Path below the task's directory.
-    pub file: Arc<str>,
-    /// The parsed file.
-    pub yaml: Arc<YamlFile>,
-    /// Index into `yaml.documents`.
-    pub document: usize,
-    /// JSON pointer of the object in its document: empty but for the items of a `kind: List`.
-    pub at: Arc<str>,
+    pub file: &'c str,
     /// The object.
-    pub value: Arc<Value>,
+    pub value: &'c Value,
+    source: File<'c>,
+    object: &'c Object,
 }
 
-impl Selected {
+impl<'c> Selected<'c> {
+    fn new(source: File<'c>, object: &'c Object) -> Self {
+        Self { file: source.path(), value: &object.value, source, object }
+    }
+
+    /// A JSON pointer of the object as one of its document.
+    fn in_document(&self, pointer: &str) -> String {
+        format!("{}{pointer}", self.object.pointer())
+    }
+
     /// Where to point for the value at this JSON pointer of the object: at the value, at the key of a list or map of
     /// several lines, or at the key of the nearest existing ancestor. Never more than a few lines.
     pub fn place(&self, pointer: &str) -> Place {
@@ -110,13 +113,13 @@ impl Selected {
     }
 
     fn with_file(&self, pointer: &str, find: fn(&Document, &str) -> Place) -> Place {
-        let Some(document) = self.yaml.documents.get(self.document) else { return Place::default() };
-        Place { file: Some(self.file.to_string()), ..find(document, &format!("{}{pointer}", self.at)) }
+        let Some(document) = self.source.document(self.object) else { return Place::default() };
+        Place { file: Some(self.file.to_owned()), ..find(document, &self.in_document(pointer)) }
     }
 
     /// All differences between the object and a pattern, as evidence.
     pub fn differences(&self, pattern: &Pattern) -> Vec<Evidence> {
-        pattern.differences(&self.value).into_iter().map(|difference| self.evidence(difference)).collect()
+        pattern.differences(self.value).into_iter().map(|difference| self.evidence(difference)).collect()
     }
 
     fn evidence(&self, difference: Difference) -> Evidence {
@@ -126,8 +129,8 @@ impl Selected {
             _ => self.place(&difference.pointer),
         };
         let mut message = difference.message;
-        let document = self.yaml.documents.get(self.document);
-        let pointer = format!("{}{}", self.at, difference.pointer);
+        let document = self.source.document(self.object);
+        let pointer = self.in_document(&difference.pointer);
         if let Some((key, first, last)) = document.and_then(|document| document.set_twice(&pointer)) {
             message += &format!("; `{key}` is set twice, in line {first} and in line {last}, and the last one counts");
         }
@@ -149,7 +152,7 @@ impl Selected {
 
     /// The object in words, as in `Deployment team-a/web`.
     pub fn subject(&self) -> String {
-        subject(&self.value)
+        subject(self.value)
     }
 }
 
@@ -169,34 +172,35 @@ pub fn subject(value: &Value) -> String {
 /// # Errors
 /// `fail` when there are fewer than `min`, or when a file of the selection cannot be read: an object in it might be the
 /// one that breaks the rule. `error` when the checkpoint itself is broken.
-pub fn select(context: &Context<'_>, source: &Source<'_>, trace: &mut Trace) -> Result<Vec<Selected>, Judgement> {
-    let default = Globs::yaml();
-    let globs = source.files.unwrap_or(&default);
-    let set = globs.compile().map_err(|(_, message)| Judgement::error(message))?;
+pub fn select<'c>(
+    context: &Context<'c>,
+    source: &Source<'_>,
+    trace: &mut Trace,
+) -> Result<Vec<Selected<'c>>, Judgement> {
     let matching = source.select.matching.as_ref().map(Pattern::parse).transpose();
     let matching = matching.map_err(|problems| Judgement::error(super::matching::words(&problems)))?;
     let dialect = source.dialect.unwrap_or(context.dialect);
 
-    let survey = Survey::of(context, source, &set, dialect, trace);
+    let survey = Survey::of(context, source, dialect, trace)?;
     if !survey.unreadable.is_empty() {
         return Err(Judgement::fail(survey.unreadable));
     }
+    let wanted = Wanted::new(source.select, context.yaml);
     let mut found = Vec::new();
     for candidate in survey.candidates(dialect) {
-        let fits = fits(source.select, matching.as_ref(), &candidate.object.value);
+        let fits = wanted.fits(&candidate) && fits(source.select, matching.as_ref(), candidate.value);
         trace.say(|| {
-            let selected = candidate.select();
-            let line = selected.place("").line.unwrap_or_default();
-            let verdict = if fits { "fits".to_owned() } else { why_not(source.select, &selected.value).join(", ") };
-            format!("{}:{line} {}: {verdict}", selected.file, selected.subject())
+            let line = candidate.place("").line.unwrap_or_default();
+            let verdict = if fits { "fits".to_owned() } else { why_not(source.select, candidate.value).join(", ") };
+            format!("{}:{line} {}: {verdict}", candidate.file, candidate.subject())
         });
         if fits {
-            found.push(candidate.select());
+            found.push(candidate);
         }
     }
     trace.say(|| format!("selected {} in {}", found.len(), count(survey.files.len(), "file")));
     if (found.len() as u64) < u64::from(source.min.max(1)) {
-        return Err(Judgement::fail(vec![survey.nothing(context, globs, source, dialect, &found)]));
+        return Err(Judgement::fail(vec![survey.nothing(context, source, dialect, &found)]));
     }
     Ok(found)
 }
@@ -205,41 +209,64 @@ pub fn select(context: &Context<'_>, source: &Source<'_>, trace: &mut Trace) -> 
 ///
 /// # Errors
 /// What makes the file, or a document of it, unreadable.
-pub fn objects(context: &Context<'_>, path: &str, dialect: Dialect) -> Result<Vec<Selected>, Vec<Evidence>> {
+pub fn objects<'c>(context: &Context<'c>, path: &str, dialect: Dialect) -> Result<Vec<Selected<'c>>, Vec<Evidence>> {
     let mut survey = Survey::default();
-    if let Some(yaml) = context.yaml.get(path) {
-        survey.add(&path.into(), &yaml, dialect);
+    if let Some(file) = context.yaml.get(path) {
+        survey.add(file, dialect);
     }
-    if survey.unreadable.is_empty() {
-        Ok(survey.candidates(dialect).map(|candidate| candidate.select()).collect())
-    } else {
-        Err(survey.unreadable)
-    }
+    if survey.unreadable.is_empty() { Ok(survey.candidates(dialect).collect()) } else { Err(survey.unreadable) }
 }
 
-fn unreadable(file: &Arc<str>, problem: &Problem) -> Evidence {
+fn unreadable(file: &str, problem: &Problem) -> Evidence {
     Evidence {
         message: format!("`{file}` cannot be read: {}", problem.message),
-        place: Place { file: Some(file.to_string()), ..problem.place.clone() },
+        place: Place { file: Some(file.to_owned()), ..problem.place.clone() },
         operator: Some("yaml".to_owned()),
         ..Evidence::default()
     }
 }
 
+/// The fields of a selection that are compared as numbers; none means that any will do.
+struct Wanted {
+    api_version: Option<Word>,
+    kind: Option<Word>,
+    name: Option<Word>,
+    namespace: Option<Word>,
+    /// A text that no object has.
+    nowhere: bool,
+}
+
+impl Wanted {
+    /// To be made when all files of the selection are read.
+    fn new(select: &Select, yaml: &YamlFiles<'_>) -> Self {
+        let mut nowhere = false;
+        let mut word = |text: &Option<String>| {
+            let word = yaml.word(text.as_deref()?);
+            nowhere |= word.is_none();
+            word
+        };
+        let [api_version, kind, name, namespace] =
+            [&select.api_version, &select.kind, &select.name, &select.namespace].map(&mut word);
+        Self { api_version, kind, name, namespace, nowhere }
+    }
+
+    fn fits(&self, candidate: &Selected<'_>) -> bool {
+        let is = |wanted: Option<Word>, found: Word| wanted.is_none_or(|wanted| wanted == found);
+        let found = &candidate.object.identity;
+        !self.nowhere
+            && is(self.kind, found.kind)
+            && is(self.name, found.name)
+            && is(self.api_version, found.api_version)
+            && is(self.namespace, found.namespace)
+    }
+}
+
+/// What [`Wanted`] does not compare.
 fn fits(select: &Select, matching: Option<&Pattern>, value: &Value) -> bool {
-    let is = |wanted: &Option<String>, found: Option<&Value>| {
-        wanted.as_ref().is_none_or(|wanted| found.and_then(Value::as_str) == Some(wanted))
-    };
-    let metadata = value.get("metadata");
     let label = |(key, wanted): (&String, &String)| {
-        metadata.and_then(|m| m.get("labels")?.get(key)?.as_str()) == Some(wanted.as_str())
+        value.get("metadata").and_then(|m| m.get("labels")?.get(key)?.as_str()) == Some(wanted.as_str())
     };
-    is(&select.kind, value.get("kind"))
-        && is(&select.name, metadata.and_then(|m| m.get("name")))
-        && is(&select.api_version, value.get("apiVersion"))
-        && is(&select.namespace, metadata.and_then(|m| m.get("namespace")))
-        && select.labels.iter().all(label)
-        && matching.is_none_or(|pattern| pattern.matches(value))
+    select.labels.iter().all(label) && matching.is_none_or(|pattern| pattern.matches(value))
 }
 
 /// What keeps an object from being selected, each as half a sentence about it.
@@ -273,83 +300,57 @@ fn why_not(select: &Select, value: &Value) -> Vec<String> {
 
 /// The files of a selection.
 #[derive(Default)]
-struct Survey {
-    files: Vec<(Arc<str>, Arc<YamlFile>)>,
+struct Survey<'c> {
+    files: Vec<File<'c>>,
     /// Files left out because they are templates.
     templates: usize,
     unreadable: Vec<Evidence>,
 }
 
-/// An object that may be selected.
-struct Candidate<'s> {
-    file: &'s Arc<str>,
-    yaml: &'s Arc<YamlFile>,
-    document: usize,
-    object: &'s Object,
-}
-
-impl Candidate<'_> {
-    fn select(&self) -> Selected {
-        Selected {
-            file: Arc::clone(self.file),
-            yaml: Arc::clone(self.yaml),
-            document: self.document,
-            at: Arc::clone(&self.object.at),
-            value: Arc::clone(&self.object.value),
-        }
-    }
-}
-
-impl Survey {
-    fn of(context: &Context<'_>, source: &Source<'_>, set: &GlobSet, dialect: Dialect, trace: &mut Trace) -> Self {
+impl<'c> Survey<'c> {
+    fn of(context: &Context<'c>, source: &Source<'_>, dialect: Dialect, trace: &mut Trace) -> Result<Self, Judgement> {
         let mut survey = Survey::default();
-        if source.files.is_some() {
-            for path in context.files.paths().filter(|path| set.is_match(path)) {
-                if let Some(yaml) = context.yaml.get(path) {
-                    survey.add(&path.into(), &yaml, dialect);
-                }
-            }
-            return survey;
+        if let Some(globs) = source.files {
+            let set = globs.compile().map_err(|(_, message)| Judgement::error(message))?;
+            let files = context.files.paths().filter(|path| set.is_match(path));
+            files.filter_map(|path| context.yaml.get(path)).for_each(|file| survey.add(file, dialect));
+            return Ok(survey);
         }
-        for (path, yaml) in context.yaml.all() {
-            if yaml.problems.iter().any(|problem| problem.kind == ProblemKind::Template) {
+        for file in context.yaml.all() {
+            if file.yaml().problems.iter().any(|problem| problem.kind == ProblemKind::Template) {
                 survey.templates += 1;
-                trace.say(|| format!("{path}: a template, not read"));
+                trace.say(|| format!("{}: a template, not read", file.path()));
             } else {
-                survey.add(path, yaml, dialect);
+                survey.add(file, dialect);
             }
         }
-        survey
+        Ok(survey)
     }
 
-    fn add(&mut self, file: &Arc<str>, yaml: &Arc<YamlFile>, dialect: Dialect) {
-        let fatal = yaml.problems.iter().filter(|problem| problem.kind.is_fatal());
-        self.unreadable.extend(fatal.map(|problem| unreadable(file, problem)));
-        let refused = yaml.documents.iter().filter_map(|document| document.objects(dialect).err());
-        self.unreadable.extend(refused.map(|problem| unreadable(file, &problem)));
-        self.files.push((Arc::clone(file), Arc::clone(yaml)));
+    fn add(&mut self, file: File<'c>, dialect: Dialect) {
+        let fatal = file.yaml().problems.iter().filter(|problem| problem.kind.is_fatal());
+        let refused = &file.objects(dialect).refused;
+        self.unreadable.extend(fatal.chain(refused).map(|problem| unreadable(file.path(), problem)));
+        self.files.push(file);
     }
 
     /// All objects; empty documents are none.
-    fn candidates(&self, dialect: Dialect) -> impl Iterator<Item = Candidate<'_>> {
-        self.files.iter().flat_map(move |(file, yaml)| {
-            yaml.documents.iter().enumerate().flat_map(move |(document, node)| {
-                let objects = node.objects(dialect).unwrap_or_default();
-                let present = objects.iter().filter(|object| !object.value.is_null());
-                present.map(move |object| Candidate { file, yaml, document, object })
-            })
-        })
+    fn candidates(&self, dialect: Dialect) -> impl Iterator<Item = Selected<'c>> {
+        let of_file =
+            move |file: File<'c>| file.objects(dialect).objects.iter().map(move |object| Selected::new(file, object));
+        self.files.iter().copied().flat_map(of_file)
     }
 
     /// The evidence for a selection that found too little.
     fn nothing(
         &self,
         context: &Context<'_>,
-        globs: &Globs,
         source: &Source<'_>,
         dialect: Dialect,
-        found: &[Selected],
+        found: &[Selected<'_>],
     ) -> Evidence {
+        let default = Globs::yaml();
+        let globs = source.files.unwrap_or(&default);
         let (wanted, within) = (wanted(source.select), globs.words());
         let mut evidence = Evidence {
             expected: serde_json::to_value(source.select).ok(),
@@ -378,20 +379,19 @@ impl Survey {
             count(self.files.len(), "file"),
             count(objects, "object")
         );
-        let mut nearest: Option<(u32, Candidate<'_>)> = None;
+        let mut nearest: Option<(u32, Selected<'_>)> = None;
         for candidate in self.candidates(dialect) {
-            let near = closeness(source.select, &candidate.object.value);
+            let near = closeness(source.select, candidate.value);
             if near > nearest.as_ref().map_or(0, |(best, _)| *best) {
                 nearest = Some((near, candidate));
             }
         }
         if let Some((_, nearest)) = nearest {
-            let nearest = nearest.select();
-            let reasons = why_not(source.select, &nearest.value).join(", ");
+            let reasons = why_not(source.select, nearest.value).join(", ");
             evidence.message += &format!("; nearest is {}: {reasons}", nearest.subject());
-            evidence.place = nearest.place(first_difference(source.select, &nearest.value));
+            evidence.place = nearest.place(first_difference(source.select, nearest.value));
             evidence.subject = Some(nearest.subject());
-            evidence.actual = Some(identity(&nearest.value));
+            evidence.actual = Some(identity(nearest.value));
         }
         evidence
     }

@@ -147,7 +147,7 @@ struct Sitting<'a> {
     spec: &'a Cel,
     rules: &'a Rules,
     data: &'a Data,
-    objects: &'a [Selected],
+    objects: &'a [Selected<'a>],
     list: Val<'a>,
     at: Option<At>,
     machine: Machine<'a>,
@@ -156,8 +156,8 @@ struct Sitting<'a> {
 }
 
 impl<'a> Sitting<'a> {
-    fn new(spec: &'a Cel, rules: &'a Rules, data: &'a Data, objects: &'a [Selected], at: Option<At>) -> Self {
-        let list = Val::list(objects.iter().map(|object| Val::Json(&object.value)).collect());
+    fn new(spec: &'a Cel, rules: &'a Rules, data: &'a Data, objects: &'a [Selected<'a>], at: Option<At>) -> Self {
+        let list = Val::list(objects.iter().map(|object| Val::Json(object.value)).collect());
         let machine = Machine::new();
         Self { spec, rules, data, objects, list, at, machine, evidence: Vec::new(), left_out: 0 }
     }
@@ -307,7 +307,7 @@ impl<'a> Sitting<'a> {
             "object" => asked
                 .object
                 .and_then(|index| self.objects.get(index))
-                .map_or(Val::Null, |object| Val::Json(&object.value)),
+                .map_or(Val::Null, |object| Val::Json(object.value)),
             "objects" => self.list.clone(),
             "item" => asked.item.as_ref().map_or(Val::Null, |(_, item)| item.clone()),
             "index" => asked.item.as_ref().map_or(Val::Null, |(index, _)| Val::Int(*index as i64)),

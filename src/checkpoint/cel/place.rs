@@ -49,9 +49,9 @@ fn strip_word<'t>(text: &'t str, word: &str) -> Option<&'t str> {
 }
 
 /// The object that holds a value, and the pointer of the value in it; looked for in one object when it is given.
-pub fn locate(objects: &[Selected], target: &Target<'_>, object: Option<usize>) -> Option<(usize, String)> {
+pub fn locate(objects: &[Selected<'_>], target: &Target<'_>, object: Option<usize>) -> Option<(usize, String)> {
     let range = object.map_or(0..objects.len(), |index| index..index + 1);
-    range.into_iter().find_map(|index| Some((index, pointer_below(&objects.get(index)?.value, target)?)))
+    range.into_iter().find_map(|index| Some((index, pointer_below(objects.get(index)?.value, target)?)))
 }
 
 #[cfg(test)]

@@ -15,9 +15,9 @@ pub fn advice(graded: &Graded<'_>) -> Vec<Problem> {
         Dialect::Yaml12 => return Vec::new(),
     }
     let files = YamlFiles::new(graded.files);
-    let all = files.all().iter().flat_map(|(path, file)| {
-        file.documents.iter().flat_map(ambiguities).map(|mut problem| {
-            problem.place.file = Some(path.to_string());
+    let all = files.all().flat_map(|file| {
+        file.yaml().documents.iter().flat_map(ambiguities).map(move |mut problem| {
+            problem.place.file = Some(file.path().to_owned());
             problem
         })
     });

@@ -3,15 +3,14 @@
 
 use serde_json::Value;
 
-use super::tree::{Kind, NodeId};
+use super::tree::View;
 use super::{Dialect, Document, Problem, ProblemKind, excerpt, parse, scalar};
 
 /// Advice for each scalar of the document that the two read differently, in the order of the file. Keys count.
 pub fn ambiguities(document: &Document) -> impl Iterator<Item = Problem> {
-    let nodes = (0..document.arena.len() as NodeId).map(|id| document.arena.node(id));
-    nodes.filter_map(|node| {
-        let Kind::Scalar { text, style, tag } = &node.kind else { return None };
-        let read = |dialect| scalar::resolve(text, *style, *tag, dialect);
+    document.arena.ids().filter_map(|id| {
+        let View::Scalar { text, style, tag } = document.arena.view(id) else { return None };
+        let read = |dialect| scalar::resolve(text, style, tag, dialect);
         let (kubectl, kustomize) = (read(Dialect::Kubectl), read(Dialect::Kustomize));
         // Numbers that differ only in their type (2^63 and above) print alike and compare alike.
         let both_numbers = |a: &Value, b: &Value| a.is_number() && b.is_number();
@@ -24,7 +23,7 @@ pub fn ambiguities(document: &Document) -> impl Iterator<Item = Problem> {
             words(&kubectl),
             words(&kustomize)
         );
-        Some(Problem { kind: ProblemKind::Ambiguous, message, place: parse::place(node.span) })
+        Some(Problem { kind: ProblemKind::Ambiguous, message, place: parse::place(document.arena.span(id)) })
     })
 }
 

@@ -1,6 +1,6 @@
 //! From a JSON pointer to a place in the file.
 
-use super::tree::{Arena, Kind, NodeId, Span, Style};
+use super::tree::{Arena, Entry, NodeId, Span, Style, View};
 use super::{Dialect, Document, parse, scalar};
 use crate::checkpoint::evidence::Place;
 
@@ -29,9 +29,9 @@ pub(super) fn set_twice(document: &Document, pointer: &str) -> Option<(String, u
     let mut node = document.root;
     for segment in segments(pointer) {
         let next = step(arena, node, &segment)?.value;
-        if let Kind::Map(entries) = &arena.target(node).kind {
-            let lines = entries.iter().filter(|(key, _)| arena.text(*key) == Some(&segment));
-            let mut lines = lines.map(|(key, _)| arena.node(*key).span.line);
+        if let View::Map(entries) = arena.resolved(node) {
+            let lines = entries.iter().filter(|[key, _]| arena.text(*key) == Some(&segment));
+            let mut lines = lines.map(|[key, _]| arena.span(*key).line);
             if let (Some(first), Some(last)) = (lines.next(), lines.next_back()) {
                 return Some((super::excerpt(&segment), first, last));
             }
@@ -64,20 +64,20 @@ struct Found {
 fn walk(document: &Document, pointer: &str) -> Found {
     let arena = &document.arena;
     let mut node = document.root;
-    let mut found = Found { value: arena.node(node).span, key: None, complete: false };
-    if arena.node(node).size.nodes == 0 {
+    let mut found = Found { value: arena.span(node), key: None, complete: false };
+    if document.expanded.nodes == 0 {
         found.value = Span { line: document.line, column: 1, end_line: document.line, end_column: 1 };
         return found;
     }
     // Once an alias is crossed, places are those of the alias: there the learner's decision stands.
-    let mut crossed = matches!(arena.node(node).kind, Kind::Alias(_));
+    let mut crossed = matches!(arena.view(node), View::Alias);
     for segment in segments(pointer) {
         let Some(step) = step(arena, node, &segment) else { return found };
         if !crossed {
             let shown = step.merged_by.unwrap_or(step.value);
-            found.value = arena.node(shown).span;
-            found.key = step.key.map(|key| arena.node(key).span);
-            crossed = step.merged_by.is_some() || matches!(arena.node(shown).kind, Kind::Alias(_));
+            found.value = arena.span(shown);
+            found.key = step.key.map(|key| arena.span(key));
+            crossed = step.merged_by.is_some() || matches!(arena.view(shown), View::Alias);
         }
         node = step.value;
     }
@@ -95,31 +95,31 @@ struct Step {
 }
 
 fn step(arena: &Arena, node: NodeId, segment: &str) -> Option<Step> {
-    match &arena.target(node).kind {
-        Kind::List(items) => {
+    match arena.resolved(node) {
+        View::List(items) => {
             let value = *items.get(segment.parse::<usize>().ok()?)?;
             Some(Step { key: None, value, merged_by: None })
         }
-        Kind::Map(entries) => entry(arena, entries, segment),
-        Kind::Scalar { .. } | Kind::Alias(_) => None,
+        View::Map(entries) => entry(arena, entries, segment),
+        View::Scalar { .. } | View::Alias => None,
     }
 }
 
 /// The entry that counts for this key.
-fn entry(arena: &Arena, entries: &[(NodeId, NodeId)], name: &str) -> Option<Step> {
+fn entry(arena: &Arena, entries: &[Entry], name: &str) -> Option<Step> {
     // The last of duplicates counts.
-    let own = |fits: &dyn Fn(NodeId) -> bool| entries.iter().rev().find(|(key, _)| fits(*key)).copied();
+    let own = |fits: &dyn Fn(NodeId) -> bool| entries.iter().rev().find(|[key, _]| fits(*key)).copied();
     let by_text = own(&|key| !arena.is_merge(key) && arena.text(key) == Some(name));
-    if let Some((key, value)) = by_text.or_else(|| own(&|key| reads_as(arena, key, name))) {
+    if let Some([key, value]) = by_text.or_else(|| own(&|key| reads_as(arena, key, name))) {
         return Some(Step { key: Some(key), value, merged_by: None });
     }
-    for (key, by) in entries.iter().rev().filter(|(key, _)| arena.is_merge(*key)) {
-        let sources = match &arena.target(*by).kind {
-            Kind::List(items) => items.as_slice(),
+    for [key, by] in entries.iter().rev().filter(|[key, _]| arena.is_merge(*key)) {
+        let sources = match arena.resolved(*by) {
+            View::List(items) => items,
             _ => std::slice::from_ref(by),
         };
         for source in sources {
-            if let Kind::Map(merged) = &arena.target(*source).kind
+            if let View::Map(merged) = arena.resolved(*source)
                 && let Some(step) = entry(arena, merged, name)
             {
                 return Some(Step { key: Some(*key), value: step.value, merged_by: Some(*by) });
@@ -131,9 +131,9 @@ fn entry(arena: &Arena, entries: &[(NodeId, NodeId)], name: &str) -> Option<Step
 
 /// Whether some dialect turns the key into this name: `y` into `true`, `0644` into `420`.
 fn reads_as(arena: &Arena, key: NodeId, name: &str) -> bool {
-    let Kind::Scalar { text, style: Style::Plain, tag } = &arena.target(key).kind else { return false };
+    let View::Scalar { text, style: Style::Plain, tag } = arena.resolved(key) else { return false };
     [Dialect::Kubectl, Dialect::Yaml12]
         .into_iter()
-        .filter_map(|dialect| scalar::resolve(text, Style::Plain, *tag, dialect).ok())
+        .filter_map(|dialect| scalar::resolve(text, Style::Plain, tag, dialect).ok())
         .any(|value| !value.is_string() && name == value.to_string().as_str())
 }

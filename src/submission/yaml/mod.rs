@@ -1,6 +1,7 @@
 //! YAML of learners: a span tree over granit-parser, with scalars resolved late, in the dialect of the tool that reads
 //! the file (`docs/yaml.md`).
 
+mod files;
 mod limits;
 mod lint;
 mod locate;
@@ -12,19 +13,17 @@ mod template;
 mod timestamp;
 mod tree;
 
-use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::tree::Tree;
 use crate::checkpoint::evidence::Place;
 use limits::Budget;
 use tree::{Arena, NodeId, Size};
 
+pub use files::{File, Identity, Object, Objects, Word, YamlFiles};
 pub use lint::ambiguities;
 
 pub use limits::{MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, MAX_SCALAR_BYTES};
@@ -40,41 +39,6 @@ pub enum Dialect {
     Kustomize,
     /// As YAML 1.2's core schema has it (Backstage, MkDocs): `yes` is a string, `0644` is 644.
     Yaml12,
-}
-
-/// The parsed YAML files of a tree, each parsed at most once.
-pub struct YamlFiles<'a> {
-    files: &'a Tree,
-    parsed: RefCell<HashMap<String, Arc<YamlFile>>>,
-    all: OnceCell<Vec<(Arc<str>, Arc<YamlFile>)>>,
-    budget: Arc<Budget>,
-}
-
-impl<'a> YamlFiles<'a> {
-    /// Parses nothing yet.
-    pub fn new(files: &'a Tree) -> Self {
-        Self { files, parsed: RefCell::default(), all: OnceCell::new(), budget: Arc::default() }
-    }
-
-    /// The parsed file, or none when the tree has no such file.
-    pub fn get(&self, path: &str) -> Option<Arc<YamlFile>> {
-        if let Some(file) = self.parsed.borrow().get(path) {
-            return Some(Arc::clone(file));
-        }
-        let file = Arc::new(parse::parse(self.files.file(path)?, &self.budget));
-        self.parsed.borrow_mut().insert(path.to_owned(), Arc::clone(&file));
-        Some(file)
-    }
-}
-
-impl YamlFiles<'_> {
-    /// Every `*.yaml` and `*.yml` in order of their paths, looked up once however many checkpoints ask.
-    pub fn all(&self) -> &[(Arc<str>, Arc<YamlFile>)] {
-        self.all.get_or_init(|| {
-            let named = self.files.paths().filter(|path| path.ends_with(".yaml") || path.ends_with(".yml"));
-            named.filter_map(|path| Some((path.into(), self.get(path)?))).collect()
-        })
-    }
 }
 
 /// One file: its readable documents and what is wrong with the others.
@@ -134,45 +98,15 @@ pub struct Document {
     pub index: usize,
     arena: Arena,
     root: NodeId,
+    /// Of all nodes, as written.
     size: Size,
+    /// Of the root, aliases followed; no nodes for an empty document.
+    expanded: Size,
     /// Line of the document's first node, for places in empty documents.
     line: u32,
     budget: Arc<Budget>,
     /// One per dialect.
-    resolved: [OnceLock<Result<Resolved, Problem>>; 3],
-}
-
-/// A document as a dialect reads it.
-#[derive(Debug)]
-struct Resolved {
-    whole: Arc<Value>,
-    objects: Vec<Object>,
-}
-
-impl Resolved {
-    fn new(whole: Value) -> Self {
-        let whole = Arc::new(whole);
-        let is_list = whole.get("kind").and_then(Value::as_str) == Some("List");
-        let objects = match whole.get("items") {
-            Some(Value::Array(items)) if is_list => items
-                .iter()
-                .enumerate()
-                .map(|(index, item)| Object { at: format!("/items/{index}").into(), value: Arc::new(item.clone()) })
-                .collect(),
-            _ => vec![Object { at: "".into(), value: Arc::clone(&whole) }],
-        };
-        Resolved { whole, objects }
-    }
-}
-
-/// An object of a document: the document itself, or an item of a `kind: List`, which every tool of Kubernetes takes
-/// apart.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// JSON pointer in the document; empty for the document itself.
-    pub at: Arc<str>,
-    /// Its value; null for an empty document.
-    pub value: Arc<Value>,
+    resolved: [OnceLock<Result<Arc<Value>, Box<Problem>>>; 3],
 }
 
 impl Document {
@@ -182,21 +116,9 @@ impl Document {
     /// # Errors
     /// The first thing the tool refuses: `.nan`, a key that is no string (kustomize), a duplicate key (kustomize), …
     pub fn resolve(&self, dialect: Dialect) -> Result<Arc<Value>, Problem> {
-        self.resolved(dialect).map(|resolved| Arc::clone(&resolved.whole))
-    }
-
-    /// The objects of the document, resolved once per dialect.
-    ///
-    /// # Errors
-    /// As [`Document::resolve`].
-    pub fn objects(&self, dialect: Dialect) -> Result<&[Object], Problem> {
-        self.resolved(dialect).map(|resolved| resolved.objects.as_slice())
-    }
-
-    fn resolved(&self, dialect: Dialect) -> Result<&Resolved, Problem> {
-        let resolved =
-            self.resolved[dialect as usize].get_or_init(|| resolve::resolve(self, dialect).map(Resolved::new));
-        resolved.as_ref().map_err(Clone::clone)
+        let resolved = self.resolved[dialect as usize]
+            .get_or_init(|| resolve::resolve(self, dialect).map(Arc::new).map_err(Box::new));
+        resolved.as_ref().map(Arc::clone).map_err(|problem| (**problem).clone())
     }
 
     /// Where the value at this JSON pointer stands, or the key of its nearest existing ancestor. Where the pointer
@@ -239,6 +161,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::submission::tree::Tree;
 
     fn read(text: &str) -> YamlFile {
         YamlFile::parse(text.as_bytes())
@@ -520,22 +443,10 @@ mod tests {
         let files = YamlFiles::new(&tree);
         let refused = tree.paths().filter(|path| {
             let file = files.get(path).unwrap();
-            file.documents[0].resolve(Dialect::Kubectl).is_err_and(|problem| problem.kind == ProblemKind::Limit)
+            file.yaml().documents[0].resolve(Dialect::Kubectl).is_err_and(|problem| problem.kind == ProblemKind::Limit)
         });
         let refused = refused.count();
         assert!((10..40).contains(&refused), "{refused}");
-    }
-
-    #[test]
-    fn a_file_is_parsed_and_resolved_once() {
-        let mut tree = Tree::default();
-        tree.insert_file("a.yaml", *b"a: 1\n");
-        let files = YamlFiles::new(&tree);
-        let (first, second) = (files.get("a.yaml").unwrap(), files.get("a.yaml").unwrap());
-        assert!(Arc::ptr_eq(&first, &second));
-        let resolve = || first.documents[0].resolve(Dialect::Kubectl).unwrap();
-        assert!(Arc::ptr_eq(&resolve(), &resolve()));
-        assert!(files.get("b.yaml").is_none());
     }
 
     /// Text that looks enough like YAML to get far into the parser.

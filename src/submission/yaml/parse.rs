@@ -6,7 +6,7 @@ use std::sync::Arc;
 use granit_parser::{Event, Marker, Parser, ScalarStyle, StrInput};
 
 use super::limits::{Budget, MAX_DEPTH, MAX_DOCUMENTS, MAX_FILE_BYTES, MAX_NODES, MAX_PROBLEMS, MAX_SCALAR_BYTES};
-use super::tree::{Arena, Kind, Node, NodeId, Size, Span, Style};
+use super::tree::{Arena, Entry, NodeId, Size, Span, Style, View};
 use super::{Document, Problem, ProblemKind, YamlFile, excerpt, syntax, template};
 use crate::checkpoint::evidence::Place;
 
@@ -45,11 +45,18 @@ pub(super) fn place(span: Span) -> Place {
     }
 }
 
+/// What is still open.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    List,
+    Map,
+}
+
 /// A list or map that is still open.
 struct Open {
-    kind: Kind,
-    /// The key that waits for its value.
-    key: Option<NodeId>,
+    shape: Shape,
+    /// Where its children begin in `Reader::children`: items, or keys and values in turn.
+    children: usize,
     span: Span,
     size: Size,
     flow: bool,
@@ -71,10 +78,11 @@ struct Reader<'t> {
     // Of the document being read:
     arena: Arena,
     open: Vec<Open>,
-    root: Option<NodeId>,
-    anchors: HashMap<usize, NodeId>,
+    /// Finished children of all that is open, the innermost last.
+    children: Vec<NodeId>,
+    root: Option<(NodeId, Size)>,
+    anchors: HashMap<usize, (NodeId, Size)>,
     line: u32,
-    scalar_bytes: u64,
 }
 
 impl<'t> Reader<'t> {
@@ -98,10 +106,10 @@ impl<'t> Reader<'t> {
             expanded: Size::default(),
             arena: Arena::default(),
             open: Vec::new(),
+            children: Vec::new(),
             root: None,
             anchors: HashMap::new(),
             line: 1,
-            scalar_bytes: 0,
         }
     }
 
@@ -148,36 +156,34 @@ impl<'t> Reader<'t> {
                 let empty = style == ScalarStyle::Plain && (span.line, span.column) == (span.end_line, span.end_column);
                 let text: &str = if empty { "" } else { &text };
                 self.template.read_past(span);
-                self.scalar_bytes += text.len() as u64;
                 if self.written + self.arena.len() as u64 >= MAX_NODES {
                     return Err(problem(ProblemKind::Limit, span, too_many_nodes()));
                 }
                 let style = if style == ScalarStyle::Plain { Style::Plain } else { Style::Quoted };
-                let kind = Kind::Scalar { text: text.into(), style, tag: syntax::tag(tag.as_deref()) };
-                let id = self.arena.push(Node { kind, span, size: Size::scalar(text) });
+                let (id, size) =
+                    (self.arena.scalar(text, style, syntax::tag(tag.as_deref()), span), Size::scalar(text));
                 if anchor != 0 {
-                    self.anchors.insert(anchor, id);
+                    self.anchors.insert(anchor, (id, size));
                 }
-                self.place_node(id, span)
+                self.place_node(id, size, span)
             }
             Event::SequenceStart(style, anchor, _) => {
-                self.start(Kind::List(Vec::new()), style == granit_parser::StructureStyle::Flow, anchor, span)
+                self.start(Shape::List, style == granit_parser::StructureStyle::Flow, anchor, span)
             }
             Event::MappingStart(style, anchor, _) => {
-                self.start(Kind::Map(Vec::new()), style == granit_parser::StructureStyle::Flow, anchor, span)
+                self.start(Shape::Map, style == granit_parser::StructureStyle::Flow, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.end(span),
             Event::Alias(anchor) => {
-                let Some(&target) = self.anchors.get(&anchor) else {
+                let Some(&(target, size)) = self.anchors.get(&anchor) else {
                     let message = "the alias stands inside its own anchor, which never ends: write the value out";
                     return Err(problem(ProblemKind::Syntax, span, message));
                 };
                 if self.written + self.arena.len() as u64 >= MAX_NODES {
                     return Err(problem(ProblemKind::Limit, span, too_many_nodes()));
                 }
-                let size = self.arena.node(target).size;
-                let id = self.arena.push(Node { kind: Kind::Alias(target), span, size });
-                self.place_node(id, span)
+                let id = self.arena.alias(target, span);
+                self.place_node(id, size, span)
             }
             Event::UnresolvedAlias(name) => {
                 let name = excerpt(&name);
@@ -190,18 +196,22 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn start(&mut self, kind: Kind, flow: bool, anchor: usize, span: Span) -> Result<(), Problem> {
+    fn start(&mut self, shape: Shape, flow: bool, anchor: usize, span: Span) -> Result<(), Problem> {
         if self.open.len() >= MAX_DEPTH as usize {
             return Err(problem(ProblemKind::Limit, span, too_deep()));
         }
-        if self.open.last().is_some_and(|open| matches!(open.kind, Kind::Map(_)) && open.key.is_none()) {
+        if self.open.last().is_some_and(|open| self.awaits_key(open)) {
             let message =
                 "a key must be a single word or text, not a list or map: quote it if it starts with `{` or `[`";
             return Err(problem(ProblemKind::Syntax, span, message));
         }
         let size = Size { nodes: 1, bytes: 0, depth: 1 };
-        self.open.push(Open { kind, key: None, span, size, flow, anchor });
+        self.open.push(Open { shape, children: self.children.len(), span, size, flow, anchor });
         Ok(())
+    }
+
+    fn awaits_key(&self, open: &Open) -> bool {
+        open.shape == Shape::Map && (self.children.len() - open.children).is_multiple_of(2)
     }
 
     fn end(&mut self, end: Span) -> Result<(), Problem> {
@@ -210,57 +220,53 @@ impl<'t> Reader<'t> {
         if open.flow {
             (open.span.end_line, open.span.end_column) = (end.end_line, end.end_column);
         }
-        let node = Node { kind: open.kind, span: open.span, size: open.size };
-        let span = node.span;
-        if node.size.depth > MAX_DEPTH {
+        let (span, size) = (open.span, open.size);
+        if size.depth > MAX_DEPTH {
             return Err(problem(ProblemKind::Limit, span, too_deep()));
         }
-        let id = self.arena.push(node);
+        let children = &self.children[open.children..];
+        let id = match open.shape {
+            Shape::List => self.arena.list(children, span),
+            Shape::Map => self.arena.map(children, span),
+        };
+        self.children.truncate(open.children);
         if open.anchor != 0 {
-            self.anchors.insert(open.anchor, id);
+            self.anchors.insert(open.anchor, (id, size));
         }
-        self.place_node(id, span)
+        self.place_node(id, size, span)
     }
 
     /// Puts a finished node where it belongs.
-    fn place_node(&mut self, id: NodeId, span: Span) -> Result<(), Problem> {
-        let size = self.arena.node(id).size;
+    fn place_node(&mut self, id: NodeId, size: Size, span: Span) -> Result<(), Problem> {
+        let is_key = self.open.last().is_some_and(|open| self.awaits_key(open));
         let Some(open) = self.open.last_mut() else {
-            self.root = Some(id);
+            self.root = Some((id, size));
             return Ok(());
         };
         open.size.add(size);
         if !open.flow {
             (open.span.end_line, open.span.end_column) = (span.end_line, span.end_column);
         }
-        match &mut open.kind {
-            Kind::List(items) => items.push(id),
-            Kind::Map(entries) => match open.key.take() {
-                Some(key) => entries.push((key, id)),
-                None if self.arena.text(id).is_none() => {
-                    let message = "a key must be a single word or text, and this alias stands for a list or map: write the key out";
-                    return Err(problem(ProblemKind::Syntax, span, message));
-                }
-                None => open.key = Some(id),
-            },
-            Kind::Scalar { .. } | Kind::Alias(_) => {}
+        if is_key && self.arena.text(id).is_none() {
+            let message =
+                "a key must be a single word or text, and this alias stands for a list or map: write the key out";
+            return Err(problem(ProblemKind::Syntax, span, message));
         }
+        self.children.push(id);
         Ok(())
     }
 
     fn end_document(&mut self, span: Span) -> Result<(), Problem> {
-        let empty = || Node { kind: Kind::List(Vec::new()), span, size: Size::default() };
-        let root = match self.root.take() {
+        let (root, size) = match self.root.take() {
             Some(root) => root,
-            None => self.arena.push(empty()),
+            None => (self.arena.list(&[], span), Size::default()),
         };
-        let size = self.arena.node(root).size;
         let expanded = Size {
             nodes: self.expanded.nodes.saturating_add(size.nodes),
             bytes: self.expanded.bytes.saturating_add(size.bytes),
             depth: size.depth,
         };
-        let written = Size { nodes: self.arena.len() as u64, bytes: self.scalar_bytes, depth: 0 };
+        let written = Size { nodes: self.arena.len() as u64, bytes: self.arena.bytes() as u64, depth: 0 };
         let here = Span { line: self.line, column: 1, end_line: self.line, end_column: 1 };
         if expanded.nodes > MAX_NODES {
             return Err(problem(ProblemKind::Limit, here, too_many_nodes()));
@@ -276,9 +282,11 @@ impl<'t> Reader<'t> {
         self.written += written.nodes;
         let document = Document {
             index: self.index,
-            arena: std::mem::take(&mut self.arena),
+            // Copied to its size; what was reserved serves the next one.
+            arena: self.arena.clone(),
             root,
             size: written,
+            expanded: size,
             line: self.line,
             budget: Arc::clone(self.budget),
             resolved: Default::default(),
@@ -292,20 +300,23 @@ impl<'t> Reader<'t> {
     /// Clears what belongs to the current document and goes on to the next number.
     fn forget_document(&mut self) {
         self.index += 1;
-        self.arena = Arena::default();
+        self.arena.clear();
         self.open.clear();
+        self.children.clear();
         self.root = None;
         self.anchors.clear();
-        self.scalar_bytes = 0;
     }
 
     fn note_duplicates(&mut self, document: &Document) {
-        for id in 0..document.arena.len() as NodeId {
-            let Kind::Map(entries) = &document.arena.node(id).kind else { continue };
+        for id in document.arena.ids() {
+            let View::Map(entries) = document.arena.view(id) else { continue };
+            if all_differ(&document.arena, entries) {
+                continue;
+            }
             let mut seen: HashMap<&str, u32> = HashMap::with_capacity(entries.len());
-            for (key, _) in entries {
+            for [key, _] in entries {
                 let Some(text) = document.arena.text(*key) else { continue };
-                let span = document.arena.node(*key).span;
+                let span = document.arena.span(*key);
                 let Some(first) = seen.insert(text, span.line) else { continue };
                 if document.arena.is_merge(*key) || self.file.problems.len() >= MAX_PROBLEMS {
                     continue;
@@ -338,6 +349,14 @@ impl<'t> Reader<'t> {
         let (line, column) = position(start);
         Span { line, column, end_line: end.0, end_column: end.1 }
     }
+}
+
+/// Whether no key is there twice, where that is told without a table: most maps have a few keys.
+fn all_differ(arena: &Arena, entries: &[Entry]) -> bool {
+    const FEW: usize = 8;
+    let text = |entry: &Entry| arena.text(entry[0]);
+    entries.len() <= FEW
+        && entries.iter().enumerate().all(|(n, entry)| entries[..n].iter().all(|before| text(before) != text(entry)))
 }
 
 fn position(marker: Marker) -> (u32, u32) {

@@ -7,8 +7,7 @@ use crate::checkpoint::cel::fault::Fault;
 use crate::checkpoint::cel::limits;
 use crate::checkpoint::cel::machine::Machine;
 use crate::checkpoint::cel::value::Val;
-use crate::submission::tree::Tree;
-use crate::submission::yaml::{Dialect, YamlFiles};
+use crate::submission::yaml::{Dialect, YamlFile};
 
 /// The table.
 pub const FUNCTIONS: &[Declaration] = &[
@@ -38,10 +37,8 @@ fn yaml<'a>(machine: &mut Machine<'a>, args: &[Val<'a>]) -> Result<Val<'a>, Faul
         return Err(Fault::too_long(format!("`yaml` takes at most {} bytes", limits::YAML_BYTES)));
     }
     machine.charge(value.len() as u64)?;
-    let mut tree = Tree::default();
-    tree.insert_file("text", value.as_bytes());
     let not_yaml = |message: &str| Fault::invalid(format!("the text is not YAML: {message}"));
-    let Some(file) = YamlFiles::new(&tree).get("text") else { return Ok(Val::Null) };
+    let file = YamlFile::parse(value.as_bytes());
     match (file.documents.first(), file.problems.first()) {
         (Some(document), _) => match document.resolve(Dialect::Kubectl) {
             Ok(value) => Ok(Val::copied(&value)),
