@@ -16,6 +16,8 @@ use crate::course::values::Scope;
 use crate::course::{Course, CourseTask, Module};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, conceals};
+use crate::submission::ReadError;
+use crate::submission::fetch::Published;
 use crate::submission::scope::Known;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -36,6 +38,8 @@ pub struct OpenCourse {
     pub workspace: Tree,
     /// What [`crate::submission::scope`] looks for, in the order of the course.
     pub known: Vec<Known>,
+    /// The whole of upstream's `main`, for reading heads against it; none where upstream is not here.
+    pub published: Option<Published>,
     drawn: Mutex<HashMap<(Learner, TaskId), Arc<Drawn>>>,
 }
 
@@ -56,6 +60,14 @@ pub enum OpenError {
         /// Why.
         source: PublishError,
     },
+    /// What was published cannot be read.
+    #[error("cannot read what was published of `{course}`: {source}")]
+    Read {
+        /// Which course.
+        course: CourseId,
+        /// Why.
+        source: ReadError,
+    },
 }
 
 impl OpenCourse {
@@ -72,7 +84,9 @@ impl OpenCourse {
         let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
         let main = commit(&repository, &course, &files, now).map_err(failed)?.id().clone();
-        Ok(Self::of(course, files, Some(main)))
+        let published = Published::read(&repository, &main)
+            .map_err(|source| OpenError::Read { course: course.id.clone(), source })?;
+        Ok(Self { published: Some(published), ..Self::of(course, files, Some(main)) })
     }
 
     /// Takes the rules from a checkout of a published workspace, which is at `main`: what everybody may see, and no more.
@@ -94,7 +108,7 @@ impl OpenCourse {
     fn of(course: Course, workspace: Tree, main: Option<CommitId>) -> Self {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         let known = tasks(&course).map(|task| known(task, &workspace)).collect();
-        Self { course, reference, main, workspace, known, drawn: Mutex::default() }
+        Self { course, reference, main, workspace, known, published: None, drawn: Mutex::default() }
     }
 
     /// Tasks with a checkpoint that is not judged by what everybody may see, in the order of the course.

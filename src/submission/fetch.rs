@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use git2::{AutotagOption, FetchOptions, RemoteCallbacks, Repository};
 
@@ -13,9 +14,10 @@ use super::collision::collisions;
 use super::deadline::{Deadline, Expired};
 use super::history;
 use super::limits::MAX_FETCH_BYTES;
-use super::read::{Blobs, ReadError, oid, read_tree, tree_of};
+use super::read::{Objects, ReadError, oid, read_tree, tree_of};
 use super::sha::CommitId;
-use super::violation::bytes;
+use super::tree::Tree;
+use super::violation::{Violation, bytes};
 
 /// Why a head could not be fetched.
 #[derive(Debug, thiserror::Error)]
@@ -179,6 +181,25 @@ fn download(
     }
 }
 
+/// The branch that pull requests aim at, read once: most of each head is the same.
+#[derive(Debug)]
+pub struct Published {
+    commit: CommitId,
+    files: Tree,
+    violations: Vec<Violation>,
+    objects: Arc<Objects>,
+}
+
+impl Published {
+    /// Reads the newest commit of the branch.
+    pub fn read(repository: &Repository, commit: &CommitId) -> Result<Self, ReadError> {
+        let mut objects = Objects::default();
+        let tree = tree_of(repository, commit)?.id();
+        let (files, violations) = read_tree(repository, tree, &mut objects, Deadline::none())?;
+        Ok(Self { commit: commit.clone(), files, violations, objects: Arc::new(objects) })
+    }
+}
+
 /// Reads a head that is in the repository, as the submission of a pull request against `base`, the newest commit of the
 /// branch that it aims at. Unrelated history is no error: then there is no merge base, and [`super::scope`] says so.
 pub fn read(
@@ -187,18 +208,32 @@ pub fn read(
     base: &CommitId,
     deadline: Deadline,
 ) -> Result<Submission, ReadError> {
+    read_against(repository, head, base, None, deadline)
+}
+
+/// [`read`], sparing what was read before.
+pub fn read_against(
+    repository: &Repository,
+    head: &CommitId,
+    base: &CommitId,
+    published: Option<&Published>,
+    deadline: Deadline,
+) -> Result<Submission, ReadError> {
+    let objects = &mut published.map(|published| Objects::with(&published.objects)).unwrap_or_default();
     let merge_base = history::merge_base(repository, head, base)?;
-    let mut blobs = Blobs::new();
-    let (files, mut violations) = read_tree(repository, tree_of(repository, head)?.id(), &mut blobs, deadline)?;
-    let mut published = None;
-    if let Some(base) = &merge_base {
-        let (tree, known) = read_tree(repository, tree_of(repository, base)?.id(), &mut blobs, deadline)?;
+    let (files, mut violations) = read_tree(repository, tree_of(repository, head)?.id(), objects, deadline)?;
+    let mut base = None;
+    if let Some(commit) = &merge_base {
+        let (tree, known) = match published.filter(|published| published.commit == *commit) {
+            Some(published) => (published.files.clone(), published.violations.clone()),
+            None => read_tree(repository, tree_of(repository, commit)?.id(), objects, deadline)?,
+        };
         violations.retain(|violation| !known.contains(violation));
-        published = Some(tree);
+        base = Some(tree);
     }
-    violations.extend(collisions(&files, published.as_ref()));
+    violations.extend(collisions(&files, base.as_ref()));
     let history = history::read(repository, merge_base.as_ref(), head, deadline)?;
-    Ok(Submission { commit: Some(head.clone()), files, base: published, history: Some(history), violations })
+    Ok(Submission { commit: Some(head.clone()), files, base, history: Some(history), violations })
 }
 
 /// The newest commit of the branch that a clone was made from: `origin/HEAD`, `origin/main`, else the local `main`.
@@ -339,6 +374,13 @@ mod tests {
         git.write("readme.md", "");
         let head = git.commit("head");
         let submission = read(&git.repository(), &head, &base, Deadline::none()).unwrap();
+        let published = Published::read(&git.repository(), &base).unwrap();
+        let against = read_against(&git.repository(), &head, &base, Some(&published), Deadline::none()).unwrap();
+        assert_eq!(against, submission, "what was read before changes nothing");
+        let earlier = Published::read(&git.repository(), &head).unwrap();
+        let later = git.raw_commit(&git.tree(&base), &[&base]);
+        let of_older_base = read_against(&git.repository(), &later, &head, Some(&earlier), Deadline::none()).unwrap();
+        assert_eq!(of_older_base, read(&git.repository(), &later, &head, Deadline::none()).unwrap());
         let seen: Vec<_> = submission.violations.iter().map(|v| (v.path.as_str(), v.rule)).collect();
         assert_eq!(seen, [("tasks/a/mine", Rule::Symlink), ("readme.md", Rule::Collision)]);
     }

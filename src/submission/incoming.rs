@@ -17,8 +17,8 @@ use super::sha::CommitId;
 use super::violation::{Violation, Violations};
 use super::weigh::Scale;
 
-/// Opens a bare repository so that objects of a push are seen too while they are in quarantine: a `pre-receive` hook
-/// finds the directory in `GIT_QUARANTINE_PATH`.
+/// Opens a bare repository so that objects of a push are seen too while they are in quarantine: the directory where they
+/// wait.
 pub fn open(repository: &Path, quarantine: Option<&Path>) -> Result<Repository, ReadError> {
     let opened = Repository::open_bare(repository)
         .map_err(ReadError::git(format!("open the repository {}", repository.display())))?;

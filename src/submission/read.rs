@@ -79,7 +79,7 @@ impl Tree {
 
     /// A Git tree, without a checkout. Links and submodules are kept as such.
     pub fn from_git_tree(repository: &Repository, tree: &git2::Tree<'_>) -> Result<Tree, ReadError> {
-        strict(read_tree(repository, tree.id(), &mut Blobs::new(), Deadline::none())?)
+        strict(read_tree(repository, tree.id(), &mut Objects::default(), Deadline::none())?)
     }
 }
 
@@ -90,8 +90,37 @@ fn strict((tree, mut violations): (Tree, Vec<Violation>)) -> Result<Tree, ReadEr
     if violations.is_empty() { Ok(tree) } else { Err(ReadError::Refused(violations)) }
 }
 
-/// Contents by id, so that trees which share files share memory.
-pub(super) type Blobs = HashMap<Oid, Arc<[u8]>>;
+/// Objects that were read, by id: trees which share files share memory, and nothing is read twice.
+#[derive(Debug, Default)]
+pub struct Objects {
+    blobs: HashMap<Oid, Arc<[u8]>>,
+    trees: HashMap<Oid, Arc<[Listed]>>,
+    /// Looked into first, never added to.
+    before: Option<Arc<Objects>>,
+}
+
+/// An entry of a tree.
+#[derive(Debug)]
+struct Listed {
+    name: Vec<u8>,
+    mode: i32,
+    id: Oid,
+}
+
+impl Objects {
+    /// Those read before are known.
+    pub fn with(before: &Arc<Objects>) -> Self {
+        Self { before: Some(before.clone()), ..Self::default() }
+    }
+
+    fn blob(&self, id: &Oid) -> Option<&Arc<[u8]>> {
+        self.before.as_ref().and_then(|before| before.blob(id)).or_else(|| self.blobs.get(id))
+    }
+
+    fn tree(&self, id: &Oid) -> Option<&Arc<[Listed]>> {
+        self.before.as_ref().and_then(|before| before.tree(id)).or_else(|| self.trees.get(id))
+    }
+}
 
 pub(super) fn oid(commit: &CommitId) -> Result<Oid, ReadError> {
     Oid::from_str(commit.as_str()).map_err(ReadError::git("read a commit id"))
@@ -112,11 +141,11 @@ pub(super) fn tree_of<'r>(repository: &'r Repository, id: &CommitId) -> Result<g
 pub(super) fn read_tree(
     repository: &Repository,
     tree: Oid,
-    blobs: &mut Blobs,
+    objects: &mut Objects,
     deadline: Deadline,
 ) -> Result<(Tree, Vec<Violation>), ReadError> {
     let odb = repository.odb().map_err(ReadError::git("open the object database"))?;
-    let mut reader = GitReader { repository, odb, blobs, deadline, into: Collector::default() };
+    let mut reader = GitReader { repository, odb, objects, deadline, into: Collector::default() };
     reader.descend(tree, "", 0)?;
     Ok(reader.into.finish())
 }
@@ -124,7 +153,7 @@ pub(super) fn read_tree(
 struct GitReader<'a> {
     repository: &'a Repository,
     odb: git2::Odb<'a>,
-    blobs: &'a mut Blobs,
+    objects: &'a mut Objects,
     deadline: Deadline,
     into: Collector,
 }
@@ -132,38 +161,29 @@ struct GitReader<'a> {
 impl GitReader<'_> {
     fn descend(&mut self, tree: Oid, dir: &str, depth: usize) -> Result<(), ReadError> {
         self.deadline.check()?;
-        let (size, kind) = self.header(tree, dir)?;
-        if kind != ObjectType::Tree {
-            self.into.violations.add(Violation::malformed(dir));
-            return Ok(());
-        }
-        if size > MAX_TREE_BYTES {
-            self.into.stop(Violation::files());
-            return Ok(());
-        }
-        let tree = self.repository.find_tree(tree).map_err(ReadError::git(format!("read the tree of `{dir}`")))?;
+        let Some(entries) = self.entries(tree, dir)? else { return Ok(()) };
         let mut previous: Option<Vec<u8>> = None;
-        for entry in tree.iter() {
+        for Listed { name, mode, id } in entries.iter() {
             if self.into.stopped {
                 return Ok(());
             }
-            let key = sort_key(entry.name_bytes(), entry.filemode() == i32::from(git2::FileMode::Tree));
+            let key = sort_key(name, *mode == i32::from(git2::FileMode::Tree));
             if previous.as_ref().is_some_and(|previous| *previous >= key) {
                 self.into.violations.add(Violation::malformed(dir));
             }
             previous = Some(key);
-            let Some(path) = self.into.visit(dir, entry.name_bytes()) else { continue };
-            match Mode::of(entry.filemode()) {
+            let Some(path) = self.into.visit(dir, name) else { continue };
+            match Mode::of(*mode) {
                 Mode::Tree if depth == MAX_DEPTH => self.into.violations.add(Violation::depth(&path)),
-                Mode::Tree => self.descend(entry.id(), &path, depth + 1)?,
+                Mode::Tree => self.descend(*id, &path, depth + 1)?,
                 Mode::Submodule => self.into.submodule(path),
                 Mode::Symlink => {
-                    if let Some(target) = self.blob(entry.id(), &path, MAX_PATH_BYTES as u64)? {
+                    if let Some(target) = self.blob(*id, &path, MAX_PATH_BYTES as u64)? {
                         self.into.symlink(path, &target);
                     }
                 }
                 Mode::File { executable } => {
-                    if let Some(bytes) = self.blob(entry.id(), &path, MAX_FILE_BYTES)? {
+                    if let Some(bytes) = self.blob(*id, &path, MAX_FILE_BYTES)? {
                         self.into.file(path, bytes, executable);
                     }
                 }
@@ -172,9 +192,34 @@ impl GitReader<'_> {
         Ok(())
     }
 
+    /// The entries, unless they are too many or it is no tree.
+    fn entries(&mut self, id: Oid, dir: &str) -> Result<Option<Arc<[Listed]>>, ReadError> {
+        if let Some(entries) = self.objects.tree(&id) {
+            return Ok(Some(entries.clone()));
+        }
+        let (size, kind) = self.header(id, dir)?;
+        if kind != ObjectType::Tree {
+            self.into.violations.add(Violation::malformed(dir));
+            return Ok(None);
+        }
+        if size > MAX_TREE_BYTES {
+            self.into.stop(Violation::files());
+            return Ok(None);
+        }
+        let tree = self.repository.find_tree(id).map_err(ReadError::git(format!("read the tree of `{dir}`")))?;
+        let listed = |entry: git2::TreeEntry<'_>| Listed {
+            name: entry.name_bytes().to_owned(),
+            mode: entry.filemode(),
+            id: entry.id(),
+        };
+        let entries: Arc<[Listed]> = tree.iter().map(listed).collect();
+        self.objects.trees.insert(id, entries.clone());
+        Ok(Some(entries))
+    }
+
     /// The content, unless it is too large (then its size alone was read) or not a blob.
     fn blob(&mut self, id: Oid, path: &str, limit: u64) -> Result<Option<Arc<[u8]>>, ReadError> {
-        if let Some(bytes) = self.blobs.get(&id) {
+        if let Some(bytes) = self.objects.blob(&id) {
             return Ok((bytes.len() as u64 <= limit).then(|| bytes.clone()));
         }
         let (size, kind) = self.header(id, path)?;
@@ -188,7 +233,7 @@ impl GitReader<'_> {
         }
         let blob = self.repository.find_blob(id).map_err(ReadError::git(format!("read `{path}`")))?;
         let bytes: Arc<[u8]> = blob.content().into();
-        self.blobs.insert(id, bytes.clone());
+        self.objects.blobs.insert(id, bytes.clone());
         Ok(Some(bytes))
     }
 
@@ -400,7 +445,7 @@ mod tests {
     }
 
     fn read(git: &Git, tree: &str) -> (Tree, Vec<Violation>) {
-        read_tree(&git.repository(), tree.parse().unwrap(), &mut Blobs::new(), Deadline::none()).unwrap()
+        read_tree(&git.repository(), tree.parse().unwrap(), &mut Objects::default(), Deadline::none()).unwrap()
     }
 
     #[test]
@@ -561,7 +606,7 @@ mod tests {
         let git = Git::new();
         let tree = git.raw_tree(&[("100644", b"f", &git.blob(b"x"))]);
         let expired = Deadline::after(std::time::Duration::ZERO);
-        let result = read_tree(&git.repository(), tree.parse().unwrap(), &mut Blobs::new(), expired);
+        let result = read_tree(&git.repository(), tree.parse().unwrap(), &mut Objects::default(), expired);
         assert!(matches!(result, Err(ReadError::Expired(_))));
     }
 }

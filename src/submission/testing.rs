@@ -44,6 +44,13 @@ impl Git {
         self.run_with_input(args, b"")
     }
 
+    /// Runs `git` with this input and gives what it writes, byte for byte.
+    pub fn run_with(&self, args: &[&str], input: &str) -> Vec<u8> {
+        let output = self.output(args, input.as_bytes());
+        assert!(output.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&output.stderr));
+        output.stdout
+    }
+
     /// Runs `git`, which must refuse.
     pub fn run_refused(&self, args: &[&str]) {
         assert!(!self.output(args, b"").status.success(), "git {args:?} went through");

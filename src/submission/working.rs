@@ -15,7 +15,7 @@ use super::fetch::upstream;
 use super::history::merge_base;
 use super::limits::{MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use super::names;
-use super::read::{Blobs, Collector, Mode, ReadError, read_dir, read_tree, tree_of};
+use super::read::{Collector, Mode, Objects, ReadError, read_dir, read_tree, tree_of};
 use super::sha::CommitId;
 use super::tree::Tree;
 use super::violation::Violation;
@@ -47,7 +47,8 @@ pub fn read(path: &Path, deadline: Deadline) -> Result<Working, ReadError> {
     let (files, mut violations) = staged(&repository, &top)?;
     let mut base = None;
     if let Some(commit) = branched_from(&repository)? {
-        let (tree, known) = read_tree(&repository, tree_of(&repository, &commit)?.id(), &mut Blobs::new(), deadline)?;
+        let (tree, known) =
+            read_tree(&repository, tree_of(&repository, &commit)?.id(), &mut Objects::default(), deadline)?;
         violations.retain(|violation| !known.contains(violation));
         base = Some(tree);
     }
