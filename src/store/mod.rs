@@ -87,7 +87,7 @@ impl Store {
         if path.metadata().is_ok_and(|metadata| metadata.len() > 0) {
             check(path).await?;
         }
-        let write = SqlitePoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+        let write = pool(1).connect_with(options.clone()).await?;
         let mut transaction = write.begin_with("BEGIN IMMEDIATE").await?;
         let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
         if version == 0 {
@@ -97,7 +97,7 @@ impl Store {
                 .await?;
         }
         transaction.commit().await?;
-        let read = SqlitePoolOptions::new().max_connections(READERS).connect_with(options.read_only(true)).await?;
+        let read = pool(READERS).connect_with(options.read_only(true)).await?;
         Ok(Self { write, read })
     }
 
@@ -121,6 +121,11 @@ impl Store {
         self.read.close().await;
         self.write.close().await;
     }
+}
+
+/// A connection to a file in this process needs no trial before each use: that would double every statement.
+fn pool(connections: u32) -> SqlitePoolOptions {
+    SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false)
 }
 
 async fn check(path: &Path) -> Result<(), StoreError> {
