@@ -110,10 +110,6 @@ pub fn main() -> ExitCode {
     if let Some(code) = crate::sandbox::child::run_if_called() {
         return code;
     }
-    // Git calls this program under its hooks' names.
-    if let Some(code) = crate::forge::local::hook::main_if_hook() {
-        return code;
-    }
     match Cli::parse().verb {
         Verb::Up(args) => up::run(args),
         Verb::Grade(args) => grade::run(args),

@@ -27,6 +27,9 @@ pub struct Args {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, value_name = "ADDR", default_value = ADDRESS, env = "GRADUS_LISTEN")]
     listen: SocketAddr,
+    /// Listen on an address that other machines reach: whoever can connect can push in any name
+    #[arg(long, env = "GRADUS_ALLOW_REMOTE")]
+    allow_remote: bool,
     /// Where forks, reviews and the gradebook are kept; by default `gradus` in your data directory
     #[arg(long, value_name = "DIR", env = "GRADUS_DATA")]
     data: Option<PathBuf>,
@@ -68,11 +71,12 @@ fn tell(error: Failure) -> ExitCode {
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn up(args: Args) -> Result<(), Failure> {
+    reachable(args.listen, args.allow_remote)?;
     let data =
         args.data.or_else(data_home).ok_or("there is no home directory: name a data directory with `--data DIR`")?;
     let program = std::env::current_exe()?;
     // One's own machine and one's own files: where the kernel offers less, the limits on processes stay.
-    let launcher = Launcher::new(program.clone(), Strictness::BestEffort, Limits::default());
+    let launcher = Launcher::new(program, Strictness::BestEffort, Limits::default());
     if let Some(gap) = launcher.check()?.gap() {
         eprintln!("note: {gap}");
     }
@@ -81,14 +85,27 @@ async fn up(args: Args) -> Result<(), Failure> {
         listen: args.listen,
         data,
         learner: args.learner.unwrap_or_else(user),
-        program,
         sandbox: Sandbox::Child(launcher),
     })
     .await?;
     // Before the first line: whoever reads it may send a signal at once.
     let stop = super::ending::asked()?;
     greet(daemon.app())?;
-    Ok(daemon.serve(stop).await?)
+    daemon.serve(stop).await;
+    Ok(())
+}
+
+/// Single-user means that nobody is asked who they are: only this machine may connect, unless told otherwise.
+fn reachable(listen: SocketAddr, allow_remote: bool) -> Result<(), Failure> {
+    if listen.ip().is_loopback() || allow_remote {
+        return Ok(());
+    }
+    let port = listen.port();
+    Err(format!(
+        "`--listen {listen}` lets other machines connect, and whoever can connect can push in any name: use \
+         `--listen 127.0.0.1:{port}`, or add `--allow-remote` if all who can reach this machine may do that"
+    )
+    .into())
 }
 
 /// The address alone on its line, what to clone, and what to do first.
@@ -145,6 +162,18 @@ fn data_home() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn other_machines_connect_only_when_it_is_said_aloud() {
+        for local in ["127.0.0.1:7421", "127.8.8.8:0", "[::1]:7421"] {
+            assert!(reachable(local.parse().unwrap(), false).is_ok(), "{local}");
+        }
+        for open in ["0.0.0.0:7421", "192.168.1.7:80", "[::]:7421", "[2001:db8::1]:7421"] {
+            let error = reachable(open.parse().unwrap(), false).unwrap_err().to_string();
+            assert!(error.contains("--allow-remote") && error.contains("127.0.0.1:"), "{error}");
+            assert!(reachable(open.parse().unwrap(), true).is_ok(), "{open}");
+        }
+    }
 
     #[test]
     fn every_user_name_becomes_a_learner() {

@@ -33,7 +33,7 @@ pub enum What {
     Commented,
 }
 
-/// Shared by workers, server and hooks.
+/// Shared by workers and server.
 #[derive(Debug, Clone)]
 pub struct Pulse {
     wake: Arc<Notify>,

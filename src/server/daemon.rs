@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::net::{TcpListener, UnixListener};
+use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use super::{App, Shared, hooks, router};
+use super::{App, Shared, listen, router};
 use crate::course::id::Learner;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::{DataDir, DataError};
@@ -26,7 +26,8 @@ use crate::sandbox::Sandbox;
 use crate::store::time::{Clock, SystemClock};
 use crate::store::{Store, StoreError};
 
-/// Time between two sweeps. Each costs one look into every fork; what it finds are pushes whose hook was killed.
+/// Time between two sweeps. Each costs one look into every fork; what it finds are pushes after which we ended
+/// too early.
 const SWEEP: Duration = Duration::from_secs(30);
 
 /// How long a stop waits for requests and gradings that are under way.
@@ -43,8 +44,6 @@ pub struct Config {
     pub data: PathBuf,
     /// Who sits at this machine.
     pub learner: Learner,
-    /// This program: what Git's hooks call.
-    pub program: PathBuf,
     /// Where learners' files are judged.
     pub sandbox: Sandbox,
 }
@@ -81,24 +80,12 @@ pub enum DaemonError {
         /// What the system says.
         source: std::io::Error,
     },
-    /// The hooks' socket cannot be made.
-    #[error("cannot make the socket {}: {source}", path.display())]
-    Socket {
-        /// Its path.
-        path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
-    },
-    /// The server ended by itself.
-    #[error("the server ended: {0}")]
-    Serve(std::io::Error),
 }
 
 /// Opened, not yet serving.
 pub struct Daemon {
     app: App,
     listener: TcpListener,
-    socket: UnixListener,
     reconciler: Arc<Reconciler<LocalForge, Examiner>>,
     stop: watch::Sender<bool>,
 }
@@ -106,8 +93,8 @@ pub struct Daemon {
 impl Daemon {
     /// Opens everything: data directory, database, courses (published), forks (fast-forwarded), address.
     pub async fn open(config: Config) -> Result<Self, DaemonError> {
-        let data = Arc::new(DataDir::open(&config.data, &config.program)?);
-        let git = Git::find(&data.hooks(), data.socket())?;
+        let data = Arc::new(DataDir::open(&config.data)?);
+        let git = Git::find()?;
         let store = Store::open(&data.database()).await?;
         // Ours alone: whoever held these is gone.
         store.break_leases().await?;
@@ -125,8 +112,6 @@ impl Daemon {
             }
         }
 
-        let socket = UnixListener::bind(data.socket())
-            .map_err(|source| DaemonError::Socket { path: data.socket().to_owned(), source })?;
         let forge = LocalForge::new(data.clone(), store.clone(), clock.clone(), ids);
         let gradebook = Arc::new(Gradebook::new(data.gradebook()));
         let courses = Arc::new(courses);
@@ -152,7 +137,7 @@ impl Daemon {
             courses,
             stopping,
         });
-        Ok(Self { app, listener, socket, reconciler: Arc::new(reconciler), stop })
+        Ok(Self { app, listener, reconciler: Arc::new(reconciler), stop })
     }
 
     /// What handlers see.
@@ -161,8 +146,8 @@ impl Daemon {
     }
 
     /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
-    pub async fn serve(self, until: impl Future<Output = ()> + Send + 'static) -> Result<(), DaemonError> {
-        let Self { app, listener, socket, reconciler, stop } = self;
+    pub async fn serve(self, until: impl Future<Output = ()> + Send + 'static) {
+        let Self { app, listener, reconciler, stop } = self;
         let mut tasks = JoinSet::new();
         let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
         for _ in 0..workers {
@@ -170,42 +155,26 @@ impl Daemon {
             tasks.spawn(async move { reconciler.work(stopping).await });
         }
         tasks.spawn(sweep(app.clone(), reconciler.clone()));
-        let hooks = tokio::spawn(hooks::serve(app.clone(), socket));
 
         let mut stopping = app.stopping.clone();
         let ending = async move {
             // An error means that the sender is gone: also an end.
             let _ = stopping.wait_for(|stop| *stop).await;
         };
-        let mut server =
-            tokio::spawn(axum::serve(listener, router(app.clone())).with_graceful_shutdown(ending).into_future());
-        let ended = tokio::select! {
-            () = until => None,
-            ended = &mut server => Some(ended),
-        };
+        let mut server = tokio::spawn(listen::serve(listener, router(app.clone()), listen::HEAD, ending));
+        until.await;
         stop.send_replace(true);
         let drained = tokio::time::timeout(DRAIN, async {
-            let ended = match ended {
-                Some(ended) => ended,
-                None => (&mut server).await,
-            };
-            while tasks.join_next().await.is_some() {}
-            ended
-        });
-        let result = match drained.await {
-            Ok(Ok(served)) => served.map_err(DaemonError::Serve),
             // Cancelled or panicked: told on standard error already.
-            Ok(Err(_)) => Ok(()),
-            Err(_) => {
-                tracing::warn!("stopping with requests under way");
-                Ok(())
-            }
-        };
+            let _ = (&mut server).await;
+            while tasks.join_next().await.is_some() {}
+        });
+        if drained.await.is_err() {
+            tracing::warn!("stopping with requests under way");
+        }
         server.abort();
-        hooks.abort();
         tasks.shutdown().await;
         app.store.close().await;
-        result
     }
 }
 
@@ -239,7 +208,7 @@ fn open_course(
     OpenCourse::open(dir, |course| data.upstream(course), clone, now)
 }
 
-/// Finds what hooks and hints have missed, at the start and every now and then.
+/// Finds what hints have missed, at the start and every now and then.
 async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>) {
     let mut stopping = app.stopping.clone();
     loop {

@@ -1,5 +1,7 @@
-//! Taking connections from anybody: with a limit on how long a request's head may take, on how many are open, and an end
-//! that lets what is under way finish.
+//! The listening socket: connections with limits in number and time.
+//!
+//! A client that opens connections and says nothing, or a byte a minute, must not keep others out. What happens after the
+//! head of a request has its own limits (`guard::in_time`, `git`).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,44 +9,30 @@ use std::time::Duration;
 use axum::Router;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 
-/// Most connections at once: a proxy keeps some dozens, and each costs a few kilobytes.
-const CONNECTIONS: usize = 1024;
+/// Longest time until the head of a request is there, unless told otherwise; also how long a connection may rest between
+/// two requests.
+pub const HEAD: Duration = Duration::from_secs(15);
 
-/// How long to wait when the system gives out no more connections.
-const OUT_OF_FILES: Duration = Duration::from_millis(200);
+/// Most connections at once; who comes later waits in the kernel's queue. Each takes one of the 1024 descriptors that a
+/// process has by default, and what it asks for (a database, git's pipes) takes more.
+const CONNECTIONS: usize = 512;
 
-/// Serves until `stopping` says so; returns when no request is under way any more. A head that takes longer than
-/// `head_time` to arrive, an idle connection included, is hung up on.
-pub async fn serve(listener: TcpListener, router: Router, head_time: Duration, mut stopping: watch::Receiver<bool>) {
-    let slots = Arc::new(Semaphore::new(CONNECTIONS));
-    let mut open = JoinSet::new();
-    loop {
-        let accepted = tokio::select! {
-            accepted = accept(&listener, &slots) => accepted,
-            () = stopped(&mut stopping) => break,
-        };
-        while open.try_join_next().is_some() {}
-        match accepted {
-            Ok((stream, slot)) => {
-                let (router, stopping) = (router.clone(), stopping.clone());
-                open.spawn(async move {
-                    connection(stream, router, head_time, stopping).await;
-                    drop(slot);
-                });
-            }
-            Err(error) => {
-                tracing::warn!(%error, "cannot take a connection");
-                tokio::time::sleep(OUT_OF_FILES).await;
-            }
-        }
-    }
-    drop(listener);
-    while open.join_next().await.is_some() {}
+/// Limits of one listening socket.
+#[derive(Debug, Clone, Copy)]
+struct Limits {
+    head: Duration,
+    connections: usize,
+}
+
+/// Serves until `ending` is ready; then returns when what is under way has come to its end. The head of a request has
+/// `head` to come.
+pub async fn serve(listener: TcpListener, router: Router, head: Duration, ending: impl Future<Output = ()> + Send) {
+    serve_within(listener, router, ending, Limits { head, connections: CONNECTIONS }).await;
 }
 
 /// Ready once the end has begun.
@@ -53,27 +41,47 @@ pub async fn stopped(stopping: &mut watch::Receiver<bool>) {
     let _ = stopping.wait_for(|stop| *stop).await;
 }
 
-type Slot = tokio::sync::OwnedSemaphorePermit;
-
-async fn accept(listener: &TcpListener, slots: &Arc<Semaphore>) -> std::io::Result<(TcpStream, Slot)> {
-    let slot = slots.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    Ok((listener.accept().await?.0, slot))
+async fn serve_within(listener: TcpListener, router: Router, ending: impl Future<Output = ()> + Send, limits: Limits) {
+    let open = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(limits.connections));
+    let mut ending = std::pin::pin!(ending);
+    loop {
+        let accepted = async {
+            let place = places.clone().acquire_owned().await.expect("the semaphore is never closed");
+            (accept(&listener).await, place)
+        };
+        let (stream, place) = tokio::select! {
+            accepted = accepted => accepted,
+            () = &mut ending => break,
+        };
+        let mut builder = http1::Builder::new();
+        builder.timer(TokioTimer::new()).header_read_timeout(limits.head);
+        let service = TowerToHyperService::new(router.clone());
+        let connection = open.watch(builder.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // How a client went away is nobody's news.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
 }
 
-async fn connection(stream: TcpStream, router: Router, head_time: Duration, mut stopping: watch::Receiver<bool>) {
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(head_time);
-    let connection = server.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router));
-    tokio::pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = stopped(&mut stopping) => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+async fn accept(listener: &TcpListener) -> TcpStream {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                // Answers are small and complete: waiting for more to send only delays them.
+                let _ = stream.set_nodelay(true);
+                return stream;
+            }
+            Err(error) => {
+                // Out of file descriptors: give back what is held before asking again.
+                tracing::error!(%error, "cannot accept a connection");
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
         }
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%error, "a connection broke");
     }
 }
 
@@ -81,59 +89,78 @@ async fn connection(stream: TcpStream, router: Router, head_time: Duration, mut 
 mod tests {
     use axum::routing::get;
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::sync::Notify;
+    use tokio::time::{Instant, timeout};
 
     use super::*;
 
-    struct Server {
-        address: std::net::SocketAddr,
-        stop: watch::Sender<bool>,
-        task: tokio::task::JoinHandle<()>,
-    }
-
-    async fn start(router: Router, head_time: Duration) -> Server {
+    /// A server with tight limits; its address, and what ends it.
+    async fn server(connections: usize) -> (std::net::SocketAddr, tokio::sync::oneshot::Sender<()>) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let (stop, stopping) = watch::channel(false);
-        let task = tokio::spawn(serve(listener, router, head_time, stopping));
-        Server { address, stop, task }
+        let router = Router::new().route("/", get(|| async { "hello" }));
+        let (stop, stopped) = tokio::sync::oneshot::channel();
+        let ending = async move { drop(stopped.await) };
+        let limits = Limits { head: Duration::from_millis(200), connections };
+        tokio::spawn(serve_within(listener, router, ending, limits));
+        (address, stop)
+    }
+
+    async fn ask(stream: &mut TcpStream) -> String {
+        stream.write_all(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n").await.unwrap();
+        let mut answer = vec![0; 1024];
+        let length = timeout(Duration::from_secs(5), stream.read(&mut answer)).await.unwrap().unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
     }
 
     #[tokio::test]
-    async fn a_head_that_does_not_come_is_hung_up_on() {
-        let server = start(Router::new(), Duration::from_millis(100)).await;
-        for begun in ["", "GET / HTTP/1.1\r\nHost: x\r\nA-header: that ne"] {
-            let mut stream = TcpStream::connect(server.address).await.unwrap();
-            stream.write_all(begun.as_bytes()).await.unwrap();
-            let mut rest = Vec::new();
-            let ended = tokio::time::timeout(Duration::from_secs(10), stream.read_to_end(&mut rest)).await;
-            assert!(ended.is_ok(), "{begun:?}: still open");
-        }
-        server.stop.send_replace(true);
-        server.task.await.unwrap();
-    }
-
-    #[tokio::test]
-    async fn a_stop_lets_a_request_finish_and_takes_no_other() {
-        let (begun, go_on) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let handler = {
-            let (begun, go_on) = (begun.clone(), go_on.clone());
-            move || async move {
-                begun.notify_one();
-                go_on.notified().await;
-                "done"
+    async fn a_client_that_sends_a_byte_now_and_then_is_hung_up_on() {
+        let (address, _stop) = server(8).await;
+        let began = Instant::now();
+        let mut slow = TcpStream::connect(address).await.unwrap();
+        for byte in b"GET / HTTP/1.1\r\nHost: localhost\r\nX: xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx" {
+            if slow.write_all(&[*byte]).await.is_err() {
+                break;
             }
-        };
-        let server = start(Router::new().route("/", get(handler)), Duration::from_secs(10)).await;
-        let mut stream = TcpStream::connect(server.address).await.unwrap();
-        stream.write_all(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n").await.unwrap();
-        begun.notified().await;
-        server.stop.send_replace(true);
-        go_on.notify_one();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("done"), "{answer}");
-        server.task.await.unwrap();
-        assert!(TcpStream::connect(server.address).await.is_err());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        let mut rest = Vec::new();
+        // An end or a reset: hung up on either way.
+        let _ = timeout(Duration::from_secs(5), slow.read_to_end(&mut rest)).await.expect("it is still open");
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert!(!String::from_utf8_lossy(&rest).contains("hello"));
+    }
+
+    #[tokio::test]
+    async fn a_connection_at_rest_is_closed_and_one_in_use_stays() {
+        let (address, _stop) = server(8).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        for _ in 0..4 {
+            assert!(ask(&mut stream).await.ends_with("hello"));
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        let mut rest = Vec::new();
+        timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("it is still open").unwrap();
+    }
+
+    #[tokio::test]
+    async fn silent_connections_keep_others_out_only_for_a_while() {
+        let (address, _stop) = server(2).await;
+        let mut silent = Vec::new();
+        for _ in 0..6 {
+            silent.push(TcpStream::connect(address).await.unwrap());
+        }
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut stream).await.ends_with("hello"));
+    }
+
+    #[tokio::test]
+    async fn nothing_is_accepted_after_the_end() {
+        let (address, stop) = server(8).await;
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        assert!(ask(&mut stream).await.ends_with("hello"));
+        stop.send(()).unwrap();
+        let mut rest = Vec::new();
+        timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("it is still open").unwrap();
+        assert!(TcpStream::connect(address).await.is_err());
     }
 }

@@ -5,7 +5,6 @@ pub mod daemon;
 pub mod events;
 pub mod git;
 pub mod guard;
-pub mod hooks;
 pub mod listen;
 pub mod once;
 pub mod pages;
@@ -88,14 +87,6 @@ impl App {
     fn course_names(&self) -> String {
         let names: Vec<_> = self.order.iter().map(|course| format!("`{course}`")).collect();
         names.join(", ")
-    }
-
-    /// Compares a fork's refs with its pull requests, for a push whose hook may have been lost.
-    async fn recheck(&self, learner: &Learner, course: &CourseId) {
-        match self.forge.sweep_fork(learner, course).await {
-            Ok(recorded) => self.announce(&recorded),
-            Err(error) => tracing::error!(%error, %learner, %course, "cannot compare refs with pull requests"),
-        }
     }
 
     /// Wakes workers and pages for what a push or a sweep recorded.

@@ -6,32 +6,26 @@
 //! upstream/COURSE.git             the published workspaces
 //! forks/LEARNER/COURSE.git        one fork per learner, borrowing objects from upstream
 //! gradebook/LEARNER.jsonl         verdicts
-//! hooks/                          names of this program that Git calls
-//! hook.sock                       where those talk to the daemon
 //! ```
 
 use std::fs::{self, File};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt, symlink};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{FlockOperation, flock};
 
+use super::repositories::{Lent, Repositories};
 use crate::course::id::{CourseId, Learner};
 
 const LOCK: &str = "gradus.lock";
 const DATABASE: &str = "gradus.db";
 
-/// Longest path of a Unix socket in bytes that every system takes (macOS has 104 with the final zero).
-const MAX_SOCKET_PATH: usize = 100;
-
 /// A data directory that is ours alone until this value is dropped.
 #[derive(Debug)]
 pub struct DataDir {
     root: PathBuf,
-    socket: PathBuf,
-    /// Holds the socket where the data directory's path is too long for one.
-    _socket_dir: Option<tempfile::TempDir>,
+    repositories: Repositories,
     _lock: File,
 }
 
@@ -62,8 +56,8 @@ pub enum DataError {
 }
 
 impl DataDir {
-    /// Takes the directory, makes it when it is not there. `program` is what Git's hooks call: this program.
-    pub fn open(root: &Path, program: &Path) -> Result<Self, DataError> {
+    /// Takes the directory, makes it when it is not there.
+    pub fn open(root: &Path) -> Result<Self, DataError> {
         let fail = |what, path: &Path| {
             let path = path.to_owned();
             move |source| DataError::Io { what, path, source }
@@ -81,18 +75,11 @@ impl DataDir {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataError::InUse(root)),
             other => other.map_err(io::Error::from).map_err(fail("lock", &lock))?,
         }
-        for name in ["upstream", "forks", "gradebook", "hooks"] {
+        for name in ["upstream", "forks", "gradebook"] {
             let dir = root.join(name);
             fs::create_dir_all(&dir).map_err(fail("create", &dir))?;
         }
-        for name in super::hook::NAMES {
-            let link = root.join("hooks").join(name);
-            let new = root.join("hooks").join(format!("{name}.new"));
-            let _ = fs::remove_file(&new);
-            symlink(program, &new).and_then(|()| fs::rename(&new, &link)).map_err(fail("create", &link))?;
-        }
-        let (socket, socket_dir) = socket_path(&root)?;
-        Ok(Self { root, socket, _socket_dir: socket_dir, _lock: file })
+        Ok(Self { root, repositories: Repositories::default(), _lock: file })
     }
 
     /// The directory itself, absolute.
@@ -132,25 +119,14 @@ impl DataDir {
         Ok(found)
     }
 
+    /// A bare repository of this directory, for one user at a time.
+    pub fn repository(&self, path: &Path) -> Result<Lent<'_>, git2::Error> {
+        self.repositories.open(path)
+    }
+
     /// Verdicts over time.
     pub fn gradebook(&self) -> PathBuf {
         self.root.join("gradebook")
-    }
-
-    /// Git's `core.hooksPath`.
-    pub fn hooks(&self) -> PathBuf {
-        self.root.join("hooks")
-    }
-
-    /// Where the hooks talk to the daemon.
-    pub fn socket(&self) -> &Path {
-        &self.socket
-    }
-}
-
-impl Drop for DataDir {
-    fn drop(&mut self) {
-        let _ = fs::remove_file(&self.socket);
     }
 }
 
@@ -166,54 +142,24 @@ fn names(dir: &Path) -> Result<Vec<String>, DataError> {
     Ok(names)
 }
 
-fn socket_path(root: &Path) -> Result<(PathBuf, Option<tempfile::TempDir>), DataError> {
-    let socket = root.join("hook.sock");
-    if socket.as_os_str().len() <= MAX_SOCKET_PATH {
-        // Left behind by a crash; we hold the lock, so nobody listens.
-        let _ = fs::remove_file(&socket);
-        return Ok((socket, None));
-    }
-    let dir = tempfile::Builder::new().prefix("gradus-").tempdir().map_err(|source| DataError::Io {
-        what: "create a directory in",
-        path: std::env::temp_dir(),
-        source,
-    })?;
-    Ok((dir.path().join("hook.sock"), Some(dir)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn open(root: &Path) -> Result<DataDir, DataError> {
-        DataDir::open(root, Path::new("/bin/true"))
-    }
-
     #[test]
     fn two_daemons_cannot_share_a_directory_and_the_next_one_can_have_it() {
         let dir = tempfile::tempdir().unwrap();
-        let first = open(dir.path()).unwrap();
-        assert!(matches!(open(dir.path()), Err(DataError::InUse(_))));
+        let first = DataDir::open(dir.path()).unwrap();
+        assert!(matches!(DataDir::open(dir.path()), Err(DataError::InUse(_))));
         drop(first);
-        open(dir.path()).unwrap();
+        DataDir::open(dir.path()).unwrap();
     }
 
     #[test]
     fn a_directory_with_something_else_in_it_is_left_alone() {
         let dir = tempfile::tempdir().unwrap();
         fs::write(dir.path().join("thesis.tex"), "mine").unwrap();
-        assert!(matches!(open(dir.path()), Err(DataError::NotOurs(_))));
+        assert!(matches!(DataDir::open(dir.path()), Err(DataError::NotOurs(_))));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn a_long_path_gets_its_socket_elsewhere() {
-        let dir = tempfile::tempdir().unwrap();
-        let deep = dir.path().join("d".repeat(120));
-        let data = open(&deep).unwrap();
-        assert!(data.socket().as_os_str().len() <= MAX_SOCKET_PATH, "{}", data.socket().display());
-        assert!(data.socket().parent().unwrap().is_dir());
-        let short = open(&dir.path().join("s")).unwrap();
-        assert!(short.socket().starts_with(short.root()));
     }
 }

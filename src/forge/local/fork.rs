@@ -10,6 +10,7 @@ use std::path::Path;
 use git2::{Oid, Repository, RepositoryInitOptions};
 
 use super::data::DataDir;
+use super::repositories::Lent;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::pull::Branch;
 use crate::submission::sha::CommitId;
@@ -80,7 +81,7 @@ impl Fork<'_> {
     }
 
     fn create(&self, dir: &Path) -> Result<(), git2::Error> {
-        let upstream = Repository::open_bare(self.data.upstream(self.course))?;
+        let upstream = self.data.repository(&self.data.upstream(self.course))?;
         let main = upstream.refname_to_id(MAIN_REF)?;
         let mut options = RepositoryInitOptions::new();
         options.bare(true).external_template(false).initial_head(Branch::MAIN);
@@ -122,7 +123,7 @@ impl Fork<'_> {
     /// Whether a commit holds nothing but what was published: it is upstream's `main` or an ancestor of it.
     pub fn is_published(&self, commit: &CommitId) -> Result<bool, ForkError> {
         let read = || {
-            let upstream = Repository::open_bare(self.data.upstream(self.course))?;
+            let upstream = self.data.repository(&self.data.upstream(self.course))?;
             let main = upstream.refname_to_id(MAIN_REF)?;
             let commit = Oid::from_str(commit.as_str())?;
             // Asked of upstream: what it does not hold was not published.
@@ -141,7 +142,7 @@ impl Fork<'_> {
             return Ok(false);
         }
         let forward = || {
-            let new = Repository::open_bare(self.data.upstream(self.course))?.refname_to_id(MAIN_REF)?;
+            let new = self.data.repository(&self.data.upstream(self.course))?.refname_to_id(MAIN_REF)?;
             let old = Oid::from_str(old.as_str())?;
             if new == old {
                 return Ok(false);
@@ -152,8 +153,8 @@ impl Fork<'_> {
         forward().map_err(self.git("fast-forward"))
     }
 
-    fn open(&self) -> Result<Repository, git2::Error> {
-        Repository::open_bare(self.data.fork(self.learner, self.course))
+    fn open(&self) -> Result<Lent<'_>, git2::Error> {
+        self.data.repository(&self.data.fork(self.learner, self.course))
     }
 
     fn git(&self, what: &'static str) -> impl Fn(git2::Error) -> ForkError {

@@ -1,7 +1,6 @@
 //! Git's own program, found once and called with nothing of the user's or the learner's configuration.
 
-use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use tokio::process::Command;
 
@@ -12,8 +11,6 @@ pub const MAX_PACK: u64 = 64 << 20;
 #[derive(Debug, Clone)]
 pub struct Git {
     program: PathBuf,
-    hooks: PathBuf,
-    socket: PathBuf,
 }
 
 /// There is no `git` to be found.
@@ -22,12 +19,12 @@ pub struct Git {
 pub struct NoGit;
 
 impl Git {
-    /// Looks for `git` in this process's PATH. `hooks` is the directory with our hooks, which talk to `socket`.
-    pub fn find(hooks: &Path, socket: &Path) -> Result<Self, NoGit> {
+    /// Looks for `git` in this process's PATH.
+    pub fn find() -> Result<Self, NoGit> {
         let path = std::env::var_os("PATH").unwrap_or_default();
         let program =
             std::env::split_paths(&path).map(|dir| dir.join("git")).find(|file| file.is_file()).ok_or(NoGit)?;
-        Ok(Self { program, hooks: hooks.to_owned(), socket: socket.to_owned() })
+        Ok(Self { program })
     }
 
     /// A call with a cleared environment, in its own process group (a Ctrl-C in the terminal is ours to handle), killed
@@ -35,26 +32,12 @@ impl Git {
     pub fn command(&self) -> Command {
         let mut command = Command::new(&self.program);
         command.env_clear().kill_on_drop(true).process_group(0);
-        // Git finds its own parts without PATH; index-pack and the hooks need none either.
+        // Git finds its own parts without PATH.
         command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null").env("HOME", "/nonexistent");
         command.env("LC_ALL", "C").env("GIT_TERMINAL_PROMPT", "0");
-        command.env(super::hook::SOCKET, &self.socket);
-        for (key, value) in [
-            ("core.hooksPath", self.hooks.as_os_str()),
-            // Learners' repositories are small and borrow from upstream: nothing of theirs is repacked behind our back.
-            ("gc.auto", OsStr::new("0")),
-            ("receive.autogc", OsStr::new("false")),
-            ("receive.fsckObjects", OsStr::new("true")),
-            ("receive.denyDeletes", OsStr::new("false")),
-            ("receive.denyNonFastForwards", OsStr::new("false")),
-            ("receive.denyDeleteCurrent", OsStr::new("refuse")),
-        ] {
-            let mut setting = std::ffi::OsString::from(key);
-            setting.push("=");
-            setting.push(value);
-            command.arg("-c").arg(setting);
-        }
-        command.arg("-c").arg(format!("receive.maxInputSize={MAX_PACK}"));
+        // Learners' repositories are small and borrow from upstream: nothing of theirs is repacked behind our back, and
+        // no hook runs whatever lies in them.
+        command.args(["-c", "gc.auto=0", "-c", "core.hooksPath=/dev/null"]);
         command
     }
 }

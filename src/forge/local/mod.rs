@@ -4,14 +4,16 @@
 //! deleted and opens again with the same number when it comes back. `main` is one too as soon as it holds anything that
 //! was not published.
 //!
-//! The refs on disk are the truth. [`LocalForge::received`] (from a hook) and [`LocalForge::sweep`] both end in the same
-//! comparison of a branch with its row, so that a lost hook, two hooks in the wrong order, or a crash between push and
-//! row only cost time. [`Forge::pull`] reads the ref itself, so a review is never posted for a head that has moved on.
+//! The refs on disk are the truth. [`LocalForge::received`] (after a push) and [`LocalForge::sweep`] both end in the same
+//! comparison of a branch with its row, so that two pushes in the wrong order, or a crash between push and row only cost
+//! time. [`Forge::pull`] reads the ref itself, so a review is never posted for a head that has moved on.
 
 pub mod data;
 pub mod fork;
 pub mod git;
-pub mod hook;
+pub mod packet;
+pub mod push;
+mod repositories;
 mod rows;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -32,7 +34,6 @@ use crate::store::{Store, StoreError};
 use crate::submission::sha::CommitId;
 use data::{DataDir, DataError};
 use fork::{Fork, ForkError};
-use hook::{Received, Update};
 pub use rows::StoredReview;
 
 /// Shown at once after a push, until a review stands.
@@ -66,6 +67,26 @@ impl From<sqlx::Error> for LocalError {
     fn from(error: sqlx::Error) -> Self {
         LocalError::Store(error.into())
     }
+}
+
+/// What a push moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Whose fork.
+    pub learner: Learner,
+    /// Of which course.
+    pub course: CourseId,
+    /// What moved, in the order of the push.
+    pub updates: Vec<Update>,
+}
+
+/// A branch that moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Update {
+    /// Which one.
+    pub branch: Branch,
+    /// Where it is now; none when it was deleted.
+    pub head: Option<CommitId>,
 }
 
 /// What became of an update.
@@ -178,7 +199,7 @@ impl LocalForge {
 
     async fn record_one(&self, learner: &Learner, course: &CourseId, update: &Update) -> Result<Recorded, LocalError> {
         let branch = update.branch.clone();
-        // What is on disk counts; what the hook says only tells of a head that may be gone already.
+        // What is on disk counts; what the push says only tells of a head that may be gone already.
         let (actual, published) = self
             .blocking(learner, course, {
                 let branch = branch.clone();

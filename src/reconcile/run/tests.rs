@@ -2,7 +2,6 @@
 //! Each one ends with the same question: is everything answered, once?
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::sync::Mutex;
 
 use git2::{Repository, Signature};
@@ -13,7 +12,7 @@ use crate::course::id::{CourseId, Learner};
 use crate::forge::WriteRoom;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::DataDir;
-use crate::forge::local::hook::{Received, Update};
+use crate::forge::local::{Received, Update};
 use crate::forge::pull::{PostedReview, PullNumber, Readiness, Workspace};
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use crate::reconcile::cancel::Cancelled;
@@ -151,7 +150,7 @@ struct World {
 impl World {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let data = Arc::new(DataDir::open(dir.path(), Path::new("/bin/true")).unwrap());
+        let data = Arc::new(DataDir::open(dir.path()).unwrap());
         let course: CourseId = "hello".parse().unwrap();
         let upstream = Repository::init_bare(data.upstream(&course)).unwrap();
         write(&upstream, "refs/heads/main", "publish", None);
@@ -351,14 +350,14 @@ async fn a_push_while_grading_supersedes_what_is_being_graded() {
     let world = Arc::new(World::new().await);
     let first = world.push("fix", "score 1").await;
     let meanwhile = world.clone();
-    // Only the ref moves: the hook is late.
+    // Only the ref moves: nobody was told yet.
     world.script.0.lock().unwrap().meanwhile = Some(Box::new(move || {
         meanwhile.commit("fix", "score 3");
     }));
     world.rest().await;
     assert_eq!(world.bodies().await, [format!("score 3; attempt 1; skipped {}", first.short())]);
     assert_eq!(world.lines(), 1, "what was superseded is no attempt");
-    // The late hook changes nothing any more.
+    // To be told late changes nothing any more.
     world.forge().sweep().await.unwrap();
     world.rest().await;
     assert_eq!(world.bodies().await.len(), 1);
@@ -432,7 +431,7 @@ async fn a_deleted_branch_gets_nothing_and_the_same_number_when_it_comes_back() 
 }
 
 #[tokio::test]
-async fn a_lost_hook_is_found_by_the_sweep() {
+async fn a_push_that_nobody_recorded_is_found_by_the_sweep() {
     let world = World::new().await;
     let head = world.commit("fix", "score 3");
     assert_eq!(world.forge().sweep().await.unwrap().len(), 1);

@@ -198,7 +198,11 @@ impl<C: Connect> Daemon<C> {
         let limits = options.loaded.config.limits;
         let (stop, stopping) = watch::channel(false);
         let router = router(&supervisor);
-        let server = tokio::spawn(listen::serve(listener, router, limits.request_time.0, stopping.clone()));
+        let server = {
+            let mut stopping = stopping.clone();
+            let ending = async move { listen::stopped(&mut stopping).await };
+            tokio::spawn(listen::serve(listener, router, limits.request_time.0, ending))
+        };
         let sharing = {
             let (gradebook, stopping) = (gradebook.clone(), stopping.clone());
             tokio::spawn(async move { gradebook.share(stopping).await })

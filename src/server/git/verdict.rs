@@ -1,66 +1,35 @@
-//! The daemon's end of the hooks' socket: records what a push moved, waits a little for the reviews, answers with text.
+//! After a push: records what moved, waits a little for the reviews, and tells the learner.
 
 use std::time::Duration;
 
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
-use super::App;
-use crate::forge::local::Recorded;
-use crate::forge::local::hook::Received;
+use super::push::Out;
+use crate::forge::local::push::Voice;
+use crate::forge::local::{LocalError, Received, Recorded};
 use crate::forge::pull::{Pull, PullState};
 use crate::reconcile::grader::Grading;
 use crate::reconcile::pulse::Event;
+use crate::server::App;
 use crate::store::StoreError;
 
-/// Largest request of a hook in bytes: far more than its most updates need.
-const MAX_REQUEST: u64 = 1 << 20;
-
 /// How long a push waits for its reviews.
-pub const WAIT: Duration = Duration::from_secs(10);
+const WAIT: Duration = Duration::from_secs(10);
 
-/// Answers hooks until it is dropped.
-pub async fn serve(app: App, listener: UnixListener) {
-    loop {
-        match listener.accept().await {
-            Ok((stream, _)) => {
-                let app = app.clone();
-                tokio::spawn(async move {
-                    if let Err(error) = answer(&app, stream).await {
-                        tracing::error!(%error, "cannot answer a push; the sweep will find it");
-                    }
-                });
-            }
-            Err(error) => {
-                // Out of file descriptors: give back what is held before asking again.
-                tracing::error!(%error, "cannot accept a hook's connection");
-                tokio::time::sleep(Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-async fn answer(app: &App, stream: UnixStream) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
-    let (read, mut write) = stream.into_split();
-    let mut line = String::new();
-    BufReader::new(read.take(MAX_REQUEST)).read_line(&mut line).await?;
-    let received: Received = serde_json::from_str(&line)?;
+/// Records what a push moved, asks for it to be graded, and tells what comes of it.
+pub async fn tell(app: &App, received: &Received, voice: Voice, out: &Out) -> Result<(), LocalError> {
     // Before anything can happen: nothing is missed.
     let mut events = app.pulse.listen();
-    let recorded = app.forge.received(&received).await?;
+    let recorded = app.forge.received(received).await?;
     app.announce(&recorded);
     let deadline = Instant::now() + WAIT;
     let several = recorded.len() > 1;
     for recorded in &recorded {
         let text = text(app, recorded, &mut events, deadline).await?;
-        if several {
-            write.write_all(format!("== {}\n", recorded.branch).as_bytes()).await?;
-        }
-        write.write_all(text.as_bytes()).await?;
+        let title = if several { format!("== {}\n", recorded.branch) } else { String::new() };
+        out.send(voice.text(&format!("{title}{text}"))).await;
     }
-    write.shutdown().await?;
     Ok(())
 }
 
