@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test says what is wrong by panicking")]
 
 use std::fs;
+use std::net::TcpStream;
 use std::process::{Command, Output};
 
 use super::world::{Up, World, text};
@@ -102,6 +103,17 @@ fn a_port_that_is_taken() {
     let other = World::new();
     let error = fails(other.command(&format!("127.0.0.1:{}", up.port())));
     assert!(error.contains("--listen 127.0.0.1:0"), "{error}");
+}
+
+#[test]
+fn other_machines_are_let_in_only_when_it_is_said_aloud() {
+    let world = World::new();
+    let error = fails(world.command("0.0.0.0:0"));
+    assert!(error.contains("--allow-remote"), "{error}");
+    let mut command = world.command("0.0.0.0:0");
+    command.arg("--allow-remote");
+    let up = Up::start(command);
+    assert!(TcpStream::connect(("127.0.0.1", up.port().parse().unwrap())).is_ok());
 }
 
 #[test]
