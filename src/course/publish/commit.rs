@@ -11,6 +11,8 @@ use crate::submission::tree::{Entry, Tree};
 
 /// Where the workspace lives.
 const MAIN: &str = "refs/heads/main";
+/// What is ours at the top of a workspace. Everything else is its owner's: workflows, a licence, code owners.
+const OURS: [&str; 5] = [".gradus", "README.md", "briefs", "lessons", "tasks"];
 /// Who commits it.
 const NAME: &str = "Gradus";
 /// Not an address that anybody could own.
@@ -79,15 +81,20 @@ pub fn open_or_create(dir: &Path) -> Result<Repository, PublishError> {
     if repository.is_bare() { Ok(repository) } else { Err(PublishError::NotBare(dir.to_owned())) }
 }
 
-/// Commits a workspace onto `main`, unless `main` holds it already. `now` is in seconds since the epoch.
+/// Commits a workspace onto `main`, unless `main` holds it already. Files of its owner beside it stay. `now` is in seconds
+/// since the epoch.
 pub fn commit(repository: &Repository, course: &Course, workspace: &Tree, now: i64) -> Result<Published, PublishError> {
-    let tree = write_tree(repository, workspace)?;
-    let tree = repository.find_tree(tree).map_err(failed("read the tree back"))?;
     let parent = match repository.find_reference(MAIN) {
         Ok(reference) => Some(reference.peel_to_commit().map_err(failed("read `main`"))?),
         Err(error) if error.code() == ErrorCode::NotFound => None,
         Err(error) => return Err(failed("read `main`")(error)),
     };
+    let mut tree = write_tree(repository, workspace)?;
+    if let Some(parent) = &parent {
+        let before = parent.tree().map_err(failed("read the tree of `main`"))?;
+        tree = keep_beside(repository, tree, &before)?;
+    }
+    let tree = repository.find_tree(tree).map_err(failed("read the tree back"))?;
     let (message, seconds) = match &parent {
         None => (first_message(course), now),
         Some(parent) => {
@@ -122,7 +129,19 @@ fn advance(repository: &Repository, from: Option<Oid>, to: Oid) -> Result<(), Pu
     }
 }
 
-fn write_tree(repository: &Repository, tree: &Tree) -> Result<Oid, PublishError> {
+/// The tree with what stood beside an earlier one and is not ours.
+fn keep_beside(repository: &Repository, tree: Oid, before: &git2::Tree<'_>) -> Result<Oid, PublishError> {
+    let tree = repository.find_tree(tree).map_err(failed("read the tree back"))?;
+    let mut builder = repository.treebuilder(Some(&tree)).map_err(failed("write the tree"))?;
+    for entry in before.iter() {
+        if !OURS.iter().any(|ours| ours.as_bytes() == entry.name_bytes()) {
+            builder.insert(entry.name_bytes(), entry.id(), entry.filemode()).map_err(failed("write the tree"))?;
+        }
+    }
+    builder.write().map_err(failed("write the tree"))
+}
+
+pub(super) fn write_tree(repository: &Repository, tree: &Tree) -> Result<Oid, PublishError> {
     let mut builder = repository.treebuilder(None).map_err(failed("write the tree"))?;
     let mut directories: BTreeSet<&str> = BTreeSet::new();
     for (path, entry) in tree.iter() {

@@ -379,6 +379,29 @@ fn a_commit_holds_exactly_the_workspace() {
 }
 
 #[test]
+fn what_a_workspaces_owner_put_beside_it_stays() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = open_or_create(dir.path()).expect("a repository");
+    let course = loaded();
+    let mut workspace = published(&course);
+    let first = commit(&repository, &course, &workspace, 0).expect("published");
+    let mut owned = workspace.clone();
+    owned.insert_file(".github/workflows/gradus.yml", *b"on: push\n");
+    owned.insert_file("tasks/gone/x.yaml", *b"a: 1\n");
+    let theirs = super::commit::write_tree(&repository, &owned).expect("written");
+    let theirs = repository.find_tree(theirs).expect("there");
+    let parent = repository.find_commit(first.id().as_str().parse().expect("an id")).expect("there");
+    let who = git2::Signature::now("Owner", "owner@example.org").expect("a signature");
+    repository.commit(Some("refs/heads/main"), &who, &who, "workflows", &theirs, &[&parent]).expect("a commit");
+
+    let next = commit(&repository, &course, &workspace, 1).expect("published");
+    workspace.insert_file(".github/workflows/gradus.yml", *b"on: push\n");
+    assert_eq!(Tree::from_commit(&repository, next.id()).expect("read"), workspace, "what is ours is exactly ours");
+    let again = commit(&repository, &course, &published(&course), 2).expect("published");
+    assert!(matches!(again, super::Published::Unchanged(_)));
+}
+
+#[test]
 fn a_repository_that_is_not_a_workspace_is_left_alone() {
     let dir = tempfile::tempdir().expect("a directory");
     let course = loaded();
