@@ -53,6 +53,13 @@ impl TryFrom<String> for Span {
     }
 }
 
+impl std::str::FromStr for Span {
+    type Err = InvalidSpan;
+    fn from_str(text: &str) -> Result<Self, InvalidSpan> {
+        Self::try_from(text.to_owned())
+    }
+}
+
 impl From<Span> for String {
     fn from(span: Span) -> String {
         span.to_string()

@@ -12,6 +12,7 @@ use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, GradedTask, Grader, Grading, Request};
 use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
 use crate::course::CourseTask;
+use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::course::task::ReviewBy;
@@ -119,12 +120,20 @@ fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
         }
         let drawn = course.draw(learner, id).ok_or_else(|| format!("the course has no task `{id}`"))?;
         let drawn = drawn.map_err(|problems| {
-            let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
-            format!("the task `{id}` cannot be drawn for `{learner}`: {}", lines.join("; "))
+            // Places only: a message may quote what is hidden, and in GitHub Actions everybody reads the log.
+            let places: Vec<String> = problems.iter().map(place).collect();
+            format!(
+                "the task `{id}` cannot be drawn for `{learner}`: `gradus lint` says why, see {}",
+                places.join(", ")
+            )
         })?;
         tasks.push((drawn, files));
     }
     Ok(Reading { submission, scope, diff, tasks, passed_before })
+}
+
+fn place(problem: &Diagnostic) -> String {
+    format!("{}:{}", problem.file(), problem.place.line.unwrap_or(1))
 }
 
 fn judge(

@@ -19,6 +19,11 @@ impl Time {
         Self(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// That much earlier.
+    pub fn before(self, duration: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// As in RFC 3339, to the second: `2026-11-24T08:15:30Z`.
     pub fn rfc3339(self) -> String {
         let (year, month, day, hour, minute, second) = self.parts();
