@@ -1,7 +1,7 @@
 //! The scenarios on the local forge.
 
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use git2::{Commit, ObjectType, Repository, Signature};
@@ -99,7 +99,7 @@ impl Stage for Local {
     async fn new() -> Self {
         let dir = tempfile::tempdir().unwrap();
         world::course(&dir.path().join("tiny"));
-        let data = Arc::new(DataDir::open(&dir.path().join("data"), Path::new("/bin/true")).unwrap());
+        let data = Arc::new(DataDir::open(&dir.path().join("data")).unwrap());
         let upstream = |course: &CourseId| data.upstream(course);
         let address = |_: &CourseId| "http://127.0.0.1/git/ada/tiny.git".to_owned();
         let course = Arc::new(OpenCourse::open(&dir.path().join("tiny"), upstream, address, 0).unwrap());

@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use gradus::forge::budget::WritePolicy;
 use gradus::forge::github::auth::{App, AppKey};
 use gradus::forge::github::{Access, GITHUB_COM, GitHub, Settings, Tools};
-use gradus::forge::budget::WritePolicy;
 use gradus::forge::http::base::{Base, Plain};
 use gradus::forge::http::{Limits, Transport};
 use gradus::forge::pull::Workspace;
