@@ -16,6 +16,7 @@ mod output;
 mod pause;
 mod preview;
 mod publish;
+mod reconcile;
 mod schema;
 mod serve;
 mod snippet;
@@ -82,6 +83,8 @@ enum Verb {
     New(new::Args),
     /// Write the workspace that learners fork
     Publish(publish::Args),
+    /// Answer pull requests without a daemon, in a job of GitHub Actions
+    Reconcile(reconcile::Args),
     /// Begin a task: branch, brief and files
     Start(start::Args),
     /// Show the values of a task for a learner
@@ -120,6 +123,7 @@ pub fn main() -> ExitCode {
         Verb::Preview(args) => preview::run(args),
         Verb::New(args) => new::run(args),
         Verb::Publish(args) => publish::run(args),
+        Verb::Reconcile(args) => reconcile::run(args),
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
         Verb::Serve(args) => serve::run(args),

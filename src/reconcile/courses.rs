@@ -10,7 +10,7 @@ use crate::checkpoint::{Checkpoint, Kind};
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, Learner, TaskId};
-use crate::course::locate::{LocateError, load_dir};
+use crate::course::locate::{Home, LocateError, Located, load_dir};
 use crate::course::publish::{PublishError, commit, open_or_create, workspace};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask, Module};
@@ -89,14 +89,18 @@ impl OpenCourse {
         Ok(Self { published: Some(published), ..Self::of(course, files, Some(main)) })
     }
 
-    /// Takes the rules from a checkout of a published workspace, which is at `main`: what everybody may see, and no more.
-    pub fn published(dir: &Path, main: CommitId) -> Result<Self, OpenError> {
-        let course = load_dir(dir)?.course;
+    /// Serves what is in a directory to a workspace that was published to a forge: a course with all that is hidden, or a
+    /// checkout of the workspace with what everybody may see, and no more.
+    pub fn in_dir(dir: &Path, address: &str) -> Result<Self, OpenError> {
+        let Located { course, home, .. } = load_dir(dir)?;
+        if let Home::Course(_) = home {
+            return Self::on_forge(course, address);
+        }
         let mut files = Tree::default();
         for (path, entry) in Tree::from_dir(&dir.join("tasks")).map_err(LocateError::from)?.iter() {
             files.insert(format!("tasks/{path}"), entry.clone());
         }
-        Ok(Self::of(course, files, Some(main)))
+        Ok(Self::of(course, files, None))
     }
 
     /// Serves a course whose workspace was published to a forge; learners clone it from `address`.
@@ -193,7 +197,7 @@ mod tests {
             std::fs::create_dir_all(path.parent().unwrap()).unwrap();
             std::fs::write(path, bytes).unwrap();
         }
-        let published = OpenCourse::published(&checkout, whole.main.clone().unwrap()).unwrap();
+        let published = OpenCourse::in_dir(&checkout, "https://x.test").unwrap();
         (whole, published)
     }
 

@@ -3,6 +3,7 @@
 mod advice;
 pub mod annotation;
 mod github;
+pub mod once;
 mod text;
 
 pub use text::sentence;
