@@ -25,6 +25,27 @@ wait $server
 rm -rf "$2"
 "#;
 
+/// What is run.
+struct Program {
+    path: PathBuf,
+    /// Its templates and so on, where they are not within it.
+    files: Option<PathBuf>,
+}
+
+impl Program {
+    /// A release that `GRADUS_TEST_GITEA` names, of Forgejo too; else the one that is built here.
+    fn find() -> Self {
+        if let Some(path) = std::env::var_os("GRADUS_TEST_GITEA") {
+            return Self { path: path.into(), files: None };
+        }
+        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/environments/components/gitea/build");
+        let built = Command::new(build).stderr(Stdio::inherit()).output().unwrap();
+        assert!(built.status.success(), "Gitea cannot be built: see above");
+        let built = PathBuf::from(String::from_utf8(built.stdout).unwrap().trim_end());
+        Self { path: built.join("gitea"), files: Some(built.join("static")) }
+    }
+}
+
 /// A running Gitea.
 pub struct Server {
     /// As in `127.0.0.1:4711`.
@@ -46,20 +67,15 @@ impl Server {
     }
 
     fn start() -> Self {
-        let built = Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/environments/components/gitea/build"));
-        let built = { built }.stderr(Stdio::inherit()).output().unwrap();
-        assert!(built.status.success(), "Gitea cannot be built: see above");
-        let built = String::from_utf8(built.stdout).unwrap();
-        let built = Path::new(built.trim_end());
-        let program = built.join("gitea");
         // Another program may take the port between our look and Gitea's.
-        (0..3).find_map(|_| Self::try_start(built, &program)).expect("Gitea starts on a free port")
+        let program = Program::find();
+        (0..3).find_map(|_| Self::try_start(&program)).expect("Gitea starts on a free port")
     }
 
-    fn try_start(built: &Path, program: &Path) -> Option<Self> {
+    fn try_start(program: &Program) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("gradus-gitea-").tempdir().unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        fs::write(dir.join("app.ini"), settings(&dir, port, &built.join("static"))).unwrap();
+        fs::write(dir.join("app.ini"), settings(&dir, port, program.files.as_deref())).unwrap();
         let command = |name: &str| {
             let mut command = Command::new(name);
             command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &dir);
@@ -69,7 +85,7 @@ impl Server {
             command
         };
         let admin = |args: &[&str]| {
-            let mut command = command(&program.to_string_lossy());
+            let mut command = command(&program.path.to_string_lossy());
             let output = command.args(args).arg("--config").arg(dir.join("app.ini")).output().unwrap();
             assert!(output.status.success(), "gitea {args:?}: {output:?}");
             String::from_utf8(output.stdout).unwrap()
@@ -81,7 +97,7 @@ impl Server {
         let root = made.split_whitespace().find(|word| word.len() == 40).expect("a token is printed").to_owned();
         let keeper = command("sh")
             .args(["-c", KEEPER, "keeper"])
-            .args([program, dir.as_path()])
+            .args([program.path.as_path(), dir.as_path()])
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -187,7 +203,8 @@ fn base64(text: &str) -> String {
     base64::engine::general_purpose::STANDARD.encode(text)
 }
 
-fn settings(dir: &Path, port: u16, static_files: &Path) -> String {
+fn settings(dir: &Path, port: u16, files: Option<&Path>) -> String {
+    let files = files.map(|files| format!("STATIC_ROOT_PATH = {}", files.display())).unwrap_or_default();
     format!(
         "RUN_MODE = prod
 WORK_PATH = {dir}
@@ -195,7 +212,7 @@ WORK_PATH = {dir}
 HTTP_ADDR = 127.0.0.1
 HTTP_PORT = {port}
 ROOT_URL = http://127.0.0.1:{port}/
-STATIC_ROOT_PATH = {static_files}
+{files}
 DISABLE_SSH = true
 OFFLINE_MODE = true
 [database]
@@ -222,6 +239,5 @@ ENABLED = false
 LEVEL = Warn
 ",
         dir = dir.display(),
-        static_files = static_files.display(),
     )
 }
