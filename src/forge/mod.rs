@@ -16,6 +16,7 @@ pub mod local;
 pub mod mirror;
 pub mod pull;
 pub mod seal;
+pub mod tools;
 
 use std::collections::BTreeSet;
 use std::future::Future;

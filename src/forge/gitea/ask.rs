@@ -56,14 +56,22 @@ pub struct Desk {
     pub api: Api,
     pub workspace: Workspace,
     pub repository: RepositoryName,
+    /// Where a commit status leads.
+    pub status_page: Option<Url>,
     store: Store,
     identity: OnceCell<Identity>,
 }
 
 impl Desk {
     /// Asks nothing yet.
-    pub fn new(api: Api, workspace: Workspace, repository: RepositoryName, store: Store) -> Self {
-        Self { api, workspace, repository, store, identity: OnceCell::new() }
+    pub fn new(
+        api: Api,
+        workspace: Workspace,
+        repository: RepositoryName,
+        status_page: Option<Url>,
+        store: Store,
+    ) -> Self {
+        Self { api, workspace, repository, status_page, store, identity: OnceCell::new() }
     }
 
     /// Who we are; asked once.

@@ -16,24 +16,25 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use http::{HeaderMap, Method};
+use url::Url;
 
 use self::ask::Desk;
 use self::review::{PostError, folded};
 use self::talk::TalkError;
-use self::wire::{WirePull, WireRepository};
-use super::budget::{Budget, WriteKind};
+use self::wire::{Account, WirePull, WireRepository};
+use super::budget::{Budget, WriteKind, WritePolicy};
 use super::hint::RepositoryName;
-use super::http::Transport;
-use super::http::api::{Api, Credentials};
+use super::http::api::{Api, Credentials, Token};
 use super::http::base::Base;
 use super::http::failure::Failure;
 use super::mirror::Mirror;
 use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
 use super::seal::{Place, Seal};
+use super::tools::fingerprint;
+pub use super::tools::{InvalidToken, Tools};
 use super::{Answer, ErrorClass, Forge, ForgeError, WriteRoom};
 use crate::course::id::CourseId;
 use crate::review::{Review, Status};
-use crate::store::Store;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
@@ -41,40 +42,32 @@ use crate::submission::sha::CommitId;
 /// time a moment later, from a queue.
 const LAG: std::time::Duration = std::time::Duration::from_secs(120);
 
-/// Where a workspace is.
+/// Which repository on which server, and how.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    /// The server, as people reach it, as in `https://git.example.org`.
-    pub server: Base,
+    /// The server, as people reach it and as it is cloned from, as in `https://git.example.org`.
+    pub web: Base,
+    /// The API; usually `/api/v1` there.
+    pub api: Base,
     /// The workspace's name here, as in `git.example.org/acme/cnpe`.
     pub workspace: Workspace,
     /// Its repository.
     pub repository: RepositoryName,
     /// The course that was published into it.
     pub course: CourseId,
+    /// How fast we write.
+    pub writes: WritePolicy,
+    /// Where a commit status leads; nowhere when there is none.
+    pub status_page: Option<Url>,
     /// Where its mirror is kept.
     pub mirror: PathBuf,
 }
 
-/// What several workspaces on one server share.
-#[derive(Clone)]
-pub struct Tools {
-    /// Carries requests to the API.
-    pub transport: Transport,
-    /// Carries fetches: its limit on an answer is the limit on a learner's history.
-    pub fetches: Transport,
-    /// Who we are, with the scheme `token`.
-    pub credentials: Arc<dyn Credentials>,
-    /// What may be written.
-    pub budget: Budget,
-    /// Makes and believes markers.
-    pub seal: Seal,
-    /// Says who waits for a write.
-    pub store: Store,
-}
-
 /// A workspace on a Gitea.
-pub struct Gitea {
+#[derive(Clone)]
+pub struct Gitea(Arc<Inner>);
+
+struct Inner {
     desk: Desk,
     course: CourseId,
     seal: Seal,
@@ -83,16 +76,28 @@ pub struct Gitea {
 }
 
 impl Gitea {
-    /// A port to a workspace. Asks nothing yet.
-    pub fn new(settings: Settings, tools: Tools) -> Self {
-        let Settings { server, workspace, repository, course, mirror } = settings;
-        let Tools { transport, fetches, credentials, budget, seal, store } = tools;
-        let git = server.below(&[repository.owner(), &format!("{}.git", repository.name())]);
-        let api = Api::new(server.below(&["api", "v1"]), transport, credentials.clone(), budget, HeaderMap::new());
+    /// A port to a workspace, as the account of this token; asks for nothing yet.
+    pub fn new(settings: Settings, token: &str, tools: Tools) -> Result<Self, InvalidToken> {
+        let Settings { web, api, workspace, repository, course, writes, status_page, mirror } = settings;
+        let Tools { transport, fetches, seal, store, clock } = tools;
+        let credentials: Arc<dyn Credentials> = Arc::new(Token::new("token", token).ok_or(InvalidToken)?);
+        let identity = format!("{}/token/{}", api.host(), fingerprint(token));
+        let budget = Budget::new(store.clone(), clock, &identity, writes);
+        let api = Api::new(api, transport, credentials.clone(), budget, HeaderMap::new());
+        let git = web.below(&[repository.owner(), &format!("{}.git", repository.name())]);
         let mirror = Mirror::new(fetches, git, mirror);
-        Self { desk: Desk::new(api, workspace, repository, store), course, seal, mirror, credentials }
+        let desk = Desk::new(api, workspace, repository, status_page, store);
+        Ok(Self(Arc::new(Inner { desk, course, seal, mirror, credentials })))
     }
 
+    /// Our own account, asked for once.
+    pub async fn me(&self) -> Answer<User> {
+        let me = self.0.desk.identity().await.map_err(failed("find out who we are"))?;
+        Ok(Account { id: me.id, login: me.login.clone() }.user())
+    }
+}
+
+impl Inner {
     fn read(&self, pull: WirePull) -> Result<Pull, ForgeError> {
         pull.pull(&self.course).map_err(|source| ForgeError {
             what: "read the pull request",
@@ -131,20 +136,20 @@ fn failed(what: &'static str) -> impl Fn(Failure) -> ForgeError {
 
 impl Forge for Gitea {
     fn workspace(&self) -> &Workspace {
-        &self.desk.workspace
+        &self.0.desk.workspace
     }
 
     async fn write_room(&self) -> Answer<WriteRoom> {
-        self.desk.api.budget().room().await.map_err(|error| Failure::from(error).forge("look at the write limits"))
+        self.0.desk.api.budget().room().await.map_err(|error| Failure::from(error).forge("look at the write limits"))
     }
 
     async fn pull(&self, number: PullNumber) -> Answer<Option<Pull>> {
         let what = "read the pull request";
-        if let Some(found) = self.desk.api.find(&self.desk.pull(number, &[])).await.map_err(failed(what))? {
-            return self.read(found).map(Some);
+        if let Some(found) = self.0.desk.api.find(&self.0.desk.pull(number, &[])).await.map_err(failed(what))? {
+            return self.0.read(found).map(Some);
         }
         // Who may not see the repository is told the same as of what is not there.
-        let repository: Result<WireRepository, Failure> = self.desk.api.get(&self.desk.at(&[])).await;
+        let repository: Result<WireRepository, Failure> = self.0.desk.api.get(&self.0.desk.at(&[])).await;
         match repository {
             Ok(_) => Ok(None),
             Err(error) if error.refused(http::StatusCode::NOT_FOUND).is_some() => {
@@ -156,21 +161,21 @@ impl Forge for Gitea {
 
     async fn pulls(&self, since: Option<Time>) -> Answer<Vec<Pull>> {
         let what = "list the pull requests";
-        let url = self.desk.at(&["pulls"]);
+        let url = self.0.desk.at(&["pulls"]);
         let mut seen = BTreeSet::new();
         let mut all = Vec::new();
         let listed = match since {
-            None => self.desk.list::<WirePull>(&url, &[("state", "open"), ("sort", "oldest")], |_| true).await,
+            None => self.0.desk.list::<WirePull>(&url, &[("state", "open"), ("sort", "oldest")], |_| true).await,
             Some(since) => {
                 let since = Time(since.0.saturating_sub(LAG.as_millis() as i64));
                 let newer = |page: &[WirePull]| page.last().is_none_or(|last| last.touched() >= since);
-                self.desk.list::<WirePull>(&url, &[("state", "all"), ("sort", "recentupdate")], newer).await
+                self.0.desk.list::<WirePull>(&url, &[("state", "all"), ("sort", "recentupdate")], newer).await
             }
         };
         for found in listed.map_err(failed(what))?.entries {
             // What moves to another page while we read may come twice.
             if seen.insert(found.number) && since.is_none_or(|since| found.touched().plus(LAG) >= since) {
-                match self.read(found) {
+                match self.0.read(found) {
                     Ok(pull) => all.push(pull),
                     Err(error) => tracing::warn!(%error, "left out of a list"),
                 }
@@ -181,19 +186,19 @@ impl Forge for Gitea {
 
     async fn objects(&self, pull: &Pull) -> Answer<PathBuf> {
         let what = "fetch the head";
-        let header = self.credentials.header().await.map_err(failed(what))?;
+        let header = self.0.credentials.header().await.map_err(failed(what))?;
         let base = pull.base.as_ref().unwrap_or(&pull.head);
-        let fetched = self.mirror.fetch(pull.number, &pull.head, base, Some(&header)).await;
+        let fetched = self.0.mirror.fetch(pull.number, &pull.head, base, Some(&header)).await;
         fetched.map_err(|error| ForgeError { what, class: error.class(), source: error.into() })
     }
 
     async fn reviews(&self, number: PullNumber) -> Answer<Vec<PostedReview>> {
         let what = "list the reviews";
-        let me = self.desk.identity().await.map_err(failed(what))?.id;
-        let mut listed = self.desk.reviews(number).await.map_err(failed(what))?;
+        let me = self.0.desk.identity().await.map_err(failed(what))?.id;
+        let mut listed = self.0.desk.reviews(number).await.map_err(failed(what))?;
         listed.entries.sort_by_key(|review| review.id);
-        let place = self.place(number);
-        Ok(listed.entries.iter().filter_map(|review| review.posted(me, &self.seal, place)).collect())
+        let place = self.0.place(number);
+        Ok(listed.entries.iter().filter_map(|review| review.posted(me, &self.0.seal, place)).collect())
     }
 
     async fn post_review(
@@ -203,57 +208,57 @@ impl Forge for Gitea {
         marker: &Marker,
         review: &Review,
     ) -> Answer<String> {
-        let posted = self.desk.post(&self.seal, number, head, marker, review).await;
+        let posted = self.0.desk.post(&self.0.seal, number, head, marker, review).await;
         Ok(posted.map_err(post_error("post the review"))?.0.to_string())
     }
 
     async fn edit_review(&self, number: PullNumber, posted: &PostedReview, body: &str) -> Answer<()> {
         let what = "edit the review";
-        let written = self.desk.rewrite(&self.seal, number, posted, |_| body.to_owned()).await;
+        let written = self.0.desk.rewrite(&self.0.seal, number, posted, |_| body.to_owned()).await;
         match written.map_err(post_error(what))? {
-            Some(id) => self.desk.unhang(number, id).await.map_err(failed(what)),
+            Some(id) => self.0.desk.unhang(number, id).await.map_err(failed(what)),
             None => Ok(()),
         }
     }
 
     async fn retire_review(&self, number: PullNumber, posted: &PostedReview) -> Answer<()> {
         let what = "fold the review";
-        match self.desk.rewrite(&self.seal, number, posted, folded).await.map_err(post_error(what))? {
-            Some(id) => self.desk.settle_all(number, id).await.map_err(failed(what)),
+        match self.0.desk.rewrite(&self.0.seal, number, posted, folded).await.map_err(post_error(what))? {
+            Some(id) => self.0.desk.settle_all(number, id).await.map_err(failed(what)),
             None => Ok(()),
         }
     }
 
     async fn comments_after(&self, number: PullNumber, after: CommentId) -> Answer<Vec<Comment>> {
-        let mut comments = self.desk.comments(&self.seal, number).await.map_err(failed("list the comments"))?;
+        let mut comments = self.0.desk.comments(&self.0.seal, number).await.map_err(failed("list the comments"))?;
         comments.retain(|comment| comment.id > after);
         Ok(comments)
     }
 
     async fn post_comment(&self, number: PullNumber, marker: &Marker, body: &str) -> Answer<CommentId> {
-        self.desk.say(&self.seal, number, marker, body).await.map_err(talk_error("post the comment"))
+        self.0.desk.say(&self.0.seal, number, marker, body).await.map_err(talk_error("post the comment"))
     }
 
     async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
-        self.desk.set_status(number, head, status).await.map_err(failed("set the status"))
+        self.0.desk.set_status(number, head, status).await.map_err(failed("set the status"))
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {
-        self.desk.set_labels(pull, add, remove).await.map_err(failed("set the labels"))
+        self.0.desk.set_labels(pull, add, remove).await.map_err(failed("set the labels"))
     }
 
     async fn close(&self, number: PullNumber) -> Answer<()> {
         let body = serde_json::json!({ "state": "closed" });
-        let url = self.desk.pull(number, &[]);
-        let closed = self.desk.write(Some(number), Method::PATCH, &url, Some(&body), WriteKind::Plain).await;
+        let url = self.0.desk.pull(number, &[]);
+        let closed = self.0.desk.write(Some(number), Method::PATCH, &url, Some(&body), WriteKind::Plain).await;
         closed.map(|_| ()).map_err(failed("close the pull request"))
     }
 
     async fn open_issue(&self, marker: &Marker, title: &str, body: &str) -> Answer<Option<String>> {
-        self.desk.open_issue(&self.seal, marker, title, body).await.map_err(talk_error("open an issue"))
+        self.0.desk.open_issue(&self.0.seal, marker, title, body).await.map_err(talk_error("open an issue"))
     }
 
     async fn standing(&self, who: &User) -> Answer<Standing> {
-        self.desk.standing(who).await.map_err(failed("ask how somebody stands to the workspace"))
+        self.0.desk.standing(who).await.map_err(failed("ask how somebody stands to the workspace"))
     }
 }

@@ -118,7 +118,12 @@ impl Desk {
 
     /// Sets our status of a commit when it is not that already.
     pub async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), Failure> {
-        let wanted = NewStatus { state: colour(status.state), context: CONTEXT, description: &status.description };
+        let wanted = NewStatus {
+            state: colour(status.state),
+            context: CONTEXT,
+            description: &status.description,
+            target_url: self.status_page.as_ref().map(url::Url::as_str),
+        };
         let there = self.status(head).await?;
         if there.is_some_and(|(state, description)| state == wanted.state && description == wanted.description) {
             return Ok(());

@@ -321,6 +321,8 @@ pub struct NewStatus<'a> {
     pub state: &'static str,
     pub context: &'static str,
     pub description: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target_url: Option<&'a str>,
 }
 
 /// Gitea's word for a colour.

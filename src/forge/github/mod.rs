@@ -26,15 +26,17 @@ use url::Url;
 
 use super::budget::{Budget, WriteClass, WriteKind, WritePolicy};
 use super::hint::RepositoryName;
+use super::http::Response;
 use super::http::api::{Another, Api, Call, Credentials, Token};
 use super::http::base::{Base, Plain};
 use super::http::failure::{Failure, RefusalKind};
-use super::http::{Response, Transport};
 use super::mirror::{Mirror, MirrorError};
 use super::pull::{
     Author, Comment, CommentId, Label, Marker, PostedReview, Pull, PullKey, PullNumber, Standing, User, Workspace,
 };
 use super::seal::{Place, Seal};
+use super::tools::fingerprint;
+pub use super::tools::{InvalidToken, Tools};
 use super::{ErrorClass, Forge, ForgeError, WriteRoom};
 use crate::course::id::{CourseId, InvalidId};
 use crate::review::{Review, Status};
@@ -96,11 +98,6 @@ impl std::fmt::Debug for Access {
     }
 }
 
-/// The access cannot be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the token for GitHub holds characters that no token has: give it as GitHub showed it, on one line")]
-pub struct InvalidToken;
-
 /// A workspace on GitHub.
 #[derive(Clone)]
 pub struct GitHub(Arc<Inner>);
@@ -119,21 +116,6 @@ struct Inner {
     labels: std::sync::Mutex<BTreeSet<String>>,
     /// Pull requests on which a pending review of ours may land late, and since when: see [`post`].
     doubts: std::sync::Mutex<BTreeMap<PullNumber, Time>>,
-}
-
-/// What several workspaces share.
-#[derive(Clone)]
-pub struct Tools {
-    /// Carries requests to the API.
-    pub transport: Transport,
-    /// Carries fetches: its limit on an answer is the limit on a learner's history.
-    pub fetches: Transport,
-    /// Makes and believes markers.
-    pub seal: Seal,
-    /// Holds the budget, and says who waits for a write.
-    pub store: Store,
-    /// Tells the time.
-    pub clock: Arc<dyn Clock>,
 }
 
 impl GitHub {
@@ -173,12 +155,6 @@ impl GitHub {
         let what = "find out who we are";
         self.0.me().await.map_err(|error| error.forge(what))?.user().map_err(|error| self.0.odd(error).forge(what))
     }
-}
-
-/// The first digits of a digest: names a token without telling it.
-fn fingerprint(secret: &str) -> String {
-    use sha2::{Digest, Sha256};
-    hex::encode(&Sha256::digest(secret.trim())[..6])
 }
 
 /// Where the repository is fetched from: the API of github.com is on a host of its own, that of an Enterprise Server below

@@ -5,9 +5,8 @@ use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use gradus::forge::budget::{Budget, WritePolicy};
+use gradus::forge::budget::WritePolicy;
 use gradus::forge::gitea::{Gitea, Settings, Tools};
-use gradus::forge::http::api::Token;
 use gradus::forge::http::base::{Base, Plain};
 use gradus::forge::http::{Limits, Transport};
 use gradus::forge::pull::Workspace;
@@ -99,22 +98,25 @@ impl Academy {
 
     /// The dialect over a store, as whoever has this token, reading answers within these limits.
     pub fn gitea(&self, store: &Store, name: &str, token: &str, limits: Limits) -> Gitea {
+        let web = Base::parse(&self.server.address(), Plain::Loopback).unwrap();
         let settings = Settings {
-            server: Base::parse(&self.server.address(), Plain::Loopback).unwrap(),
+            api: web.below(&["api", "v1"]),
+            web,
             workspace: Workspace(format!("{}/teacher/{}", self.server.authority, self.name)),
             repository: format!("teacher/{}", self.name).parse().unwrap(),
             course: "tiny".parse().unwrap(),
+            writes: WritePolicy::OFF,
+            status_page: None,
             mirror: self.path(&format!("{name}-mirror")),
         };
         let tools = Tools {
             transport: Transport::sockets(limits).unwrap(),
             fetches: Transport::sockets(Limits::default()).unwrap(),
-            credentials: Arc::new(Token::new("token", token).unwrap()),
-            budget: Budget::new(store.clone(), Arc::new(SystemClock), "bot", WritePolicy::OFF),
             seal: Seal::with_keys(KEY).unwrap(),
             store: store.clone(),
+            clock: Arc::new(SystemClock),
         };
-        Gitea::new(settings, tools)
+        Gitea::new(settings, token, tools).unwrap()
     }
 
     /// Reviews of the bot as everybody sees them: number, commit, text as it was posted, count of line comments.
