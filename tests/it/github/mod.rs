@@ -4,6 +4,7 @@ mod marks;
 mod objects;
 mod posting;
 mod reading;
+mod table;
 mod talk;
 mod token;
 mod trouble;
