@@ -73,7 +73,8 @@ impl fmt::Display for Span {
             return write!(f, "{}ms", self.0.as_millis());
         }
         let seconds = self.0.as_secs();
-        let (unit, factor) = UNITS.iter().find(|(_, factor)| seconds > 0 && seconds.is_multiple_of(*factor)).unwrap_or(&("s", 1));
+        let (unit, factor) =
+            UNITS.iter().find(|(_, factor)| seconds > 0 && seconds.is_multiple_of(*factor)).unwrap_or(&("s", 1));
         write!(f, "{}{unit}", seconds / factor)
     }
 }

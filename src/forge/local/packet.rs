@@ -19,8 +19,11 @@ pub fn packet(payload: &[u8]) -> Vec<u8> {
 #[error("the request is not in Git's framing")]
 pub struct Unframed;
 
-/// The lines up to the first flush packet, and how many bytes they take with it; none until all of it is there.
-pub fn lines(bytes: &[u8]) -> Result<Option<(Vec<&[u8]>, usize)>, Unframed> {
+/// Lines, and how many bytes they take with the flush packet behind them.
+type Lines<'a> = (Vec<&'a [u8]>, usize);
+
+/// The lines up to the first flush packet; none until all of it is there.
+pub fn lines(bytes: &[u8]) -> Result<Option<Lines<'_>>, Unframed> {
     let mut lines = Vec::new();
     let mut at = 0;
     loop {

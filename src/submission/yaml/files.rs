@@ -82,8 +82,8 @@ pub struct File<'f> {
 impl<'a> YamlFiles<'a> {
     /// Parses nothing yet.
     pub fn new(files: &'a Tree) -> Self {
-        let slot = |(path, entry)| match entry {
-            &Entry::File { ref bytes, .. } => {
+        let slot = |(path, entry): (&'a str, &'a Entry)| match entry {
+            Entry::File { bytes, .. } => {
                 Some(Slot { path, bytes, parsed: OnceCell::new(), objects: Default::default() })
             }
             Entry::Symlink(_) | Entry::Submodule => None,
