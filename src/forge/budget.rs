@@ -2,7 +2,7 @@
 //!
 //! The decision is pure ([`earliest`], [`room`]); what it decides about lies in the store, so that a restart forgets
 //! nothing and two daemons on one store share one budget. A write waits here for as long as [`PATIENCE`]; longer than
-//! that is [`Throttled`], and the queue keeps the pull request until there is room.
+//! that is `Throttled`, and the queue keeps the pull request until there is room.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,7 +1,7 @@
 //! Gitea and Forgejo, from 1.20 on.
 //!
-//! A thin client of the API: [`wire`] is what is sent and what it means, [`ask`] addresses and pages, [`review`] and
-//! [`talk`] the calls. How exactly one review comes to stand is decided in [`posting`]. What was measured of the real
+//! A thin client of the API: `wire` is what is sent and what it means, `ask` addresses and pages, `review` and
+//! `talk` the calls. How exactly one review comes to stand is decided in `posting`. What was measured of the real
 //! server, and where that differs from its own description, is in `docs/gitea.md`.
 
 mod ask;

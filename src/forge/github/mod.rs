@@ -1,4 +1,4 @@
-//! GitHub and GitHub Enterprise Server: REST as an App or with a token, reviews by the posting protocol in [`post`].
+//! GitHub and GitHub Enterprise Server: REST as an App or with a token, reviews by the posting protocol in `post`.
 //!
 //! Everything of ours is recognised by the numeric id of our own account and a whole seal, everything else is data.
 //! Limits, retries of credentials and conditional reads are [`Api`]'s; who waits for a write is the queue's to say.

@@ -1,4 +1,4 @@
-//! Smart HTTP: fetches by `git upload-pack`, pushes by [`push`], streaming both ways.
+//! Smart HTTP: fetches by `git upload-pack`, pushes by `push`, streaming both ways.
 //!
 //! What a client sends is taken as it arrives (unpacked when it is gzip), what there is to say goes out as it comes.
 
