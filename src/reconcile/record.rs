@@ -1,7 +1,7 @@
 //! What a marker tells an empty store: the verdicts behind a review, the hints behind an answer. Pure.
 //!
 //! Short, since it stands in every review: names are one letter, and what does not fit into
-//! [`MAX_RECORD`](crate::forge::pull::MAX_RECORD) is left out, checkpoints first.
+//! [`MAX_RECORD`] is left out, checkpoints first.
 
 use serde::{Deserialize, Serialize};
 
