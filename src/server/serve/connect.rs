@@ -33,6 +33,11 @@ pub enum ConnectError {
     /// What seals markers.
     #[error(transparent)]
     Seal(#[from] InvalidKeys),
+    /// Its dialect is there and not wired into the daemon yet: better refused than spoken to as if it were GitHub.
+    #[error(
+        "`serve` speaks to GitHub only in this version: leave the Gitea or Forgejo workspace out of the configuration"
+    )]
+    NotYet,
 }
 
 /// Makes ports. Tests bring their own.
@@ -106,6 +111,9 @@ impl Connect for Dialects {
     type Forge = AnyForge;
 
     fn connect(&self, works: &Works, mirror: PathBuf, store: Store) -> Result<AnyForge, ConnectError> {
+        if works.forge.kind != ForgeKind::Github {
+            return Err(ConnectError::NotYet);
+        }
         let (transport, fetches) = (self.transport.clone(), self.fetches.clone());
         let settings = github::Settings {
             api: api(&works.forge)?,
