@@ -51,7 +51,7 @@ First steps:
                gradus test TASK                       prove it: right answers pass, each mistake is caught
                gradus explain TASK CHECKPOINT --on MUTANT
                gradus preview TASK --on MUTANT        the review that a learner would get
-  an operator  gradus config example > gradus.yaml    then: config check, doctor, serve --dry-run, serve
+  an operator  gradus config example > gradus.yaml    then: config check, serve --dry-run, serve
 
 Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the course is broken, 3 provisional.";
 

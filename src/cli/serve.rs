@@ -17,7 +17,7 @@ use crate::store::time::SystemClock;
 /// Watch pull requests on GitHub, Gitea and Forgejo, grade every push and review it
 ///
 /// Prints its address alone on the first line once it is ready; the log goes to standard error. Changes of the configuration, of secrets and of learners' files
-/// are taken over while it runs. Several daemons may share a store. See docs/serve.md.
+/// are taken over while it runs. Several daemons may share a store. See docs/github.md.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The configuration; `gradus config example` prints one to begin with

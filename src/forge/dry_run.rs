@@ -13,7 +13,7 @@ use super::pull::{
 };
 use super::{Answer, Forge, WriteRoom};
 use crate::review::safe::is_invisible;
-use crate::review::{Review, ReviewEvent, Status, StatusState};
+use crate::review::{Review, ReviewEvent, Status};
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
@@ -74,15 +74,6 @@ fn harmless(line: &str) -> String {
     line.chars()
         .map(|c| if is_invisible(c) && c != '\t' { c.escape_unicode().to_string() } else { c.to_string() })
         .collect()
-}
-
-fn word(state: StatusState) -> &'static str {
-    match state {
-        StatusState::Pending => "pending",
-        StatusState::Success => "success",
-        StatusState::Failure => "failure",
-        StatusState::Error => "error",
-    }
 }
 
 impl<F: Forge> Forge for DryRun<F> {
@@ -156,7 +147,7 @@ impl<F: Forge> Forge for DryRun<F> {
         if known.as_ref() != Some(status) {
             self.say(
                 Some(number),
-                &format!("set the status of {} to {}", head.short(), word(status.state)),
+                &format!("set the status of {} to {}", head.short(), status.state.word()),
                 &status.description,
             );
         }

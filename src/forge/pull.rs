@@ -14,6 +14,14 @@ use crate::submission::sha::CommitId;
 #[serde(transparent)]
 pub struct Workspace(pub String);
 
+impl Workspace {
+    /// A repository on a forge. Whoever makes it gives the same name, whatever case the parts are written in: it is in the
+    /// seal of each marker, so a daemon must call a workspace what a run of Actions called it.
+    pub fn on(host: &str, repository: &super::hint::RepositoryName) -> Self {
+        Self(format!("{host}/{repository}").to_lowercase())
+    }
+}
+
 impl fmt::Display for Workspace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -387,6 +395,13 @@ mod tests {
         ] {
             assert!(bad.parse::<Branch>().is_err(), "{bad}");
         }
+    }
+
+    #[test]
+    fn a_workspace_has_one_name_in_whatever_case_it_is_written() {
+        let on = |host, repository: &str| Workspace::on(host, &repository.parse().unwrap());
+        assert_eq!(on("github.com", "Acme/CNPE"), on("GitHub.com", "acme/cnpe"));
+        assert_eq!(on("github.com", "acme/cnpe").0, "github.com/acme/cnpe");
     }
 
     #[test]

@@ -2,13 +2,14 @@
 //! twice, and a part that the forge will never take does not stop the others.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use super::decide::{HumanReview, Observed};
 use super::grader::{GradedTask, Grader, Grading};
 use super::policy::Labels;
 use super::probe::Point;
 use super::pulse::What;
-use super::run::{Reconciler, Result, blocking, marker};
+use super::run::{Reconciler, Result, marker, up_to};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::TaskId;
 use crate::forge::pull::{Author, Label, Marker, PostedReview, Pull, PullKey, PullState, ReviewState, Standing, User};
@@ -29,7 +30,7 @@ pub const STUCK: u32 = 3;
 impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Says that a push was seen. No more than a courtesy: without room for it the grading goes on.
     pub(super) async fn announce(&self, key: &PullKey, pull: &Pull) -> Result<()> {
-        let length = self.store.queue_length().await?;
+        let length = self.store.queue_ahead(&key.workspace, self.clock.now()).await?;
         match self.forge.set_status(key.number, &pull.head, &waiting(length)).await {
             Err(ForgeError { class: ErrorClass::Throttled(_) | ErrorClass::Permanent, .. }) | Ok(()) => Ok(()),
             Err(error) => Err(error.into()),
@@ -66,23 +67,15 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     }
 
     /// Writes the verdicts of a grading into the gradebook. Practice leaves nothing there.
-    async fn note(
-        &self,
-        key: &PullKey,
-        pull: &Pull,
-        head: &CommitId,
-        grading: &Grading,
-    ) -> Result<std::sync::Arc<Book>> {
-        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
+    async fn note(&self, key: &PullKey, pull: &Pull, head: &CommitId, grading: &Grading) -> Result<Arc<Book>> {
         if grading.practice {
-            return Ok(gradebook.book(&author.id)?);
+            return Ok(self.gradebook.book(pull.learner())?);
         }
         let now = self.clock.now();
         let verdict = |task: &GradedTask| {
             Entry::Verdict(Verdict::of(&task.report, key.to_string(), head.clone(), task.files.clone(), now))
         };
-        let verdicts: Vec<Entry> = grading.tasks.iter().map(verdict).collect();
-        let book = blocking(move || gradebook.append(&author, &verdicts)).await?;
+        let book = self.enter(pull, grading.tasks.iter().map(verdict).collect()).await?;
         for task in &grading.tasks {
             self.store.keep_report(pull.learner(), &pull.course, task.attempt, &task.report).await?;
         }
@@ -114,7 +107,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     pub(super) async fn answered(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<()> {
         let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await? else { return Ok(()) };
         self.status(key, &pull.head, &grading.review.status).await?;
-        self.store.answer_heads(key, seen.heads.last().map_or(0, |head| head.seq), seen.now).await?;
+        self.store.answer_heads(key, up_to(seen), seen.now).await?;
         self.pulse.tell(key.number, What::Answered(pull.head.clone()));
         Ok(())
     }
@@ -130,7 +123,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         self.forge.post_comment(key.number, &Marker::new("refused"), &text).await?;
         let status = Status { state: StatusState::Error, description: "Not graded: invited learners only".to_owned() };
         self.status(key, &pull.head, &status).await?;
-        self.store.answer_heads(key, seen.heads.last().map_or(0, |head| head.seq), seen.now).await?;
+        self.store.answer_heads(key, up_to(seen), seen.now).await?;
         Ok(())
     }
 
@@ -198,12 +191,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             })
         };
         let asked = grading.tasks.iter().filter(|task| grading.human.contains(&task.report.task));
-        let approvals: Vec<Entry> = asked.map(approval).collect();
+        let approvals = asked.map(approval).collect();
         let login = safe::plain(&by.login.0, 60);
         let description = format!("Passed, and approved by {login}");
         self.status(key, &pull.head, &Status { state: StatusState::Success, description }).await?;
-        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
-        let book = blocking(move || gradebook.append(&author, &approvals)).await?;
+        let book = self.enter(pull, approvals).await?;
         self.label(key, pull, &grading, &book, HumanReview::Recorded).await
     }
 
@@ -218,7 +210,13 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             body: String::new(),
             created_at: self.clock.now(),
         };
-        tolerated(key, self.forge.retire_review(key.number, &posted).await)?;
+        match self.forge.retire_review(key.number, &posted).await {
+            // Nobody waits for it: a right that is missing is told, and costs no learner the rest.
+            Err(error) if error.class == ErrorClass::Config => {
+                tracing::warn!(pull = %key, %error, "an older review stays unfolded");
+            }
+            other => tolerated(key, other)?,
+        }
         Ok(self.store.retired(entry.id).await?)
     }
 

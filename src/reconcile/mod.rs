@@ -20,6 +20,7 @@ pub mod pulse;
 mod quarantine;
 mod recall;
 pub mod record;
+mod reply;
 mod ruling;
 pub mod run;
 pub mod sweep;

@@ -3,7 +3,7 @@
 
 use super::grader::Grader;
 use super::record;
-use super::run::{Reconciler, Result, blocking};
+use super::run::{Reconciler, Result};
 use crate::forge::Forge;
 use crate::forge::pull::{Author, CommentId, PostedReview, Pull, PullKey};
 use crate::grade::digest::OutcomeDigest;
@@ -48,8 +48,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         if let Some(asked) = replied {
             self.store.move_cursor(key, asked).await?;
         }
-        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
-        blocking(move || gradebook.append(&author, &entries)).await?;
+        self.enter(pull, entries).await?;
         // Last: after a crash before this everything is taken in again, and each part of it once.
         Ok(self.store.leave(key, pull).await?)
     }

@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::answer;
 use super::cancel::CancelOnDrop;
 use super::decide::{HumanReview, Observed, Step, decide};
 use super::grader::{GradeError, Grader, Grading, Request};
@@ -21,8 +20,10 @@ use super::pulse::{Pulse, What};
 use super::quarantine::Followed;
 use super::record;
 use super::sweep::{self, Extent};
-use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
+use crate::forge::pull::{Marker, Pull, PullKey, PullState};
 use crate::forge::{ErrorClass, Forge, ForgeError};
+use crate::gradebook::book::Book;
+use crate::gradebook::entry::Entry;
 use crate::gradebook::{Gradebook, GradebookError};
 use crate::store::heads::SeenHead;
 use crate::store::journal::{Graded, Intent, JournalEntry, JournalId, JournalState};
@@ -259,7 +260,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     }
 
     /// Grades the head and writes down what comes of it. None when the head moved on meanwhile.
-    async fn grade(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<Option<Grading>> {
+    pub(super) async fn grade(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<Option<Grading>> {
         if seen.grading.is_none() {
             self.announce(key, pull).await?;
         }
@@ -369,84 +370,16 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         }
     }
 
+    /// Appends to the gradebook of whose pull request it is.
+    pub(super) async fn enter(&self, pull: &Pull, entries: Vec<Entry>) -> Result<Arc<Book>> {
+        let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
+        Ok(blocking(move || gradebook.append(&author, &entries)).await?)
+    }
+
     /// Whether the pull request is open at exactly this head, asked of the forge just now.
     async fn still(&self, key: &PullKey, head: &CommitId) -> Result<bool> {
         let pull = self.forge.pull(key.number).await?;
         Ok(pull.is_some_and(|pull| pull.state == PullState::Open && pull.head == *head))
-    }
-
-    async fn reply(
-        &self,
-        key: &PullKey,
-        seen: &Observed,
-        pull: &Pull,
-        comment: &Comment,
-        command: &super::command::Command,
-    ) -> Result<()> {
-        let permission = match &comment.author {
-            Author::Person(who) => Permission::of(pull, who, self.forge.standing(who).await?),
-            Author::Grader => Permission::Reader,
-        };
-        let mut grading = self.store.grading::<Grading>(key, &pull.head).await?;
-        if grading.is_none() && pull.state == PullState::Open {
-            // Answered in the life of another store: what is asked about has to be known here first.
-            grading = self.grade(key, seen, pull).await?;
-        }
-        let mut again = answer::Again::No;
-        if permission >= Permission::Owner && *command == super::command::Command::Regrade {
-            again = if pull.state == PullState::Closed {
-                answer::Again::Closed
-            } else {
-                let before = grading.as_ref().map(Grading::digest);
-                match self.grade(key, seen, pull).await? {
-                    // The push that came meanwhile is graded anyway.
-                    None => answer::Again::Moved,
-                    Some(after) => {
-                        let same = before.is_none_or(|before| before == after.digest());
-                        grading = Some(after);
-                        if same { answer::Again::Same } else { answer::Again::Changed }
-                    }
-                }
-            };
-        }
-        let book = self.gradebook.book(pull.learner())?;
-        let course = self.grader.course(&pull.course);
-        let by = match &comment.author {
-            Author::Person(who) => who,
-            Author::Grader => &pull.author,
-        };
-        let about = answer::About {
-            pull,
-            key,
-            by,
-            permission,
-            keeping: self.gradebook.keeping(),
-            grading: grading.as_ref(),
-            book: &book,
-            course: course.as_deref(),
-            at: comment.created_at,
-            again,
-        };
-        let answer = answer::answer(&about, command);
-        let marker = Marker { record: record::of_answer(&answer.record), ..reply_marker(comment.id) };
-        if !answer.record.is_empty() || !answer.decisions.is_empty() {
-            let (gradebook, author) = (self.gradebook.clone(), pull.author.clone());
-            let (record, decisions) = (answer.record.clone(), answer.decisions.clone());
-            blocking(move || {
-                gradebook.append(&author, &record)?;
-                gradebook.decide(&decisions)
-            })
-            .await?;
-        }
-        let issue = match &answer.issue {
-            Some(issue) => self.forge.open_issue(&issue.marker, &issue.title, &issue.body).await?,
-            None => None,
-        };
-        self.forge.post_comment(key.number, &marker, &answer.with_issue(issue.as_deref())).await?;
-        self.probe.pass(Point::Replied)?;
-        self.store.move_cursor(key, comment.id).await?;
-        self.pulse.tell(key.number, What::Commented);
-        Ok(())
     }
 
     /// Asks for everything to be looked at that hints may have missed. `since` makes it an incremental sweep: only what
@@ -478,7 +411,7 @@ fn is_of(entry: &JournalEntry, graded: &Graded<'_>) -> bool {
 }
 
 /// Position of the newest head: a review answers it and all before.
-fn up_to(seen: &Observed) -> i64 {
+pub(super) fn up_to(seen: &Observed) -> i64 {
     seen.heads.last().map_or(0, |head| head.seq)
 }
 
@@ -495,10 +428,6 @@ fn skipped(heads: &[SeenHead], current: &CommitId) -> Vec<CommitId> {
 
 pub(super) fn marker(entry: &JournalEntry) -> Marker {
     Marker::new(format!("{}:{}", entry.head, entry.digest))
-}
-
-fn reply_marker(comment: CommentId) -> Marker {
-    Marker::new(format!("reply:{}", comment.0))
 }
 
 /// Doubles with each failure; a quarter of it depends on the time, so that entries do not come back all at once.

@@ -87,6 +87,18 @@ pub enum StatusState {
     Error,
 }
 
+impl StatusState {
+    /// The word that forges, the store and the API have for it.
+    pub fn word(self) -> &'static str {
+        match self {
+            StatusState::Pending => "pending",
+            StatusState::Success => "success",
+            StatusState::Failure => "failure",
+            StatusState::Error => "error",
+        }
+    }
+}
+
 /// Characters of the body kept free for what the poster adds below it: the authenticated marker.
 pub const MARKER_ROOM: usize = 2_048;
 

@@ -313,7 +313,7 @@ impl Store {
         .bind(key.number.0)
         .bind(review.head.as_str())
         .bind(review.digest.as_str())
-        .bind(serde_json::to_string(review.review).unwrap_or_default())
+        .bind(text(review.review)?)
         .bind(review.at.0)
         .bind(!review.answered)
         .bind(review.record)
@@ -348,14 +348,18 @@ impl Store {
     }
 }
 
+fn text(review: &Review) -> Result<String, StoreError> {
+    serde_json::to_string(review)
+        .map_err(|source| StoreError::Damaged { what: "a review to be posted", source: source.into() })
+}
+
 async fn intend<'e>(
     executor: impl sqlx::SqliteExecutor<'e>,
     key: &PullKey,
     intent: &Intent<'_>,
     now: Time,
 ) -> Result<(), StoreError> {
-    let review = serde_json::to_string(intent.review)
-        .map_err(|source| StoreError::Damaged { what: "a review to be posted", source: source.into() })?;
+    let review = text(intent.review)?;
     // The text of an intent may still change (it names skipped heads); what is posted stays as it was posted.
     sqlx::query(
         "INSERT INTO journal (workspace, number, head, digest, state, review, up_to, intent_at, provisional, record)

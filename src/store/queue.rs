@@ -207,6 +207,16 @@ impl Store {
         rows.iter().map(waiting).collect()
     }
 
+    /// Pull requests of a workspace that wait to be looked at now. What waits for a timer, as what passed does for days
+    /// before it is closed, or only to be written, is before nobody.
+    pub async fn queue_ahead(&self, workspace: &Workspace, now: Time) -> Result<i64, StoreError> {
+        let query = sqlx::query(
+            "SELECT count(*) FROM queue
+             WHERE workspace = ?1 AND not_before <= ?2 AND lease_until <= ?2 AND NOT awaits_write AND class < 2",
+        );
+        Ok(query.bind(&workspace.0).bind(now.0).fetch_one(self.reader()).await?.try_get(0)?)
+    }
+
     /// Number of entries.
     pub async fn queue_length(&self) -> Result<i64, StoreError> {
         Ok(sqlx::query("SELECT count(*) FROM queue").fetch_one(self.reader()).await?.try_get(0)?)
@@ -467,6 +477,20 @@ mod tests {
         queue.now = queue.now.plus(AGED_BACKLOG);
         queue.hint(3, "c", Hint::NewHead).await;
         assert_eq!(queue.next().await, Some(1), "but it is not forgotten");
+    }
+
+    #[tokio::test]
+    async fn only_what_waits_to_be_looked_at_is_ahead_of_a_push() {
+        let mut queue = Queue::new().await;
+        for (number, hint) in [(1, Hint::NewHead), (2, Hint::NewHead), (3, Hint::NewHead), (4, Hint::Backlog)] {
+            queue.hint(number, &number.to_string(), hint).await;
+        }
+        let passed = queue.claim().await.unwrap();
+        queue.store.postpone(&passed, queue.now.plus(3 * 86_400 * SECOND), 0).await.unwrap();
+        let decided = queue.claim().await.unwrap();
+        queue.store.await_write(&decided).await.unwrap();
+        assert_eq!(queue.store.queue_length().await.unwrap(), 4);
+        assert_eq!(queue.store.queue_ahead(&workspace(), queue.now).await.unwrap(), 1);
     }
 
     #[tokio::test]

@@ -9,7 +9,7 @@ use super::super::http::failure::Failure;
 use super::super::pull::{Author, Comment, CommentId, Label, Marker, Pull, PullNumber, Standing, User};
 use super::super::seal::{Place, Seal};
 use super::ask::{Desk, is_too_large};
-use super::wire::{Combined, NewStatus, WireComment, WireIssue, WireLabel, WirePermission, WireRepository, colour};
+use super::wire::{Combined, NewStatus, WireComment, WireIssue, WireLabel, WirePermission, WireRepository};
 use crate::review::Status;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
@@ -119,7 +119,7 @@ impl Desk {
     /// Sets our status of a commit when it is not that already.
     pub async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), Failure> {
         let wanted = NewStatus {
-            state: colour(status.state),
+            state: status.state.word(),
             context: CONTEXT,
             description: &status.description,
             target_url: self.status_page.as_ref().map(url::Url::as_str),

@@ -11,7 +11,7 @@ use super::super::pull::{
 };
 use super::super::seal::{Place, Seal};
 use crate::course::id::{CourseId, Learner};
-use crate::review::{ReviewEvent, StatusState};
+use crate::review::ReviewEvent;
 use crate::store::time::Time;
 
 /// An account's number. Zero and below are not people: deleted accounts, Actions.
@@ -323,16 +323,6 @@ pub struct NewStatus<'a> {
     pub description: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target_url: Option<&'a str>,
-}
-
-/// Gitea's word for a colour.
-pub fn colour(state: StatusState) -> &'static str {
-    match state {
-        StatusState::Pending => "pending",
-        StatusState::Success => "success",
-        StatusState::Failure => "failure",
-        StatusState::Error => "error",
-    }
 }
 
 /// What somebody may do in a repository.

@@ -2,7 +2,7 @@
 //!
 //! A fold is a nicety: it is written only while nobody else needs the budget.
 
-use http::Method;
+use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -10,7 +10,7 @@ use url::Url;
 use super::wire::{Account, ReviewWire};
 use super::{Inner, PAGE};
 use crate::forge::budget::{WriteClass, WriteKind};
-use crate::forge::http::failure::Failure;
+use crate::forge::http::failure::{Failure, Refusal, RefusalKind, RequestId};
 use crate::forge::pull::{PostedReview, PullNumber};
 use crate::review::safe;
 
@@ -48,6 +48,9 @@ struct Answer<T> {
 
 #[derive(Deserialize)]
 struct Trouble {
+    /// As in `FORBIDDEN`; not every error has one.
+    #[serde(rename = "type", default)]
+    kind: String,
     message: String,
 }
 
@@ -231,7 +234,15 @@ impl Inner {
             (Some(data), None) => Ok(data),
             (_, error) => {
                 let why = error.map_or("neither data nor errors", |error| error.message.as_str());
-                Err(self.odd(format!("GraphQL says: {}", safe::plain(why, 200))))
+                let message = format!("GraphQL says: {}", safe::plain(why, 200));
+                // Errors come with status 200: a right that is missing is one here too, and asking again does not help.
+                let kind = match error.map(|error| error.kind.as_str()) {
+                    Some("FORBIDDEN" | "INSUFFICIENT_SCOPES") => RefusalKind::Rights,
+                    Some("NOT_FOUND") => RefusalKind::Missing,
+                    _ => return Err(self.odd(message)),
+                };
+                let (host, request) = (self.api.base().host(), RequestId::default());
+                Err(Refusal { host, status: StatusCode::OK, kind, message, request }.into())
             }
         }
     }

@@ -8,7 +8,7 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::wire::{PullWire, StatusWire, status_word};
+use super::wire::{PullWire, StatusWire};
 use super::{Inner, PAGE};
 use crate::forge::budget::{WriteClass, WriteKind};
 use crate::forge::http::failure::Failure;
@@ -34,8 +34,7 @@ impl Inner {
         // Invisible characters take more room when they are shown.
         let description = safe::cut(&safe::plain(&status.description, MAX_DESCRIPTION - 1), MAX_DESCRIPTION - 1);
         let target_url = self.settings.status_page.as_ref().map(url::Url::as_str);
-        let wanted =
-            NewStatus { state: status_word(status.state), description: &description, context: &context, target_url };
+        let wanted = NewStatus { state: status.state.word(), description: &description, context: &context, target_url };
         let url = self.list_url(&["commits", head.as_str(), "statuses"], &[]);
         // Newest first: the first of our context is the one that counts.
         let ours = |status: &StatusWire| status.context == context;

@@ -199,7 +199,12 @@ impl Inner {
                 // Line comments cannot be taken back without a trace; a resolved thread is folded.
                 let review: ReviewWire = self.api.decode(&answer).map_err(failed(what))?;
                 match self.resolve_threads(number, &review.node_id).await {
+                    // The text is what matters; without room or the right the threads stay open.
                     Err(Failure::Throttled(_)) | Ok(()) => Ok(()),
+                    Err(error) if error.class() == ErrorClass::Config => {
+                        tracing::warn!(%error, "threads stay open: resolving them needs the permission `contents: write`");
+                        Ok(())
+                    }
                     Err(error) => Err(error.forge(what)),
                 }
             }

@@ -7,7 +7,7 @@ use crate::course::id::{CourseId, InvalidId, Learner};
 use crate::forge::pull::{
     Branch, CommentId, Label, Login, Pull, PullNumber, PullState, Readiness, ReviewState, User, UserKind,
 };
-use crate::review::{LineComment, ReviewEvent, StatusState};
+use crate::review::{LineComment, ReviewEvent};
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
@@ -253,16 +253,6 @@ pub struct StatusWire {
     pub description: String,
     /// Where more is to be read.
     pub target_url: Option<String>,
-}
-
-/// The word for a colour.
-pub fn status_word(state: StatusState) -> &'static str {
-    match state {
-        StatusState::Pending => "pending",
-        StatusState::Success => "success",
-        StatusState::Failure => "failure",
-        StatusState::Error => "error",
-    }
 }
 
 /// What somebody may do in a repository.

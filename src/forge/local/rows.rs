@@ -299,7 +299,7 @@ pub async fn set_status<'e>(
     )
     .bind(number.0)
     .bind(head.as_str())
-    .bind(state_word(status.state))
+    .bind(status.state.word())
     .bind(&status.description)
     .bind(now.0)
     .bind(overwrite == Overwrite::Differing)
@@ -324,13 +324,4 @@ pub async fn status<'e>(
         _ => StatusState::Error,
     };
     Ok(Some(Status { state, description: row.try_get(1)? }))
-}
-
-fn state_word(state: StatusState) -> &'static str {
-    match state {
-        StatusState::Pending => "pending",
-        StatusState::Success => "success",
-        StatusState::Failure => "failure",
-        StatusState::Error => "error",
-    }
 }

@@ -13,7 +13,7 @@ use crate::forge::WriteRoom;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::DataDir;
 use crate::forge::local::{Received, Update};
-use crate::forge::pull::{PostedReview, PullNumber, Readiness, Workspace};
+use crate::forge::pull::{Author, CommentId, PostedReview, PullNumber, Readiness, Workspace};
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use crate::reconcile::cancel::Cancelled;
 use crate::reconcile::courses::OpenCourse;

@@ -134,7 +134,7 @@ fn forge(
 ) -> Result<GitHub, OnceError> {
     let settings = Settings {
         api: job.api.clone(),
-        workspace: Workspace(format!("{}/{}", job.server.host(), job.repository)),
+        workspace: Workspace::on(&job.server.host(), &job.repository),
         repository: job.repository.clone(),
         course: course.course.id.clone(),
         writes: WritePolicy::GITHUB,

@@ -128,13 +128,13 @@ pub struct StatusView {
 
 impl From<&Status> for StatusView {
     fn from(status: &Status) -> Self {
-        let (state, word) = match status.state {
-            StatusState::Pending => ("pending", "Pending"),
-            StatusState::Success => ("success", "Passed"),
-            StatusState::Failure => ("failure", "Not yet"),
-            StatusState::Error => ("error", "Ours"),
+        let word = match status.state {
+            StatusState::Pending => "Pending",
+            StatusState::Success => "Passed",
+            StatusState::Failure => "Not yet",
+            StatusState::Error => "Ours",
         };
-        Self { state, word, text: status.description.clone() }
+        Self { state: status.state.word(), word, text: status.description.clone() }
     }
 }
 

@@ -76,7 +76,7 @@ impl Dialects {
 /// What a workspace is called in the store and in markers: the same whatever case its repository is written in.
 pub fn name(works: &Works) -> Result<Workspace, ConnectError> {
     let host = Base::parse(works.forge.web(), works.forge.plain())?.host();
-    Ok(Workspace(format!("{host}/{}", works.repository).to_lowercase()))
+    Ok(Workspace::on(&host, &works.repository))
 }
 
 /// Where the API of a forge is.

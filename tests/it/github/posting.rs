@@ -8,6 +8,7 @@ use gradus::review::{MAX_BODY, Review, ReviewEvent};
 
 use super::world::{World, head, marker, review, sha};
 use crate::fake_github::faults::{Fault, all, seeded};
+use crate::fake_github::state::account::Access;
 use crate::fake_github::state::diff::Diff;
 use crate::fake_github::state::reviews::ReviewEvent as Event;
 
@@ -307,6 +308,21 @@ async fn an_edit_keeps_the_marker_and_folds_the_threads() {
     assert_eq!((edited.id, edited.marker), (id, Some(marker('a'))));
     assert_eq!(edited.body, "Provisional; the final result is below.");
     assert!(world.hub.threads(world.at).iter().all(|thread| thread.resolved));
+    world.hub.finish();
+}
+
+#[tokio::test]
+async fn a_right_that_is_missing_for_folding_is_the_operators_to_mend_and_not_asked_for_ever() {
+    let world = World::new().await;
+    let forge = world.poster();
+    world.post(&forge).await.unwrap();
+    let posted = forge.reviews(world.number()).await.unwrap().remove(0);
+    let installation = *world.hub.state().installations.keys().next().unwrap();
+    let mut few = world.hub.state().installations[&installation].permissions.clone();
+    few.insert("pull_requests".to_owned(), Access::Read);
+    world.hub.permit(installation, few);
+    let error = world.poster().retire_review(world.number(), &posted).await.unwrap_err();
+    assert_eq!(error.class, ErrorClass::Config, "{error}");
     world.hub.finish();
 }
 

@@ -89,7 +89,8 @@ pub fn answer(
     let held = token.and_then(|token| token.permissions.as_ref());
     let wanted = if writes { Access::Write } else { Access::Read };
     if held.is_some_and(|held| held.get("pull_requests") < Some(&wanted)) {
-        return Ok(errors("Resource not accessible by integration"));
+        let message = "Resource not accessible by integration";
+        return Ok(Reply::ok(json!({"data": null, "errors": [{"type": "FORBIDDEN", "message": message}]})));
     }
     let empty = apollo_compiler::response::JsonMap::new();
     let variables: apollo_compiler::response::JsonValue = match call.field("variables") {

@@ -1,0 +1,89 @@
+//! Answers to commands in comments.
+
+use super::answer;
+use super::command::Command;
+use super::decide::Observed;
+use super::grader::{Grader, Grading};
+use super::probe::Point;
+use super::pulse::What;
+use super::record;
+use super::run::{Reconciler, Result, blocking};
+use crate::forge::Forge;
+use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
+
+impl<F: Forge, G: Grader> Reconciler<F, G> {
+    /// Answers a command: permission asked now, what it records written down, one comment.
+    pub(super) async fn reply(
+        &self,
+        key: &PullKey,
+        seen: &Observed,
+        pull: &Pull,
+        comment: &Comment,
+        command: &Command,
+    ) -> Result<()> {
+        let permission = match &comment.author {
+            Author::Person(who) => Permission::of(pull, who, self.forge.standing(who).await?),
+            Author::Grader => Permission::Reader,
+        };
+        let mut grading = self.store.grading::<Grading>(key, &pull.head).await?;
+        if grading.is_none() && pull.state == PullState::Open {
+            // Answered in the life of another store: what is asked about has to be known here first.
+            grading = self.grade(key, seen, pull).await?;
+        }
+        let mut again = answer::Again::No;
+        if permission >= Permission::Owner && *command == Command::Regrade {
+            again = if pull.state == PullState::Closed {
+                answer::Again::Closed
+            } else {
+                let before = grading.as_ref().map(Grading::digest);
+                match self.grade(key, seen, pull).await? {
+                    // The push that came meanwhile is graded anyway.
+                    None => answer::Again::Moved,
+                    Some(after) => {
+                        let same = before.is_none_or(|before| before == after.digest());
+                        grading = Some(after);
+                        if same { answer::Again::Same } else { answer::Again::Changed }
+                    }
+                }
+            };
+        }
+        let book = self.gradebook.book(pull.learner())?;
+        let course = self.grader.course(&pull.course);
+        let by = match &comment.author {
+            Author::Person(who) => who,
+            Author::Grader => &pull.author,
+        };
+        let about = answer::About {
+            pull,
+            key,
+            by,
+            permission,
+            keeping: self.gradebook.keeping(),
+            grading: grading.as_ref(),
+            book: &book,
+            course: course.as_deref(),
+            at: comment.created_at,
+            again,
+        };
+        let answer = answer::answer(&about, command);
+        let marker = Marker { record: record::of_answer(&answer.record), ..reply_marker(comment.id) };
+        if !answer.record.is_empty() || !answer.decisions.is_empty() {
+            self.enter(pull, answer.record.clone()).await?;
+            let (gradebook, decisions) = (self.gradebook.clone(), answer.decisions.clone());
+            blocking(move || gradebook.decide(&decisions)).await?;
+        }
+        let issue = match &answer.issue {
+            Some(issue) => self.forge.open_issue(&issue.marker, &issue.title, &issue.body).await?,
+            None => None,
+        };
+        self.forge.post_comment(key.number, &marker, &answer.with_issue(issue.as_deref())).await?;
+        self.probe.pass(Point::Replied)?;
+        self.store.move_cursor(key, comment.id).await?;
+        self.pulse.tell(key.number, What::Commented);
+        Ok(())
+    }
+}
+
+fn reply_marker(comment: CommentId) -> Marker {
+    Marker::new(format!("reply:{}", comment.0))
+}
