@@ -119,7 +119,11 @@ pub fn seeded(seed: u64, chance: u64, faults: Vec<Fault>, quiet: u64) -> Schedul
     Box::new(move |asked| {
         let (hit, which) = (dice.percent(chance), dice.below(faults.len() as u64));
         let fault = faults[which as usize].clone();
-        let fits = asked.reads() || !matches!(fault, Fault::Stale(_));
+        let fits = match fault {
+            Fault::Stale(_) => asked.reads(),
+            Fault::Unprocessable => !asked.reads() && asked.operation != "git/upload-pack",
+            _ => true,
+        };
         (hit && fits && asked.number <= quiet).then_some(fault)
     })
 }

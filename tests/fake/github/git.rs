@@ -12,6 +12,9 @@ pub fn create(path: &Path, files: &[(&str, &str)]) -> String {
     let oid = commit(&repo, files, &[], "begin");
     repo.reference("refs/heads/main", oid, true, "begin").expect("a fresh repository has no refs");
     repo.set_head("refs/heads/main").expect("main was just made");
+    // As on GitHub, whose forks share one store: any commit can be asked for.
+    let config = repo.config().and_then(|mut config| config.set_bool("uploadpack.allowAnySHA1InWant", true));
+    config.expect("a fresh repository has a configuration");
     oid.to_string()
 }
 

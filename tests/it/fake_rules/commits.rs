@@ -16,10 +16,10 @@ async fn heads_are_real_commits_that_anybody_fetches_by_their_number() {
     let pull = world.hub.open_pull_with(world.repo, bob, "fix", &files);
     let shown = world.bot.get("/repos/acme/cnpe/pulls/2").await.body;
     let clone = git2::Repository::init(dir.path().join("clone")).unwrap();
-    let url = shown["base"]["repo"]["clone_url"].as_str().unwrap();
+    assert_eq!(shown["base"]["repo"]["clone_url"], "https://github.com/acme/cnpe.git");
     let head = |pull: &serde_json::Value| pull["head"]["sha"].as_str().unwrap().to_owned();
     let fetched = || {
-        let mut remote = clone.remote_anonymous(url).unwrap();
+        let mut remote = clone.remote_anonymous(&format!("file://{}", path.display())).unwrap();
         remote.fetch(&["+refs/pull/2/head:refs/here"], None, None).unwrap();
         clone.refname_to_id("refs/here").unwrap().to_string()
     };
@@ -46,7 +46,48 @@ async fn heads_are_real_commits_that_anybody_fetches_by_their_number() {
         world.bot.post(reviews, json!({"commit_id": second, "body": "x", "event": "COMMENT"})).await.status,
         422
     );
+    world.hub.force_push_back(pull, &head(&shown));
+    assert_eq!(fetched(), head(&shown));
     let commit = clone.find_commit(git2::Oid::from_str(&third).unwrap()).unwrap();
     assert_eq!(commit.parent_id(0).unwrap().to_string(), main);
+    world.hub.finish();
+}
+
+/// What git prints and whether it is content. It fetches from the fake, so the fake must go on meanwhile.
+async fn git(dir: &std::path::Path, arguments: &[&str]) -> (bool, String) {
+    let mut git = tokio::process::Command::new("git");
+    git.current_dir(dir).args(arguments).env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1");
+    let out = git.output().await.unwrap();
+    (out.status.success(), format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn git_fetches_over_http_by_reference_and_by_commit() {
+    let world = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    world.hub.with_git(world.repo, &dir.path().join("cnpe.git"), &[("README.md", "# Course\n")]);
+    let bob = world.hub.user("bob");
+    let pull = world.hub.open_pull_with(world.repo, bob, "fix", &[("a.yaml", "a: 1\n")]);
+    let first = world.hub.pull(pull).head_sha;
+    let second = world.hub.force_push_files(pull, &[("a.yaml", "a: 2\n")]);
+    let serving = world.hub.serve().await.unwrap();
+    let here = dir.path().join("here");
+    std::fs::create_dir(&here).unwrap();
+    git(&here, &["init", "-q"]).await;
+    let url = format!("{}/acme/cnpe.git", serving.base());
+    for protocol in ["protocol.version=0", "protocol.version=2"] {
+        for (what, sha) in [("refs/pull/2/head", &second), (first.as_str(), &first)] {
+            let (good, said) = git(&here, &["-c", protocol, "fetch", "-q", &url, what]).await;
+            assert!(good, "{protocol} {what}: {said}");
+            assert_eq!(git(&here, &["rev-parse", "FETCH_HEAD"]).await.1.trim(), *sha, "{protocol} {what}");
+        }
+    }
+    world.hub.make_private(world.repo);
+    assert!(!git(&here, &["fetch", "-q", &url, "main"]).await.0, "hidden");
+    let token = super::client::token(&world.hub, &world.app, *world.hub.state().installations.keys().next().unwrap());
+    let with_token = url.replace("http://", &format!("http://x-access-token:{}@", token.await));
+    let (good, said) = git(&here, &["fetch", "-q", &with_token, "main"]).await;
+    assert!(good, "{said}");
+    assert!(world.hub.count("git/upload-pack") >= 5);
     world.hub.finish();
 }

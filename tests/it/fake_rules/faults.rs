@@ -124,11 +124,11 @@ async fn a_request_may_arrive_twice_and_a_read_may_be_stale() {
 async fn a_seed_makes_the_same_faults_again() {
     let schedule = |seed| -> Vec<Option<Fault>> {
         let mut schedule = faults::seeded(seed, 30, faults::all(), 200);
-        let asked = |number| Asked {
+        let asked = |number: u64| Asked {
             number,
-            method: "GET".into(),
-            path: "/repos/acme/cnpe/pulls".into(),
-            operation: "pulls/list".into(),
+            method: if number.is_multiple_of(2) { "GET" } else { "POST" }.into(),
+            path: "/repos/acme/cnpe/labels".into(),
+            operation: "issues/create-label".into(),
             at: 0,
         };
         (1..=300).map(|number| schedule(&asked(number))).collect()

@@ -1,7 +1,7 @@
 //! Who a request is from: tokens and App JWTs.
 
 use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
 use serde_json::Value;
 
@@ -23,17 +23,24 @@ pub fn actor(
 ) -> Result<(Actor, Option<Token>), Refusal> {
     let Some(header) = call.header("authorization") else { return Ok((Actor::Anonymous, None)) };
     let (scheme, secret) = header.split_once(' ').unwrap_or(("", header));
-    if !scheme.eq_ignore_ascii_case("bearer") && !scheme.eq_ignore_ascii_case("token") {
-        return Err(Refusal::unauthorised("Bad credentials"));
-    }
-    if let Some(token) = token(secret) {
+    let password = match scheme.to_ascii_lowercase().as_str() {
+        "bearer" | "token" => Some(secret.to_owned()),
+        // As Git sends it: any name, the token as password.
+        "basic" => STANDARD
+            .decode(secret)
+            .ok()
+            .and_then(|pair| String::from_utf8(pair).ok()?.split_once(':').map(|(_, password)| password.to_owned())),
+        _ => None,
+    };
+    let Some(secret) = password else { return Err(Refusal::unauthorised("Bad credentials")) };
+    if let Some(token) = token(&secret) {
         if token.expires_at.is_some_and(|end| end <= now) {
             return Err(Refusal::unauthorised("Bad credentials"));
         }
         return Ok((token.actor, Some(token)));
     }
     if secret.matches('.').count() == 2 && !secret.starts_with("gh") {
-        return jwt(secret, state, now / SECOND).map(|app| (Actor::App(app), None));
+        return jwt(&secret, state, now / SECOND).map(|app| (Actor::App(app), None));
     }
     Err(Refusal::unauthorised("Bad credentials"))
 }

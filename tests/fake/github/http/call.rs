@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, Method};
 use serde_json::Value;
 
@@ -22,6 +23,8 @@ pub struct Call {
     pub body: Option<Value>,
     /// As in `pulls/create-review`; `graphql`; empty when there is no such endpoint.
     pub operation: &'static str,
+    /// The body as received.
+    pub raw: Bytes,
     /// Values of the path's parameters.
     pub parameters: HashMap<String, String>,
     /// As in `https://api.github.com`: what addresses in answers begin with.

@@ -36,7 +36,7 @@ impl Secondary {
 /// How much an identity may do. None: without bound.
 #[derive(Debug, Clone, Copy)]
 pub struct Limits {
-    /// Requests an hour.
+    /// Requests an hour; without credentials at most 60.
     pub primary: Option<u64>,
     /// Requests that make content, a minute.
     pub content_per_minute: Option<usize>,
@@ -63,6 +63,13 @@ impl Limits {
             graphql_points_per_minute: Some(2_000),
             labels_and_statuses_are_content: false,
             answer: Secondary { status: 403, retry_after: Some(60) },
+        }
+    }
+
+    fn primary(&self, actor: Actor) -> Option<u64> {
+        match actor {
+            Actor::Anonymous => self.primary.map(|limit| limit.min(60)),
+            _ => self.primary,
         }
     }
 
@@ -152,7 +159,7 @@ impl Meters {
         }
         let window = meter.windows.entry(cost.resource).or_default();
         window.renew(now);
-        if limits.primary.is_some_and(|limit| window.used >= limit) {
+        if limits.primary(actor).is_some_and(|limit| window.used >= limit) {
             let message =
                 "API rate limit exceeded. If you reach out to GitHub Support for help, please include the request ID.";
             return Err(Box::new(Reply::json(
@@ -179,14 +186,14 @@ impl Meters {
     pub fn exhaust(&mut self, actor: Actor, limits: &Limits, now: Millis) {
         let window = self.0.entry(actor).or_default().windows.entry(Resource::Core).or_default();
         window.renew(now);
-        window.used = limits.primary.unwrap_or(u64::MAX);
+        window.used = limits.primary(actor).unwrap_or(u64::MAX);
     }
 
     /// `limit`, `used`, `remaining` and `reset` in seconds since the epoch.
     pub fn budget(&mut self, actor: Actor, resource: Resource, limits: &Limits, now: Millis) -> Value {
         let window = self.0.entry(actor).or_default().windows.entry(resource).or_default();
         window.renew(now);
-        let limit = limits.primary.unwrap_or(1_000_000);
+        let limit = limits.primary(actor).unwrap_or(1_000_000);
         json!({
             "limit": limit,
             "used": window.used.min(limit),

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod call;
 pub mod ctx;
 pub mod desk;
+pub mod git;
 pub mod graphql;
 pub mod limits;
 pub mod paging;
@@ -37,6 +38,9 @@ const API_VERSIONS: [&str; 2] = ["2022-11-28", "2026-03-10"];
 pub fn locate(method: &str, path: &str) -> (&'static str, HashMap<String, String>) {
     if (method, path) == ("POST", "/graphql") {
         return ("graphql", HashMap::new());
+    }
+    if let Some((operation, owner, repo)) = git::locate(method, path) {
+        return (operation, [("owner".to_owned(), owner), ("repo".to_owned(), repo)].into());
     }
     let found = SPEC.find(method, path);
     found.and_then(|(id, parameters)| Some((route(id)?.id, parameters))).unwrap_or_default()
@@ -84,6 +88,9 @@ fn answer(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Result<Reply,
     }
     if call.operation == "graphql" {
         return graphql::answer(inner, call, actor, token.as_ref(), past);
+    }
+    if [git::ADVERTISE, git::FETCH].contains(&call.operation) {
+        return git::answer(inner, call, actor, token.as_ref()).map_err(refused);
     }
     let Some(route) = route(call.operation) else {
         inner.violation(call, "the fake offers no such endpoint");

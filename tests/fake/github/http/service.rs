@@ -51,6 +51,7 @@ async fn answer(hub: Hub, request: Request<Body>) -> Result<Response<Trickle>, R
         query,
         headers: head.headers,
         body: serde_json::from_slice(&raw).ok(),
+        raw,
         operation,
         parameters,
         base,

@@ -6,7 +6,7 @@ mod look;
 mod repo;
 
 use std::collections::{BTreeMap, VecDeque};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::clock::{Clock, Millis};
@@ -76,6 +76,11 @@ impl Inner {
     /// GitHub's time: the clock, and how far GitHub's is ahead of it.
     pub fn now(&self) -> Millis {
         self.clock.now() + self.skew
+    }
+
+    /// The real repository behind one of the fake.
+    pub fn git(&self, repo: RepoId) -> Option<&Path> {
+        self.git.get(&repo).map(PathBuf::as_path)
     }
 
     /// Records something that a client must not do, or the fake.

@@ -14,15 +14,16 @@ impl Hub {
         self.lock().git.insert(repo, path.to_owned());
         self.change(|state, _| {
             let repo = state.repo_mut(repo);
-            repo.clone_url = Some(format!("file://{}", path.display()));
             repo.commits.insert(first.clone());
             repo.branches.insert("main".to_owned(), first.clone());
         });
         first
     }
 
-    fn git_path(&self, repo: RepoId) -> PathBuf {
-        self.lock().git.get(&repo).cloned().expect("call `with_git` for this repository first")
+    /// The real repository behind one of the fake.
+    pub fn git_path(&self, repo: RepoId) -> PathBuf {
+        let path = self.lock().git(repo).map(Path::to_owned);
+        path.expect("call `with_git` for this repository first")
     }
 
     /// Opens a pull request whose head holds these files and no others.
@@ -53,6 +54,15 @@ impl Hub {
         self.force_push(at, &sha);
         self.set_diff(at, git::diff(&self.git_path(at.repo), &main, &sha));
         sha
+    }
+
+    /// Puts the branch back on a commit that it had before.
+    pub fn force_push_back(&self, at: IssueRef, sha: &str) {
+        let main = self.lock().state.repo(at.repo).branches["main"].clone();
+        let path = self.git_path(at.repo);
+        git::set_pull_head(&path, at.number, sha);
+        self.force_push(at, sha);
+        self.set_diff(at, git::diff(&path, &main, sha));
     }
 
     fn commit_for(&self, at: IssueRef, files: &[(&str, &str)], parent: &str) -> (String, String) {

@@ -29,7 +29,6 @@ impl State {
             parent,
             private: false,
             default_branch: "main".to_owned(),
-            clone_url: None,
             roles: Default::default(),
             labels: Default::default(),
             issues: Default::default(),

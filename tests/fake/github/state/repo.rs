@@ -107,8 +107,6 @@ pub struct Repo {
     pub private: bool,
     /// As in `main`.
     pub default_branch: String,
-    /// What to clone, when a test put a real repository behind it.
-    pub clone_url: Option<String>,
     /// Who has which role. Who is not here reads what is public.
     pub roles: BTreeMap<UserId, Role>,
     /// By lower-case name.

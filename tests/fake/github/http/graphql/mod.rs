@@ -3,6 +3,7 @@
 mod connection;
 mod mutation;
 mod node;
+mod pulls;
 
 use std::cell::RefCell;
 use std::rc::Rc;

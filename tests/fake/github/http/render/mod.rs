@@ -24,6 +24,11 @@ pub struct Render<'a> {
 }
 
 impl Render<'_> {
+    /// Where repositories are cloned from: on loopback the API and the site are one.
+    fn site(&self) -> &str {
+        if self.base.contains("api.github.com") { "https://github.com" } else { self.base }
+    }
+
     /// The address of a repository in the API.
     fn repo_api(&self, at: IssueRef) -> String {
         format!("{}/repos/{}", self.base, self.state.full_name(self.state.repo(at.repo)))

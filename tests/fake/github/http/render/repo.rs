@@ -73,7 +73,7 @@ impl Render<'_> {
             "private": repo.private,
             "visibility": if repo.private { "private" } else { "public" },
             "html_url": html,
-            "clone_url": repo.clone_url.clone().unwrap_or_else(|| format!("{html}.git")),
+            "clone_url": format!("{}/{name}.git", self.site()),
             "git_url": format!("git://github.com/{name}.git"),
             "ssh_url": format!("git@github.com:{name}.git"),
             "svn_url": html,
