@@ -16,6 +16,7 @@ mod hostile;
 mod http;
 mod sandbox;
 mod scenario;
+mod serve;
 mod start;
 mod storm;
 mod up;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 
 use super::connect::{Connect, ConnectError};
 use super::courses::{self, CourseError};
-use super::data::{Data, DataError};
+use super::data::{Company, Data, DataError, join};
 use super::engine::{Engine, FirstSync, Ground};
 use super::health::{Ask, Health};
 use super::metrics::Metrics;
@@ -116,6 +116,8 @@ pub struct Daemon<C> {
     options: Follow,
     /// Copies of a dry run.
     _copies: Option<tempfile::TempDir>,
+    /// Tells other daemons on the store that we are there.
+    _joined: Option<std::fs::File>,
 }
 
 /// What following the configuration needs.
@@ -135,11 +137,18 @@ impl<C: Connect> Daemon<C> {
         blocking(move || checked.check()).await?;
         let data = Arc::new(Data::open(&config.data)?);
         let book_token = BookToken::of(&loaded);
-        let (store, gradebook, copies) = match dry_run {
-            None => (Store::open(&config.database()).await?, gradebook(config, &data, &book_token)?, None),
+        let (store, gradebook, copies, joined) = match dry_run {
+            None => {
+                let store = Store::open(&config.database()).await?;
+                let (joined, company) = join(&config.database())?;
+                if company == Company::Alone {
+                    store.break_leases().await?;
+                }
+                (store, gradebook(config, &data, &book_token)?, None, Some(joined))
+            }
             Some(_) => {
                 let (store, gradebook, copies) = copied(config, &data).await?;
-                (store, gradebook, Some(copies))
+                (store, gradebook, Some(copies), None)
             }
         };
         let gradebook = Arc::new(gradebook);
@@ -184,7 +193,7 @@ impl<C: Connect> Daemon<C> {
         };
         supervisor.apply(&loaded).await?;
         let options = Follow { path, loaded, env, pace };
-        Ok(Self { listener, address, supervisor, gradebook, options, _copies: copies })
+        Ok(Self { listener, address, supervisor, gradebook, options, _copies: copies, _joined: joined })
     }
 
     /// Where it listens.
@@ -194,7 +203,7 @@ impl<C: Connect> Daemon<C> {
 
     /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
     pub async fn serve(self, until: impl Future<Output = ()> + Send) {
-        let Self { listener, mut supervisor, gradebook, options, _copies, .. } = self;
+        let Self { listener, mut supervisor, gradebook, options, _copies, _joined, .. } = self;
         let limits = options.loaded.config.limits;
         let (stop, stopping) = watch::channel(false);
         let router = router(&supervisor);

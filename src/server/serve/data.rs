@@ -3,6 +3,7 @@
 //! ```text
 //! gradus.lock                 held together by daemons; keeps `gradus up` out
 //! gradus.db                   the store, unless it is configured to be elsewhere
+//! gradus.db.daemons           held together by the daemons that use the store
 //! mirrors/HOST/OWNER/NAME.git heads and bases of pull requests: a cache
 //! courses/ID.git              pinned commits of courses: a cache
 //! gradebook/                  verdicts, unless they are configured to be elsewhere
@@ -81,6 +82,35 @@ impl Data {
     }
 }
 
+/// Whether other daemons use a database at this moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Company {
+    /// Nobody does: whoever held something of it is gone.
+    Alone,
+    /// Some do, on this machine.
+    Others,
+}
+
+/// Joins those who use a database, until the file is dropped. The kernel notices the end of each, however it comes.
+pub fn join(database: &Path) -> Result<(File, Company), DataError> {
+    let mut name = database.as_os_str().to_owned();
+    name.push(".daemons");
+    let path = PathBuf::from(name);
+    let fail = |what| {
+        let path = path.clone();
+        move |source: io::Error| DataError::Io { what, path, source }
+    };
+    let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail("open"))?;
+    let company = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Company::Alone,
+        Err(rustix::io::Errno::WOULDBLOCK) => Company::Others,
+        Err(error) => return Err(fail("lock")(error.into())),
+    };
+    // Somebody else may come in between and find themselves alone: then we hold nothing yet either.
+    flock(&file, FlockOperation::LockShared).map_err(io::Error::from).map_err(fail("lock"))?;
+    Ok((file, company))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,6 +126,20 @@ mod tests {
         drop((one, other));
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         assert!(matches!(Data::open(&root), Err(DataError::InUse(_))));
+    }
+
+    #[test]
+    fn who_is_alone_on_a_database_knows_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let database = dir.path().join("gradus.db");
+        let (one, company) = join(&database).unwrap();
+        assert_eq!(company, Company::Alone);
+        let (other, company) = join(&database).unwrap();
+        assert_eq!(company, Company::Others);
+        drop(one);
+        assert_eq!(join(&database).unwrap().1, Company::Others);
+        drop(other);
+        assert_eq!(join(&database).unwrap().1, Company::Alone);
     }
 
     #[test]

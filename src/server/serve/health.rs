@@ -140,7 +140,7 @@ impl Health {
         let mut page = Page::default();
         metrics.write(&mut page);
         let depths = store.depths(now).await?;
-        page.family("gradus_queue_length", Kind::Gauge, "Pull requests to be looked at.");
+        page.family("gradus_queue_length", Kind::Gauge, "Pull requests to be looked at, now or at a time.");
         for depth in &depths {
             let labels = [("workspace", depth.workspace.0.as_str()), ("class", depth.class)];
             page.sample("gradus_queue_length", &labels, depth.entries as f64);
