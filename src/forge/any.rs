@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::gitea::Gitea;
 use super::github::GitHub;
 use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
 use super::{Answer, Forge, WriteRoom};
@@ -14,6 +15,8 @@ use crate::submission::sha::CommitId;
 pub enum AnyForge {
     /// github.com or GitHub Enterprise Server.
     GitHub(GitHub),
+    /// Gitea or Forgejo.
+    Gitea(Gitea),
 }
 
 /// The same call on whichever it is.
@@ -21,6 +24,7 @@ macro_rules! each {
     ($any:expr, $forge:ident => $call:expr) => {
         match $any {
             AnyForge::GitHub($forge) => $call,
+            AnyForge::Gitea($forge) => $call,
         }
     };
 }

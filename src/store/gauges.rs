@@ -15,6 +15,8 @@ pub struct Depth {
     pub class: &'static str,
     /// How many.
     pub entries: i64,
+    /// How many of them somebody is at.
+    pub in_work: i64,
     /// How many of them wait only for the forge's limits.
     pub await_write: i64,
     /// Since when the oldest of those waits that are due; none when none is.
@@ -76,7 +78,7 @@ impl Store {
     /// The queue by workspace and class.
     pub async fn depths(&self, now: Time) -> Result<Vec<Depth>, StoreError> {
         sqlx::query(
-            "SELECT workspace, class, count(*), sum(awaits_write),
+            "SELECT workspace, class, count(*), sum(lease_until > ?1), sum(awaits_write),
                  min(CASE WHEN not_before <= ?1 AND lease_until <= ?1 THEN waiting_since END)
              FROM queue GROUP BY workspace, class ORDER BY workspace, class",
         )
@@ -93,8 +95,9 @@ impl Store {
                     _ => "backlog",
                 },
                 entries: row.try_get(2)?,
-                await_write: row.try_get(3)?,
-                oldest: row.try_get::<Option<i64>, _>(4)?.map(Time),
+                in_work: row.try_get(3)?,
+                await_write: row.try_get(4)?,
+                oldest: row.try_get::<Option<i64>, _>(5)?.map(Time),
             })
         })
         .collect()
@@ -161,7 +164,8 @@ mod tests {
         store.enqueue(&key("a", 1), "ada", Hint::NewHead, Time(5)).await.unwrap();
         let room = crate::forge::WriteRoom::default();
         let claim = store.claim(&Workspace("a".into()), Time(6), room).await.unwrap().unwrap();
-        assert_eq!(store.depths(Time(7)).await.unwrap()[0].oldest, None);
+        let depth = &store.depths(Time(7)).await.unwrap()[0];
+        assert_eq!((depth.in_work, depth.oldest), (1, None));
         store.await_write(&claim).await.unwrap();
         let depth = &store.depths(Time(8)).await.unwrap()[0];
         assert_eq!((depth.await_write, depth.oldest), (1, Some(Time(5))));

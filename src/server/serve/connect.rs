@@ -6,13 +6,15 @@ use std::sync::Arc;
 use super::plan::Works;
 use crate::config::kinds::{Auth, ForgeConfig, ForgeKind};
 use crate::forge::any::AnyForge;
+use crate::forge::gitea::{self, Gitea};
 use crate::forge::github::auth::{App, AppKey, InvalidKey};
-use crate::forge::github::{self, GITHUB_COM, GitHub, InvalidToken};
+use crate::forge::github::{self, GITHUB_COM, GitHub};
 use crate::forge::http::base::{Base, InvalidBase};
 use crate::forge::http::client::NoCertificates;
 use crate::forge::http::{Limits, Transport};
 use crate::forge::pull::Workspace;
 use crate::forge::seal::{InvalidKeys, Seal};
+use crate::forge::tools::{InvalidToken, Tools};
 use crate::server::webhooks::Reader;
 use crate::store::Store;
 use crate::store::time::Clock;
@@ -33,11 +35,6 @@ pub enum ConnectError {
     /// What seals markers.
     #[error(transparent)]
     Seal(#[from] InvalidKeys),
-    /// Its dialect is there and not wired into the daemon yet: better refused than spoken to as if it were GitHub.
-    #[error(
-        "`serve` speaks to GitHub only in this version: leave the Gitea or Forgejo workspace out of the configuration"
-    )]
-    NotYet,
 }
 
 /// Makes ports. Tests bring their own.
@@ -73,9 +70,14 @@ impl Dialects {
     }
 }
 
+/// Where people find the forge.
+pub fn server(forge: &ForgeConfig) -> Result<Base, InvalidBase> {
+    Base::parse(forge.web(), forge.plain())
+}
+
 /// What a workspace is called in the store and in markers: the same whatever case its repository is written in.
 pub fn name(works: &Works) -> Result<Workspace, ConnectError> {
-    let host = Base::parse(works.forge.web(), works.forge.plain())?.host();
+    let host = server(&works.forge)?.host();
     Ok(Workspace::on(&host, &works.repository))
 }
 
@@ -111,25 +113,38 @@ impl Connect for Dialects {
     type Forge = AnyForge;
 
     fn connect(&self, works: &Works, mirror: PathBuf, store: Store) -> Result<AnyForge, ConnectError> {
-        if works.forge.kind != ForgeKind::Github {
-            return Err(ConnectError::NotYet);
-        }
-        let (transport, fetches) = (self.transport.clone(), self.fetches.clone());
-        let settings = github::Settings {
-            api: api(&works.forge)?,
-            workspace: name(works)?,
-            repository: works.repository.clone(),
-            course: works.course.id.clone(),
-            writes: works.forge.write_policy(),
-            status_page: None,
-            mirror,
+        let tools = Tools {
+            transport: self.transport.clone(),
+            fetches: self.fetches.clone(),
+            seal: seal(works)?,
+            store,
+            clock: self.clock.clone(),
         };
-        let tools = github::Tools { transport, fetches, seal: seal(works)?, store, clock: self.clock.clone() };
-        Ok(AnyForge::GitHub(GitHub::new(settings, access(works)?, tools)?))
+        let (api, workspace, writes) = (api(&works.forge)?, name(works)?, works.forge.write_policy());
+        let (repository, course, status_page) = (works.repository.clone(), works.course.id.clone(), None);
+        Ok(match works.forge.kind {
+            ForgeKind::Github => {
+                let settings = github::Settings { api, workspace, repository, course, writes, status_page, mirror };
+                AnyForge::GitHub(GitHub::new(settings, access(works)?, tools)?)
+            }
+            ForgeKind::Gitea | ForgeKind::Forgejo => {
+                let web = server(&works.forge)?;
+                let settings = gitea::Settings { web, api, workspace, repository, course, writes, status_page, mirror };
+                AnyForge::Gitea(Gitea::new(settings, works.auth.expose(), tools)?)
+            }
+        })
     }
 
-    fn reader(&self, _: ForgeKind) -> Reader {
-        use crate::forge::github::webhook::{delivery, hint, signature};
-        Reader { signature, delivery, hint }
+    fn reader(&self, kind: ForgeKind) -> Reader {
+        match kind {
+            ForgeKind::Github => {
+                use crate::forge::github::webhook::{delivery, hint, signature};
+                Reader { signature, delivery, hint }
+            }
+            ForgeKind::Gitea | ForgeKind::Forgejo => {
+                use crate::forge::gitea::webhook::{delivery, hint, signature};
+                Reader { signature, delivery, hint }
+            }
+        }
     }
 }

@@ -14,6 +14,7 @@ use super::engine::{Condition, Stage};
 use super::metrics::{Kind, Metrics, Page};
 use crate::forge::pull::Workspace;
 use crate::gradebook::Gradebook;
+use crate::store::gauges::Depth;
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
 
@@ -140,15 +141,20 @@ impl Health {
         let mut page = Page::default();
         metrics.write(&mut page);
         let depths = store.depths(now).await?;
-        page.family("gradus_queue_length", Kind::Gauge, "Pull requests to be looked at, now or at a time.");
-        for depth in &depths {
-            let labels = [("workspace", depth.workspace.0.as_str()), ("class", depth.class)];
-            page.sample("gradus_queue_length", &labels, depth.entries as f64);
-        }
-        page.family("gradus_queue_awaiting_write", Kind::Gauge, "Those of them that wait for the forge's limits only.");
-        for depth in &depths {
-            let labels = [("workspace", depth.workspace.0.as_str()), ("class", depth.class)];
-            page.sample("gradus_queue_awaiting_write", &labels, depth.await_write as f64);
+        type Count = fn(&Depth) -> i64;
+        let counts: [(&str, &str, Count); 3] = [
+            ("gradus_queue_length", "Pull requests to be looked at, now or at a time.", |depth| depth.entries),
+            ("gradus_queue_in_work", "Those of them that somebody is at.", |depth| depth.in_work),
+            ("gradus_queue_awaiting_write", "Those of them that wait for the forge's limits only.", |depth| {
+                depth.await_write
+            }),
+        ];
+        for (name, help, count) in counts {
+            page.family(name, Kind::Gauge, help);
+            for depth in &depths {
+                let labels = [("workspace", depth.workspace.0.as_str()), ("class", depth.class)];
+                page.sample(name, &labels, count(depth) as f64);
+            }
         }
         page.family("gradus_queue_age_seconds", Kind::Gauge, "How long the oldest of them that is due waits.");
         for depth in &depths {

@@ -1,5 +1,6 @@
 //! `gradus serve` as an operator runs it: the real program, its configuration, its signals.
 
 mod config;
+mod gitea;
 mod running;
 mod world;

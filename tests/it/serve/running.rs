@@ -20,8 +20,6 @@ async fn a_push_that_no_webhook_told_of_is_reviewed_once_and_the_next_one_too() 
         })
         .await;
     world.until("the label", |world| world.hub.labels(at).contains(&"gradus/passed".to_owned())).await;
-    let (status, page) = serve.get("/metrics");
-    assert_eq!(status, 200);
     let workspace = format!("{}/acme/tiny", world.base.trim_start_matches("http://"));
     for line in [
         format!("gradus_verdicts_total{{workspace=\"{workspace}\",verdict=\"passed\"}} 1"),
@@ -29,7 +27,7 @@ async fn a_push_that_no_webhook_told_of_is_reviewed_once_and_the_next_one_too() 
         format!("gradus_push_to_review_seconds_count{{workspace=\"{workspace}\"}} 2"),
         format!("gradus_workspace_up{{workspace=\"{workspace}\"}} 1"),
     ] {
-        assert!(page.lines().any(|found| found == line), "{line}\n{page}");
+        world.until(&line, |_| serve.get("/metrics").1.lines().any(|found| found == line)).await;
     }
     assert!(serve.get("/healthz").1.starts_with("ok\n"), "{}", serve.get("/healthz").1);
     assert_eq!(serve.stop("TERM").0, Some(0));
@@ -68,7 +66,7 @@ async fn two_daemons_on_one_store_review_each_head_once() {
         world.reviewed(*at, 1, if index % 2 == 0 { "7 of 7" } else { "4 of 7" }).await;
     }
     for serve in [&one, &other] {
-        world.at_rest(&serve).await;
+        world.at_rest(serve).await;
     }
     for at in &pulls {
         assert_eq!(world.reviews(*at).len(), 1);
@@ -129,10 +127,24 @@ async fn an_empty_store_and_many_pull_requests_need_the_operators_word() {
     assert_eq!(world.writes(), [""; 0]);
     let serve = world.serve(&["--first-sync"]);
     world.reviewed(first, 1, "Not yet: 4 of 7 points").await;
-    drop(serve);
+    assert_eq!(serve.stop("TERM").0, Some(0));
     // Said once: the store knows the workspace now.
     let serve = world.serve(&[]);
     world.until("running", |_| serve.get("/healthz").1.contains("everything compared")).await;
+    assert_eq!(serve.stop("TERM").0, Some(0));
+    world.hub.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_killed_daemon_was_at_is_done_by_the_next_one_at_once() {
+    let world = World::new().await;
+    let serve = world.serve(&[]);
+    let at = world.open("ada", 3, "aurora");
+    world.until("it is being graded", |_| serve.logged().contains("step=Grade")).await;
+    serve.stop("KILL");
+    // Long before the lease of the killed one ends.
+    let serve = world.serve(&[]);
+    world.reviewed(at, 1, "7 of 7 points").await;
     world.at_rest(&serve).await;
     world.hub.finish();
 }

@@ -29,7 +29,7 @@ pub const PROGRAM: &str = env!("CARGO_BIN_EXE_gradus");
 pub const CANARY: &str = "canary";
 
 /// How long something that happens within seconds is waited for; this machine may be busy.
-const PATIENCE: Duration = Duration::from_secs(90);
+const PATIENCE: Duration = Duration::from_secs(150);
 
 const FIRST: &str = "tasks/first/deployment.yaml";
 
@@ -169,8 +169,11 @@ impl World {
     pub async fn at_rest(&self, serve: &Serve) {
         let quiet = |_: &Self| {
             let page = serve.get("/metrics").1;
-            let waits = |line: &str| line.starts_with("gradus_queue_age_seconds{") && !line.ends_with(" 0");
-            !page.contains("class=\"live\"") && !page.lines().any(waits)
+            let some = |line: &str| {
+                let counts = ["gradus_queue_age_seconds{", "gradus_queue_in_work{", "gradus_posts_unsettled{"];
+                counts.iter().any(|name| line.starts_with(name)) && !line.ends_with(" 0")
+            };
+            !page.contains("class=\"live\"") && !page.lines().any(some)
         };
         self.until("the queue", quiet).await;
     }
@@ -274,7 +277,7 @@ pub struct Serve {
 }
 
 impl Serve {
-    fn start(mut command: Command) -> Self {
+    pub fn start(mut command: Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
         let mut first = String::new();
