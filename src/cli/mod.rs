@@ -10,12 +10,15 @@ mod diagnostics;
 mod ending;
 mod explain;
 mod grade;
+mod gradebook;
+mod grades;
 mod lint;
 mod new;
 mod output;
 mod pause;
 mod preview;
 mod publish;
+mod quarantine;
 mod reconcile;
 mod schema;
 mod serve;
@@ -69,6 +72,10 @@ enum Verb {
     Up(up::Args),
     /// Grade a working tree, a commit or a task directory
     Grade(grade::Args),
+    /// Show everybody's grades
+    Grades(grades::Args),
+    /// Stop trusting a checkpoint for a while, for everybody
+    Quarantine(quarantine::Args),
     /// Grade again whenever a file changes
     Watch(watch::Args),
     /// Prove the checkpoints of courses or tasks: solutions pass, mutants fail where they must
@@ -116,6 +123,8 @@ pub fn main() -> ExitCode {
     match Cli::parse().verb {
         Verb::Up(args) => up::run(args),
         Verb::Grade(args) => grade::run(args),
+        Verb::Grades(args) => grades::run(args),
+        Verb::Quarantine(args) => quarantine::run(args),
         Verb::Watch(args) => watch::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Lint(args) => lint::run(args),

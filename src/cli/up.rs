@@ -68,7 +68,7 @@ fn tell(error: Failure) -> ExitCode {
     ExitCode::from(super::EXIT_USAGE)
 }
 
-type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn up(args: Args) -> Result<(), Failure> {
     reachable(args.listen, args.allow_remote)?;
@@ -124,7 +124,7 @@ fn greet(app: &App) -> std::io::Result<()> {
     Ok(())
 }
 
-fn course_dirs(named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
+pub(super) fn course_dirs(named: Vec<PathBuf>) -> Result<Vec<PathBuf>, Failure> {
     if !named.is_empty() {
         return Ok(named);
     }
@@ -153,7 +153,7 @@ fn learner_from(name: &str) -> Learner {
 }
 
 /// `gradus` in the user's data directory (XDG).
-fn data_home() -> Option<PathBuf> {
+pub(super) fn data_home() -> Option<PathBuf> {
     let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
     let home = absolute("XDG_DATA_HOME").or_else(|| Some(absolute("HOME")?.join(".local/share")))?;
     Some(home.join("gradus"))

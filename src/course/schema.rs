@@ -6,6 +6,8 @@ use schemars::{JsonSchema, Schema};
 use super::kinds::{CourseFile, ModuleFile, MutantFile, TaskFile, WorkspaceFile};
 use crate::config::kinds::Config;
 use crate::grade::report::{Report, ReportList};
+use crate::gradebook::decision::kinds::{ExtensionFile, OverrideFile, QuarantineFile, WaiverFile};
+use crate::gradebook::grades::Grades;
 
 /// File name and text of each schema.
 pub fn schemas() -> Vec<(&'static str, String)> {
@@ -17,6 +19,11 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("workspace.schema.json", text::<WorkspaceFile>()),
         ("report.schema.json", text::<Report>()),
         ("report-list.schema.json", text::<ReportList>()),
+        ("grades.schema.json", text::<Grades>()),
+        ("waiver.schema.json", text::<WaiverFile>()),
+        ("extension.schema.json", text::<ExtensionFile>()),
+        ("override.schema.json", text::<OverrideFile>()),
+        ("quarantine.schema.json", text::<QuarantineFile>()),
         ("config.schema.json", text::<Config>()),
     ]
 }

@@ -3,13 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::decision::Decision;
-use super::decision::kinds::{ExtensionSpec, OverrideSpec};
-use super::entry::{Approval, Entry, Line, Verdict};
+use super::decision::kinds::{ExtensionSpec, Holds, OverrideSpec};
+use super::entry::{Approval, CheckpointVerdict, Entry, Line, Verdict};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::forge::pull::Login;
+use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
+
+/// Failed attempts on one checkpoint after which somebody is stuck (issue 4: three).
+pub const STUCK: u32 = 3;
 
 /// A learner's entries and what counts of them.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,8 +33,15 @@ pub struct Record {
     approved: BTreeSet<TreeId>,
     costs: BTreeMap<(CheckpointId, u32), u32>,
     waived: BTreeSet<CheckpointId>,
-    overridden: Option<OverrideSpec>,
+    overridden: Option<Overridden>,
     extensions: Vec<ExtensionSpec>,
+}
+
+/// An override and when it was decided.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Overridden {
+    at: Time,
+    spec: OverrideSpec,
 }
 
 /// A graded state of the task's files; the newest verdict on it.
@@ -70,17 +81,11 @@ impl Book {
         self.tasks.get(&(course.clone(), task.clone()))
     }
 
-    /// Whether this is written down already. The time does not count; of a verdict only a different result is new, and one
-    /// without checkpoints (recalled from a review that had no room for them) is one with them.
+    /// Whether this is written down already. The time does not count; of a verdict only a different result is new. What is
+    /// recalled from a review has no causes, and no checkpoints where there was no room for them.
     pub fn holds(&self, entry: &Entry) -> bool {
         self.entries.iter().rev().any(|known| match (known, entry) {
-            (Entry::Verdict(known), Entry::Verdict(new)) => {
-                let mut known = Verdict { at: new.at, ..known.clone() };
-                if new.checkpoints.is_empty() {
-                    known.checkpoints.clear();
-                }
-                known == *new
-            }
+            (Entry::Verdict(known), Entry::Verdict(new)) => same(known, new),
             (Entry::Approval(known), Entry::Approval(new)) => Approval { at: new.at, ..known.clone() } == *new,
             (Entry::Hint(known), Entry::Hint(new)) => {
                 (&known.course, &known.task, &known.checkpoint, known.number)
@@ -121,7 +126,8 @@ impl Book {
                 self.task(&file.spec.course, &file.spec.task).extensions.push(file.spec.clone());
             }
             Decision::Override(file) => {
-                self.task(&file.spec.course, &file.spec.task).overridden = Some(file.spec.clone());
+                let overridden = Overridden { at: file.metadata.at.0, spec: file.spec.clone() };
+                self.task(&file.spec.course, &file.spec.task).overridden = Some(overridden);
             }
             Decision::Quarantine(_) => {}
         }
@@ -150,6 +156,19 @@ impl Book {
         }
         self.entries.push(entry);
     }
+}
+
+fn same(known: &Verdict, new: &Verdict) -> bool {
+    let result = |c: &CheckpointVerdict| CheckpointVerdict { cause: None, ..c.clone() };
+    let plain = |verdict: &Verdict| Verdict {
+        at: new.at,
+        checkpoints: match new.checkpoints.is_empty() {
+            true => Vec::new(),
+            false => verdict.checkpoints.iter().map(result).collect(),
+        },
+        ..verdict.clone()
+    };
+    plain(known) == plain(new)
 }
 
 impl Record {
@@ -198,24 +217,25 @@ impl Record {
     /// Points that count: those an instructor set, else the best score with waived checkpoints as passed, less what hints
     /// cost.
     pub fn score(&self) -> u32 {
-        if let Some(overridden) = &self.overridden {
-            return overridden.points;
-        }
         let costs: u32 = self.costs.values().sum();
-        self.candidates().map(|verdict| self.waived_score(verdict)).max().unwrap_or(0).saturating_sub(costs)
+        let judged =
+            self.candidates().map(|verdict| self.waived_score(verdict).saturating_sub(costs)).max().unwrap_or(0);
+        self.overridden.as_ref().map_or(judged, |overridden| overridden.spec.points.max(judged))
     }
 
     /// Whether it counts as passed: all points by an override, or once judged with nothing open but what is waived.
     pub fn passed(&self) -> bool {
-        match &self.overridden {
-            Some(overridden) => overridden.points >= overridden.of,
-            None => self.candidates().any(|verdict| self.passes(verdict)),
-        }
+        let set = self.overridden.as_ref().is_some_and(|overridden| overridden.spec.points >= overridden.spec.of);
+        set || self.candidates().any(|verdict| self.passes(verdict))
     }
 
-    /// Verdicts that may be the best one.
+    /// Verdicts that may be the best one: beside an override none, or later ones.
     fn candidates(&self) -> impl Iterator<Item = &Verdict> {
-        self.best.iter().chain(self.attempts.iter().map(|attempt| &attempt.verdict))
+        let counts = |verdict: &&Verdict| match &self.overridden {
+            None => true,
+            Some(overridden) => overridden.spec.holds == Holds::UntilBetter && verdict.at > overridden.at,
+        };
+        self.best.iter().chain(self.attempts.iter().map(|attempt| &attempt.verdict)).filter(counts)
     }
 
     fn waived_score(&self, verdict: &Verdict) -> u32 {
@@ -225,7 +245,7 @@ impl Record {
 
     fn passes(&self, verdict: &Verdict) -> bool {
         let judged = || verdict.checkpoints.iter().filter(|c| c.outcome != Outcome::NotRun);
-        let good = |c: &super::entry::CheckpointVerdict| c.outcome == Outcome::Pass || self.waived.contains(&c.id);
+        let good = |c: &CheckpointVerdict| c.outcome == Outcome::Pass || self.waived.contains(&c.id);
         verdict.outcome == Outcome::Pass || (judged().next().is_some() && judged().all(good))
     }
 
@@ -236,7 +256,7 @@ impl Record {
 
     /// The points that an instructor set.
     pub fn overridden(&self) -> Option<&OverrideSpec> {
-        self.overridden.as_ref()
+        self.overridden.as_ref().map(|overridden| &overridden.spec)
     }
 
     /// More time, oldest decision first.
@@ -258,6 +278,15 @@ impl Record {
     /// In how many attempts with other files than these each checkpoint was `fail`.
     pub fn failures_elsewhere(&self, files: &TreeId) -> BTreeMap<CheckpointId, u32> {
         failures(self.attempts.iter().filter(|attempt| attempt.files != *files))
+    }
+
+    /// Checkpoints that failed in [`STUCK`] attempts or more and still do, while the task is not passed.
+    pub fn stuck(&self) -> Vec<CheckpointId> {
+        let (Some(latest), false) = (self.latest(), self.passed()) else { return Vec::new() };
+        let failures = self.failures();
+        let stuck = |id: &CheckpointId| failures.get(id).is_some_and(|failed| *failed >= STUCK);
+        let failing = latest.checkpoints.iter().filter(|c| c.outcome == Outcome::Fail);
+        failing.map(|c| &c.id).filter(|id| stuck(id)).cloned().collect()
     }
 
     /// How many hints of a checkpoint were given on request.
@@ -282,7 +311,6 @@ mod tests {
     use super::super::entry::HintGiven;
     use super::super::entry::tests::{fail, pass, verdict};
     use super::*;
-    use crate::store::time::Time;
 
     fn record(entries: Vec<Entry>) -> Record {
         let mut book = Book::default();
@@ -368,6 +396,17 @@ mod tests {
         let failures = |files: &str| record.failures_elsewhere(&sha(files)).get(&"c".parse().unwrap()).copied();
         assert_eq!(failures("d"), Some(2));
         assert_eq!(failures("b"), Some(1), "the attempt at hand is counted by who grades it");
+    }
+
+    #[test]
+    fn stuck_is_who_failed_a_checkpoint_three_times_and_still_does() {
+        let stuck = |entries| record(entries).stuck().len();
+        assert_eq!(stuck(vec![fail("t", "a"), fail("t", "b")]), 0);
+        assert_eq!(stuck(vec![fail("t", "a"), fail("t", "b"), fail("t", "c")]), 1);
+        assert_eq!(stuck(vec![fail("t", "a"), fail("t", "b"), fail("t", "c"), pass("t", "d")]), 0);
+        let mut fixed = verdict("t", "d", Outcome::Fail, 0);
+        fixed.checkpoints[0].outcome = Outcome::Pass;
+        assert_eq!(stuck(vec![fail("t", "a"), fail("t", "b"), fail("t", "c"), Entry::Verdict(fixed)]), 0);
     }
 
     #[test]

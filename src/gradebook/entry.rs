@@ -6,6 +6,7 @@ use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::forge::pull::{Login, User};
 use crate::grade::report::{CourseRef, Report};
+use crate::review::safe::cut;
 use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
 
@@ -74,7 +75,13 @@ pub struct CheckpointVerdict {
     pub score: u32,
     /// Points it is worth.
     pub points: u32,
+    /// For `error`: what went wrong, for instructors.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cause: Option<String>,
 }
+
+/// Most characters of a cause.
+const MAX_CAUSE: usize = 300;
 
 impl Verdict {
     /// The verdict of a report on this commit with these files.
@@ -84,6 +91,10 @@ impl Verdict {
             outcome: result.outcome,
             score: result.score,
             points: result.points,
+            cause: (result.outcome == Outcome::Error)
+                .then(|| result.evidence.first())
+                .flatten()
+                .map(|evidence| cut(&evidence.message, MAX_CAUSE)),
         });
         Self {
             at,
@@ -174,7 +185,7 @@ pub(crate) mod tests {
             score,
             points: 4,
             provisional: false,
-            checkpoints: vec![CheckpointVerdict { id: "c".parse().unwrap(), outcome, score, points: 4 }],
+            checkpoints: vec![CheckpointVerdict { id: "c".parse().unwrap(), outcome, score, points: 4, cause: None }],
         }
     }
 

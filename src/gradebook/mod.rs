@@ -11,6 +11,7 @@ pub mod decision;
 pub mod entry;
 mod exchange;
 mod files;
+pub mod grades;
 mod origin;
 mod sharing;
 mod union;
@@ -21,11 +22,13 @@ use std::sync::{Arc, Mutex};
 
 use crate::course::id::Learner;
 use crate::forge::pull::User;
+use crate::store::time::Time;
 use book::Book;
 use decision::{Decision, Decisions};
 use entry::{Entry, Line};
 pub use exchange::{ExchangeError, Exchanged};
 use files::{Lock, Stamp};
+use grades::{Filter, Grades};
 pub use origin::{InvalidOrigin, Origin, Token};
 pub use sharing::Backlog;
 use sharing::Sharing;
@@ -219,6 +222,25 @@ impl Gradebook {
             self.tell();
         }
         Ok(names)
+    }
+
+    /// Puts another text into the file of a decision.
+    pub fn rewrite(&self, name: &str, text: &str) -> Result<(), GradebookError> {
+        let _lock = Lock::take(&self.dir.join(files::LOCK)).map_err(GradebookError::at(&self.dir))?;
+        let path = self.dir.join(name);
+        files::replace(&path, text.as_bytes()).map_err(GradebookError::at(&path))?;
+        self.tell();
+        Ok(())
+    }
+
+    /// Everybody's grades.
+    pub fn grades(&self, filter: &Filter, now: Time) -> Result<Grades, GradebookError> {
+        let decisions = self.decisions()?;
+        let mut learners = grades::concerned(&decisions);
+        learners.extend(self.learners()?);
+        let book = |learner: Learner| Ok((learner.clone(), self.book(&learner)?));
+        let books: Vec<_> = learners.into_iter().map(book).collect::<Result<_, GradebookError>>()?;
+        Ok(Grades::of(&books, &decisions, filter, now))
     }
 
     /// Everybody who has a file, in order.

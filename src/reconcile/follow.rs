@@ -24,9 +24,6 @@ use crate::submission::sha::CommitId;
 /// Labels that begin like this are ours: what we do not want of them is taken away.
 const OURS: [&str; 2] = ["gradus/", "task/"];
 
-/// Failed attempts on one checkpoint after which somebody is stuck (issue 4: three).
-pub const STUCK: u32 = 3;
-
 impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Says that a push was seen. No more than a courtesy: without room for it the grading goes on.
     pub(super) async fn announce(&self, key: &PullKey, pull: &Pull) -> Result<()> {
@@ -270,10 +267,7 @@ fn labels(grading: &Grading, book: &Book, human: &HumanReview) -> BTreeSet<Label
     if grading.tasks.iter().flat_map(|graded| &graded.report.checkpoints).any(|c| c.outcome == Outcome::Error) {
         add("gradus/our-error");
     }
-    let stuck = |task: &&TaskId| {
-        book.record(&grading.course.id, task)
-            .is_some_and(|record| !record.passed() && record.failures().values().any(|failed| *failed >= STUCK))
-    };
+    let stuck = |task: &&TaskId| book.record(&grading.course.id, task).is_some_and(|record| !record.stuck().is_empty());
     if !grading.practice && tasks.iter().any(stuck) {
         add("gradus/stuck");
     }

@@ -17,7 +17,7 @@ pub mod once;
 pub mod policy;
 pub mod probe;
 pub mod pulse;
-mod quarantine;
+pub mod quarantine;
 mod recall;
 pub mod record;
 mod reply;

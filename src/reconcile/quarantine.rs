@@ -17,12 +17,19 @@ use crate::store::time::Time;
 pub(super) struct Followed(Mutex<Option<Vec<Quarantine>>>);
 
 impl Followed {
-    fn is(&self, now: &[Quarantine]) -> bool {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).as_deref() == Some(now)
+    /// Whether these are news: told to one worker only.
+    fn take(&self, now: &[Quarantine]) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = known.as_deref() != Some(now);
+        if news {
+            *known = Some(now.to_vec());
+        }
+        news
     }
 
-    fn set(&self, now: Vec<Quarantine>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+    /// It could not be done: to be tried again.
+    fn give_back(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 }
 
@@ -56,21 +63,28 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     pub(super) async fn follow_quarantines(&self) -> Result<()> {
         let now = self.clock.now();
         let quarantines = in_force(self.gradebook.decisions()?.as_ref(), now);
-        if self.followed.is(&quarantines) {
+        if !self.followed.take(&quarantines) {
             return Ok(());
         }
+        let followed = self.follow(&quarantines, now).await;
+        if followed.is_err() {
+            self.followed.give_back();
+        }
+        followed
+    }
+
+    async fn follow(&self, quarantines: &[Quarantine], now: Time) -> Result<()> {
         for known in self.store.known(self.forge.workspace()).await? {
             if known.state != PullState::Open {
                 continue;
             }
             let key = PullKey { workspace: self.forge.workspace().clone(), number: known.number };
             let Some(grading) = self.store.grading::<Grading>(&key, &known.head).await? else { continue };
-            if differs(&grading, &quarantines) {
+            if differs(&grading, quarantines) {
                 self.store.grade_again(&key, &known.lane, &known.head, now).await?;
                 self.pulse.wake();
             }
         }
-        self.followed.set(quarantines);
         Ok(())
     }
 }

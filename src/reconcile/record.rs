@@ -97,6 +97,7 @@ pub fn recall_review(record: &str, key: &PullKey, head: &CommitId) -> Option<Rec
             outcome,
             score,
             points,
+            cause: None,
         });
         Entry::Verdict(Verdict {
             at: record.at,

@@ -9,8 +9,8 @@ use crate::course::id::TaskId;
 use crate::gradebook::Keeping;
 use crate::gradebook::decision::Decision;
 use crate::gradebook::decision::kinds::{
-    Concerned, ExtensionFile, ExtensionSpec, Instructor, Metadata, OverrideFile, OverrideSpec, Reason, WaiverFile,
-    WaiverSpec,
+    Concerned, ExtensionFile, ExtensionSpec, Holds, Instructor, Metadata, OverrideFile, OverrideSpec, Reason,
+    WaiverFile, WaiverSpec,
 };
 use crate::gradebook::decision::when::Moment;
 use crate::review::{safe, words};
@@ -94,7 +94,15 @@ pub fn override_points(about: &About<'_>, task: &str, points: u32, why: &str) ->
         learner(about),
         words::count(of as usize, "point"),
     );
-    let spec = OverrideSpec { learner: concerned(about), course: about.pull.course.clone(), task, points, of, reason };
+    let spec = OverrideSpec {
+        learner: concerned(about),
+        course: about.pull.course.clone(),
+        task,
+        points,
+        of,
+        holds: Holds::default(),
+        reason,
+    };
     decided(text, Decision::Override(OverrideFile::new(metadata(about), spec)))
 }
 

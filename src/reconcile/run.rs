@@ -126,6 +126,9 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             match self.work_one().await {
                 Ok(true) => {}
                 Ok(false) => {
+                    if let Err(error) = self.follow_quarantines().await {
+                        tracing::error!(%error, "cannot look for quarantines");
+                    }
                     let wait = self.until_due().await;
                     tokio::select! {
                         () = self.pulse.woken() => {}

@@ -147,12 +147,32 @@ pub struct OverrideSpec {
     pub course: CourseId,
     /// Of which task.
     pub task: TaskId,
-    /// Points that count, whatever was judged and hinted, until a later override.
+    /// Points that count, whatever was judged and hinted.
     pub points: u32,
     /// Points that the task has: with these it is passed.
     pub of: u32,
+    /// How long they count.
+    #[serde(default, skip_serializing_if = "Holds::is_default")]
+    pub holds: Holds,
     /// Why.
     pub reason: Reason,
+}
+
+/// How long the points of an override count.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Holds {
+    /// Until a later override.
+    #[default]
+    UntilOverride,
+    /// Until a later override, or a later verdict with more points.
+    UntilBetter,
+}
+
+impl Holds {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// A checkpoint that is not trusted: whatever does not pass it is our `error`.

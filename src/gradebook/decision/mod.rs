@@ -102,6 +102,7 @@ pub(crate) mod tests {
             task: "t".parse().unwrap(),
             points,
             of: 4,
+            holds: Holds::default(),
             reason: "appeal".parse().unwrap(),
         };
         Decision::Override(OverrideFile::new(metadata(1000 + i64::from(points) * 1000 - 3000), spec))

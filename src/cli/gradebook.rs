@@ -1,0 +1,93 @@
+//! Which gradebook a verb is about: a directory, `gradus up`'s own, or a repository.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::up::data_home;
+use crate::gradebook::{ExchangeError, Gradebook, InvalidOrigin, Origin};
+
+/// Where the token for the gradebook's repository is.
+const TOKEN: &str = "GRADUS_GRADEBOOK_TOKEN";
+
+/// Which gradebook.
+#[derive(Debug, clap::Args)]
+pub struct Which {
+    /// The gradebook: a directory, a data directory of `gradus up`, or the address of a repository; by default that of
+    /// `gradus up`. A token for the repository is read from GRADUS_GRADEBOOK_TOKEN
+    #[arg(long, value_name = "DIR|URL", env = "GRADUS_GRADEBOOK")]
+    gradebook: Option<String>,
+    /// The branch, where it is a repository
+    #[arg(long, value_name = "NAME", default_value = "main")]
+    branch: String,
+}
+
+/// An open gradebook.
+pub struct Opened {
+    /// The gradebook.
+    pub gradebook: Arc<Gradebook>,
+    /// As people know it.
+    pub shown: String,
+    /// Whether what is written has to be pushed by somebody else.
+    pub checkout: bool,
+    /// Holds a repository's files meanwhile.
+    _dir: Option<tempfile::TempDir>,
+}
+
+/// It cannot be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum WhichError {
+    /// Not an address.
+    #[error(transparent)]
+    Origin(#[from] InvalidOrigin),
+    /// Not reached.
+    #[error(transparent)]
+    Exchange(#[from] ExchangeError),
+    /// Not there.
+    #[error("there is no gradebook in {}: name one with `--gradebook DIR|URL`", .0.display())]
+    Nothing(PathBuf),
+    /// No default.
+    #[error("there is no home directory: name a gradebook with `--gradebook DIR|URL`")]
+    NoHome,
+    /// No place for a copy.
+    #[error("cannot create a directory for a copy: {0}")]
+    Copy(#[source] std::io::Error),
+}
+
+/// Who sits here: the name that Git would write.
+pub fn author() -> String {
+    let git = git2::Config::open_default().and_then(|config| config.get_string("user.name"));
+    let name = git.ok().or_else(|| std::env::var("USER").ok());
+    name.filter(|name| !name.is_empty()).unwrap_or_else(|| "unknown".to_owned())
+}
+
+impl Which {
+    /// Whether one was named.
+    pub fn named(&self) -> bool {
+        self.gradebook.is_some()
+    }
+
+    /// Opens it; a repository is fetched.
+    pub fn open(&self) -> Result<Opened, WhichError> {
+        let named = match &self.gradebook {
+            Some(named) => named.clone(),
+            None => data_home().ok_or(WhichError::NoHome)?.display().to_string(),
+        };
+        let path = Path::new(&named);
+        if named.contains("://") || (path.join("HEAD").is_file() && path.join("objects").is_dir()) {
+            let dir = tempfile::tempdir().map_err(WhichError::Copy)?;
+            let token = Arc::new(|| std::env::var(TOKEN).ok().filter(|token| !token.is_empty()));
+            let origin = Origin::new(&named, &self.branch, Some(token))?;
+            let gradebook = Arc::new(Gradebook::shared(dir.path().to_owned(), origin));
+            gradebook.exchange()?;
+            return Ok(Opened { gradebook, shown: named, checkout: false, _dir: Some(dir) });
+        }
+        // A data directory holds it beside other things.
+        let within = path.join("gradebook");
+        let dir = if within.is_dir() { within } else { path.to_owned() };
+        if !dir.is_dir() {
+            return Err(WhichError::Nothing(dir));
+        }
+        let (checkout, shown) = (dir.join(".git").exists(), dir.display().to_string());
+        Ok(Opened { gradebook: Arc::new(Gradebook::new(dir)), shown, checkout, _dir: None })
+    }
+}
