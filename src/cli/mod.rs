@@ -20,6 +20,7 @@ mod preview;
 mod publish;
 mod quarantine;
 mod reconcile;
+mod regrade;
 mod schema;
 mod serve;
 mod snippet;
@@ -76,6 +77,8 @@ enum Verb {
     Grades(grades::Args),
     /// Stop trusting a checkpoint for a while, for everybody
     Quarantine(quarantine::Args),
+    /// Show or apply what the courses as they are now would change
+    Regrade(regrade::Args),
     /// Grade again whenever a file changes
     Watch(watch::Args),
     /// Prove the checkpoints of courses or tasks: solutions pass, mutants fail where they must
@@ -125,6 +128,7 @@ pub fn main() -> ExitCode {
         Verb::Grade(args) => grade::run(args),
         Verb::Grades(args) => grades::run(args),
         Verb::Quarantine(args) => quarantine::run(args),
+        Verb::Regrade(args) => regrade::run(args),
         Verb::Watch(args) => watch::run(args),
         Verb::Test(args) => test::run(args),
         Verb::Lint(args) => lint::run(args),

@@ -20,6 +20,7 @@ pub mod pulse;
 pub mod quarantine;
 mod recall;
 pub mod record;
+pub mod regrade;
 mod reply;
 mod ruling;
 pub mod run;

@@ -45,6 +45,13 @@ impl Store {
         Ok(row.map(|row| row.try_get(0)).transpose()?)
     }
 
+    /// All workspaces that something is known of, in order.
+    pub async fn workspaces(&self) -> Result<Vec<Workspace>, StoreError> {
+        let rows =
+            sqlx::query("SELECT DISTINCT workspace FROM pulls ORDER BY workspace").fetch_all(self.reader()).await?;
+        rows.iter().map(|row| Ok(Workspace(row.try_get(0)?))).collect()
+    }
+
     /// Notes how a pull request is left.
     pub async fn leave(&self, key: &PullKey, pull: &Pull) -> Result<(), StoreError> {
         sqlx::query(

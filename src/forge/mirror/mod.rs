@@ -30,7 +30,7 @@ pub use wire::WireError;
 const GIT_PROTOCOL: HeaderName = HeaderName::from_static("git-protocol");
 
 /// Where the newest fetched base stands in the mirror.
-const BASE: &str = "refs/gradus/base";
+pub const BASE: &str = "refs/gradus/base";
 
 /// Why a head is not in the mirror.
 #[derive(Debug, thiserror::Error)]

@@ -66,9 +66,9 @@ impl Data {
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
 
-    /// Where the mirror of a workspace lies. Its name is that of a host and a repository: harmless in a path.
+    /// Where the mirror of a workspace lies.
     pub fn mirror(&self, workspace: &Workspace) -> PathBuf {
-        self.root.join("mirrors").join(format!("{}.git", workspace.0.replace(':', "_").to_lowercase()))
+        mirror(&self.root, workspace)
     }
 
     /// Where the pinned commits of a course lie.
@@ -109,6 +109,12 @@ pub fn join(database: &Path) -> Result<(File, Company), DataError> {
     // Somebody else may come in between and find themselves alone: then we hold nothing yet either.
     flock(&file, FlockOperation::LockShared).map_err(io::Error::from).map_err(fail("lock"))?;
     Ok((file, company))
+}
+
+/// Where the mirror of a workspace lies below a data directory. Its name is that of a host and a repository: harmless in a
+/// path.
+pub fn mirror(root: &Path, workspace: &Workspace) -> PathBuf {
+    root.join("mirrors").join(format!("{}.git", workspace.0.replace(':', "_").to_lowercase()))
 }
 
 #[cfg(test)]

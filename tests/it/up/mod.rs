@@ -3,6 +3,7 @@
 mod push;
 mod refused;
 mod restart;
+mod rubric;
 pub mod world;
 
 use world::{World, text};
