@@ -12,6 +12,7 @@ use crate::forge::pull::{Author, Comment, CommentId, Pull, PullState, Readiness,
 use crate::store::heads::SeenHead;
 use crate::store::journal::{GradingState, JournalEntry, JournalId, JournalState};
 use crate::store::time::Time;
+use crate::submission::sha::TreeId;
 
 /// Waits before a provisional result is graded again; after the last one it is left to an instructor.
 pub const RETRIES: [Duration; 7] = [
@@ -50,6 +51,8 @@ pub struct Observed {
     pub close_after: Option<Duration>,
     /// From when on there is room for writes that nobody waits for.
     pub idle_from: Time,
+    /// The revision of its course that is served.
+    pub revision: Option<TreeId>,
     /// Now.
     pub now: Time,
 }
@@ -163,8 +166,9 @@ fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
     if grading.traits.practice && pull.readiness == Readiness::Ready {
         return Next::Step(Step::Grade);
     }
-    // The course changed and somebody wants it applied, or a quarantine began or ended.
-    if grading.again_at.is_some_and(|at| at <= seen.now) {
+    // A quarantine began or ended, or the course changed and somebody wants it applied.
+    let changed = grading.wanted.is_some() && grading.wanted == seen.revision;
+    if changed || grading.again_at.is_some_and(|at| at <= seen.now) {
         return Next::Step(Step::Grade);
     }
     if grading.traits.quiet && !grading.provisional {
@@ -262,6 +266,10 @@ mod tests {
         letter.repeat(40).parse().unwrap()
     }
 
+    fn revision(digit: &str) -> TreeId {
+        digit.repeat(40).parse().unwrap()
+    }
+
     fn ada() -> User {
         User::local("ada".parse().unwrap())
     }
@@ -300,6 +308,7 @@ mod tests {
             first_at: before(first),
             graded_at: before(last),
             again_at: None,
+            wanted: None,
         }
     }
 
@@ -334,6 +343,7 @@ mod tests {
             grading: None,
             journal: Vec::new(),
             comments: Vec::new(),
+            revision: Some(revision("1")),
             now: NOW,
         }
     }
@@ -422,6 +432,15 @@ mod tests {
         assert_eq!(decide(&told(held(NOW))), Step::Grade);
         let asked = GradingState { again_at: Some(NOW), ..graded(false, 1, SECOND, SECOND) };
         assert_eq!(decide(&told(asked)), Step::Grade, "also what is final");
+    }
+
+    #[test]
+    fn what_waits_for_a_revision_of_the_course_is_graded_once_that_is_served() {
+        let wanting = |wanted| GradingState { wanted: Some(revision(wanted)), ..graded(false, 1, SECOND, SECOND) };
+        assert_eq!(decide(&answered(wanting("1"))), Step::Grade);
+        assert_eq!(decide(&answered(wanting("2"))), Step::Rest, "another one is served");
+        let gone = Observed { revision: None, ..answered(wanting("1")) };
+        assert_eq!(decide(&gone), Step::Rest);
     }
 
     #[test]

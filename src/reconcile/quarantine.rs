@@ -1,4 +1,4 @@
-//! Quarantines in force, and what is graded again when one begins or ends.
+//! Quarantines in force; and what is graded again when one begins or ends, or when the course that it waits for is served.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -58,8 +58,9 @@ fn differs(grading: &Grading, quarantines: &[Quarantine]) -> bool {
 }
 
 impl<F: Forge, G: Grader> Reconciler<F, G> {
-    /// Has everything graded again that a quarantine that began or was lifted concerns, behind what learners wait for.
-    /// One that comes to its end needs no look: gradings know it.
+    /// Has everything graded again that a quarantine that began or was lifted concerns, behind what learners wait for; at
+    /// the start also what waits for the course as it is served now. One that comes to its end needs no look: gradings
+    /// know it.
     pub(super) async fn follow_quarantines(&self) -> Result<()> {
         let now = self.clock.now();
         let quarantines = in_force(self.gradebook.decisions()?.as_ref(), now);
@@ -80,10 +81,18 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             }
             let key = PullKey { workspace: self.forge.workspace().clone(), number: known.number };
             let Some(grading) = self.store.grading::<Grading>(&key, &known.head).await? else { continue };
-            if differs(&grading, quarantines) {
-                self.store.grade_again(&key, &known.lane, &known.head, now).await?;
-                self.pulse.wake();
+            let state = self.store.grading_state(&key, &known.head).await?;
+            let served = self.grader.course(&grading.course.id).map(|course| course.reference.revision.clone());
+            match state.and_then(|state| state.wanted) {
+                Some(wanted) if Some(&wanted) == served.as_ref() => {
+                    self.store.grade_with(&key, &known.lane, &known.head, &wanted, now).await?;
+                }
+                _ if differs(&grading, quarantines) => {
+                    self.store.grade_again(&key, &known.lane, &known.head, now).await?;
+                }
+                _ => continue,
             }
+            self.pulse.wake();
         }
         Ok(())
     }

@@ -234,7 +234,22 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let journal = self.store.journal(key).await?;
         let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
         let close_after = policy.close_after;
-        Ok(Observed { pull, known, admission, heads, grading, human, journal, comments, close_after, idle_from, now })
+        let course = pull.as_ref().and_then(|pull| self.grader.course(&pull.course));
+        let revision = course.map(|course| course.reference.revision.clone());
+        Ok(Observed {
+            pull,
+            known,
+            admission,
+            heads,
+            grading,
+            human,
+            journal,
+            comments,
+            close_after,
+            idle_from,
+            revision,
+            now,
+        })
     }
 
     async fn act(&self, key: &PullKey, seen: &Observed, step: Step) -> Result<()> {
@@ -303,6 +318,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         };
         let graded = Graded {
             head: &pull.head,
+            revision: &grading.course.revision,
             digest: &digest,
             provisional,
             traits: grading.traits(),

@@ -12,7 +12,7 @@ use super::{Store, StoreError, json, parsed};
 use crate::forge::pull::PullKey;
 use crate::grade::digest::OutcomeDigest;
 use crate::review::Review;
-use crate::submission::sha::CommitId;
+use crate::submission::sha::{CommitId, TreeId};
 
 /// An entry's id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -98,6 +98,8 @@ pub struct GradingState {
     pub graded_at: Time,
     /// From then on it is graded again, whatever came of it.
     pub again_at: Option<Time>,
+    /// The course revision that it is graded again with, once that is served.
+    pub wanted: Option<TreeId>,
 }
 
 /// What a grading leaves behind.
@@ -105,6 +107,8 @@ pub struct GradingState {
 pub struct Graded<'a> {
     /// The head.
     pub head: &'a CommitId,
+    /// Of the course, that it was judged with.
+    pub revision: &'a TreeId,
     /// What it tells.
     pub digest: &'a OutcomeDigest,
     /// Something is still open.
@@ -166,7 +170,8 @@ impl Store {
              VALUES (?1, ?2, ?3, ?4, ?5, 1, ?6, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)
              ON CONFLICT (workspace, number, head) DO UPDATE SET
                  digest = ?4, provisional = ?5, tries = tries + 1, graded_at = ?6, grading = ?7,
-                 practice = ?8, quiet = ?9, passed = ?10, human = ?11, quarantined = ?12, again_at = ?13",
+                 practice = ?8, quiet = ?9, passed = ?10, human = ?11, quarantined = ?12, again_at = ?13,
+                 wanted = nullif(wanted, ?14)",
         )
         .bind(&key.workspace.0)
         .bind(key.number.0)
@@ -181,31 +186,12 @@ impl Store {
         .bind(graded.traits.human)
         .bind(graded.traits.quarantined)
         .bind(graded.again_at.map(|at| at.0))
+        .bind(graded.revision.as_str())
         .execute(&mut *transaction)
         .await?;
         if let Some(intent) = &graded.intent {
             intend(&mut *transaction, key, intent, now).await?;
         }
-        Ok(transaction.commit().await?)
-    }
-
-    /// Has a head graded again, whatever came of it, behind what learners wait for: something changed that it was judged
-    /// by. A wait for its time ends with that, one after failures does not.
-    pub async fn grade_again(&self, key: &PullKey, lane: &str, head: &CommitId, now: Time) -> Result<(), StoreError> {
-        let mut transaction = self.begin().await?;
-        sqlx::query("UPDATE gradings SET again_at = ? WHERE workspace = ? AND number = ? AND head = ?")
-            .bind(now.0)
-            .bind(&key.workspace.0)
-            .bind(key.number.0)
-            .bind(head.as_str())
-            .execute(&mut *transaction)
-            .await?;
-        sqlx::query("UPDATE queue SET not_before = 0 WHERE workspace = ? AND number = ? AND failures = 0")
-            .bind(&key.workspace.0)
-            .bind(key.number.0)
-            .execute(&mut *transaction)
-            .await?;
-        super::queue::enqueue(&mut *transaction, key, lane, super::queue::Hint::Backlog, now).await?;
         Ok(transaction.commit().await?)
     }
 
@@ -218,7 +204,7 @@ impl Store {
     pub async fn grading_state(&self, key: &PullKey, head: &CommitId) -> Result<Option<GradingState>, StoreError> {
         let row = sqlx::query(
             "SELECT digest, provisional, tries, first_at, graded_at, practice, quiet, passed, human,
-                 quarantined, again_at
+                 quarantined, again_at, wanted
              FROM gradings
              WHERE workspace = ? AND number = ? AND head = ?",
         )
@@ -242,6 +228,7 @@ impl Store {
                     quarantined: row.try_get(9)?,
                 },
                 again_at: row.try_get::<Option<i64>, _>(10)?.map(Time),
+                wanted: row.try_get::<Option<&str>, _>(11)?.map(|text| parsed("gradings.wanted", text)).transpose()?,
             })
         };
         row.map(state).transpose()

@@ -1,16 +1,19 @@
-//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version.
+//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the one
+//! before is taken over ([`migrate`]).
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
 //! see the last committed state (WAL). Another process on the same file is waited for up to `BUSY`. `synchronous =
 //! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
 //! the refs again, and the posting protocol adopts what it already wrote.
 
+mod again;
 pub mod budget;
 pub mod conversation;
 pub mod flags;
 pub mod gauges;
 pub mod heads;
 pub mod journal;
+mod migrate;
 pub mod pulls;
 pub mod queue;
 pub mod time;
@@ -22,7 +25,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 2;
+pub const SCHEMA_VERSION: i64 = 3;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;
@@ -92,9 +95,12 @@ impl Store {
         let version: i64 = sqlx::query("PRAGMA user_version").fetch_one(&mut *transaction).await?.try_get(0)?;
         if version == 0 {
             sqlx::raw_sql(include_str!("schema.sql")).execute(&mut *transaction).await?;
-            sqlx::raw_sql("PRAGMA application_id = 1198679155; PRAGMA user_version = 2")
-                .execute(&mut *transaction)
-                .await?;
+            sqlx::raw_sql("PRAGMA application_id = 1198679155").execute(&mut *transaction).await?;
+        }
+        if version < SCHEMA_VERSION {
+            // Seen under the lock: of two programs that open it at once one does it.
+            migrate::run(&mut transaction, version).await?;
+            sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;
@@ -141,11 +147,13 @@ async fn check(path: &Path) -> Result<(), StoreError> {
         other => other?,
     };
     let version = pragma(&mut connection, "PRAGMA user_version").await?;
+    let taken_over = application == APPLICATION_ID && migrate::knows(&mut connection, version).await?;
     connection.close().await?;
     match (application, version) {
         // Made and not yet filled: the process ended in between.
         (0, 0) => Ok(()),
         (APPLICATION_ID, SCHEMA_VERSION) => Ok(()),
+        _ if taken_over => Ok(()),
         (APPLICATION_ID, found) => Err(StoreError::OtherVersion { path: path.to_owned(), found }),
         _ => Err(not_ours()),
     }
@@ -207,6 +215,6 @@ mod tests {
     #[tokio::test]
     async fn the_constants_and_the_statement_agree() {
         assert_eq!(APPLICATION_ID, 1_198_679_155);
-        assert_eq!(SCHEMA_VERSION, 2);
+        assert_eq!(SCHEMA_VERSION, 3);
     }
 }

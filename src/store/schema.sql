@@ -1,5 +1,5 @@
 -- The whole schema, made in one transaction when the file is new. Times are milliseconds since the epoch.
--- A change here raises SCHEMA_VERSION in mod.rs.
+-- A change here raises SCHEMA_VERSION in mod.rs, and comes with what makes it of the version before (migrate.rs).
 
 -- What is to be looked at: one entry per pull request, events collapse into it.
 CREATE TABLE queue (
@@ -41,6 +41,7 @@ CREATE TABLE gradings (
     human       INTEGER NOT NULL,              -- passed, and a person has to approve
     quarantined INTEGER NOT NULL,              -- provisional by a quarantine alone
     again_at    INTEGER,                       -- graded again from then on, whatever came of it
+    wanted      TEXT,                          -- graded again with this course revision, once it is served
     tries       INTEGER NOT NULL,              -- gradings of this head so far
     first_at    INTEGER NOT NULL,
     graded_at   INTEGER NOT NULL,
