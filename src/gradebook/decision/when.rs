@@ -49,7 +49,12 @@ impl TryFrom<String> for Moment {
 
 impl From<Moment> for String {
     fn from(moment: Moment) -> String {
-        moment.0.rfc3339()
+        // To the millisecond where there are any: of two decisions, or a decision and a verdict, within a second it matters
+        // which one came first.
+        match moment.0.0.rem_euclid(1000) {
+            0 => moment.0.rfc3339(),
+            millis => moment.0.rfc3339().replace('Z', &format!(".{millis:03}Z")),
+        }
     }
 }
 
@@ -162,9 +167,12 @@ mod tests {
             ("2026-12-01T08:00Z", "2026-12-01T08:00:00Z"),
             ("2026-12-01T08:00:30Z", "2026-12-01T08:00:30Z"),
             ("2026-12-01 08:00+01:00", "2026-12-01T07:00:00Z"),
-            ("2026-12-01T08:00:00.5-02:00", "2026-12-01T10:00:00Z"),
+            ("2026-12-01T08:00:00.5-02:00", "2026-12-01T10:00:00.500Z"),
+            ("1969-12-31T23:59:59.999Z", "1969-12-31T23:59:59.999Z"),
         ] {
-            assert_eq!(String::from(text.parse::<Moment>().unwrap()), shown, "{text}");
+            let moment = text.parse::<Moment>().unwrap();
+            assert_eq!(String::from(moment), shown, "{text}");
+            assert_eq!(shown.parse(), Ok(moment));
         }
         for text in [
             "",
