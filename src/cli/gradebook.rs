@@ -12,8 +12,8 @@ const TOKEN: &str = "GRADUS_GRADEBOOK_TOKEN";
 /// Which gradebook.
 #[derive(Debug, clap::Args)]
 pub struct Which {
-    /// The gradebook: a directory, a data directory of `gradus up`, or the address of a repository; by default that of
-    /// `gradus up`. A token for the repository is read from GRADUS_GRADEBOOK_TOKEN
+    /// The gradebook: a directory, a data directory of `gradus up`, or the address of a repository; by default that of the
+    /// data directory. A token for the repository is read from GRADUS_GRADEBOOK_TOKEN
     #[arg(long, value_name = "DIR|URL", env = "GRADUS_GRADEBOOK")]
     gradebook: Option<String>,
     /// The branch, where it is a repository
@@ -53,6 +53,11 @@ pub enum WhichError {
     Copy(#[source] std::io::Error),
 }
 
+/// The data directory where nothing is said: as `gradus up` finds it.
+fn data() -> Option<PathBuf> {
+    std::env::var_os("GRADUS_DATA").filter(|data| !data.is_empty()).map(PathBuf::from).or_else(data_home)
+}
+
 /// Who sits here: the name that Git would write.
 pub fn author() -> String {
     let git = git2::Config::open_default().and_then(|config| config.get_string("user.name"));
@@ -70,7 +75,7 @@ impl Which {
     pub fn open(&self) -> Result<Opened, WhichError> {
         let named = match &self.gradebook {
             Some(named) => named.clone(),
-            None => data_home().ok_or(WhichError::NoHome)?.display().to_string(),
+            None => data().ok_or(WhichError::NoHome)?.display().to_string(),
         };
         let path = Path::new(&named);
         if named.contains("://") || (path.join("HEAD").is_file() && path.join("objects").is_dir()) {

@@ -49,7 +49,8 @@ pub fn run(args: Args) -> ExitCode {
         Err(error) => return fail(&error),
     };
     let now = SystemClock.now();
-    let grades = match opened.gradebook.grades(&Filter { course: args.course, learner: args.learner }, now) {
+    let filter = Filter { course: args.course, learner: args.learner };
+    let grades = match opened.gradebook.grades(&filter, now) {
         Ok(grades) => grades,
         Err(error) => return fail(&error),
     };
@@ -60,6 +61,12 @@ pub fn run(args: Args) -> ExitCode {
     };
     // A reader that has seen enough is no error.
     let _ = std::io::stdout().write_all(out.as_bytes());
+    if grades.items.is_empty() && filter != Filter::default() {
+        eprintln!(
+            "note: nothing that is recorded in {} is asked for; without a filter everything is shown",
+            opened.shown
+        );
+    }
     for problem in &grades.problems {
         eprintln!("warning: {}", safe::plain(problem, 500));
     }

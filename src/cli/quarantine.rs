@@ -1,9 +1,11 @@
 //! `gradus quarantine`: stop trusting a checkpoint for a while, for everybody and at once; or trust it again.
 
+use std::collections::BTreeSet;
 use std::process::ExitCode;
 
 use super::gradebook::{Opened, Which, author};
 use super::trouble::fail;
+use crate::course::diagnostic::nearest;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::forge::pull::Login;
 use crate::gradebook::GradebookError;
@@ -53,8 +55,8 @@ enum Refused {
     WhichCourse,
     #[error("{0} has passed already: nothing was written")]
     Past(Moment),
-    #[error("`{checkpoint}` of `{task}` is in no quarantine: nothing was written")]
-    NotThere { task: TaskId, checkpoint: CheckpointId },
+    #[error("`{checkpoint}` of `{task}` is in no quarantine: nothing was written; in quarantine here: {there}")]
+    NotThere { task: TaskId, checkpoint: CheckpointId, there: String },
     #[error("it is written, but not pushed: {0}; say it again when the repository can be reached")]
     NotPushed(#[from] crate::gradebook::ExchangeError),
     #[error("others changed {} at the same time, and theirs counts: look at it and say again what you want", .0.join(", "))]
@@ -68,8 +70,11 @@ pub fn run(args: Args) -> ExitCode {
         Err(error) => return fail(&error),
     };
     match decide(&args, &opened, SystemClock.now()) {
-        Ok(text) => {
-            println!("{text}");
+        Ok(decided) => {
+            println!("{}", decided.text);
+            if let Some(doubt) = decided.doubt {
+                eprintln!("note: {doubt}");
+            }
             if opened.checkout {
                 eprintln!("note: {} is a checkout: commit and push {DIR}/ to put it in force", opened.shown);
             }
@@ -79,18 +84,28 @@ pub fn run(args: Args) -> ExitCode {
     }
 }
 
-fn decide(args: &Args, opened: &Opened, now: Time) -> Result<String, Refused> {
+/// What was written.
+#[derive(Debug)]
+struct Decided {
+    text: String,
+    /// Why it may be a mistake all the same.
+    doubt: Option<String>,
+}
+
+fn decide(args: &Args, opened: &Opened, now: Time) -> Result<Decided, Refused> {
     let author = Instructor { id: None, login: Login(args.author.clone().unwrap_or_else(author)) };
     let course = match &args.course {
         Some(course) => course.clone(),
         None => only_course(opened)?,
     };
     let (task, checkpoint) = (args.task.clone(), args.checkpoint.clone());
+    let mut doubt = None;
     let text = match (&args.until, &args.reason) {
         (Some(until), Some(reason)) => {
             if until.0 <= now {
                 return Err(Refused::Past(*until));
             }
+            doubt = unheard_of(opened, &course, &task, &checkpoint)?;
             let text = format!("`{checkpoint}` of `{task}` in `{course}` is not trusted until {until}.");
             let spec = QuarantineSpec { course, task, checkpoint, until: *until, reason: reason.clone(), lifted: None };
             let metadata = Metadata { author, at: Moment(now), pull: None };
@@ -101,13 +116,54 @@ fn decide(args: &Args, opened: &Opened, now: Time) -> Result<String, Refused> {
         _ => {
             let files = lift(opened, &course, &task, &checkpoint, &author, now)?;
             if files.is_empty() {
-                return Err(Refused::NotThere { task, checkpoint });
+                return Err(Refused::NotThere { task, checkpoint, there: there(opened, now)? });
             }
             format!("`{checkpoint}` of `{task}` in `{course}` is trusted again.\n{}", files.join("\n"))
         }
     };
     let exchanged = opened.gradebook.exchange()?;
-    if exchanged.conflicts.is_empty() { Ok(text) } else { Err(Refused::Conflict(exchanged.conflicts)) }
+    if exchanged.conflicts.is_empty() {
+        Ok(Decided { text, doubt })
+    } else {
+        Err(Refused::Conflict(exchanged.conflicts))
+    }
+}
+
+/// Says so where no verdict names the checkpoint. The gradebook holds no course, and a checkpoint may be too new to have
+/// been judged: so it is no more than a doubt.
+fn unheard_of(
+    opened: &Opened,
+    course: &CourseId,
+    task: &TaskId,
+    checkpoint: &CheckpointId,
+) -> Result<Option<String>, GradebookError> {
+    let (mut tasks, mut checkpoints) = (BTreeSet::new(), BTreeSet::new());
+    for learner in opened.gradebook.learners()? {
+        for (_, judged, record) in opened.gradebook.book(&learner)?.records().filter(|(of, ..)| *of == course) {
+            let verdicts = record.attempts().iter().map(|attempt| &attempt.verdict);
+            let ids = verdicts.flat_map(|verdict| &verdict.checkpoints).map(|result| result.id.clone());
+            tasks.insert(judged.clone());
+            checkpoints.extend(ids.filter(|_| judged == task));
+        }
+    }
+    let meant = |near: Option<&str>| near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+    Ok(if !tasks.contains(task) {
+        let near = nearest(task.as_str(), tasks.iter().map(TaskId::as_str));
+        Some(format!("no verdict in `{course}` is about the task `{task}`{}", meant(near)))
+    } else if !checkpoints.contains(checkpoint) {
+        let near = nearest(checkpoint.as_str(), checkpoints.iter().map(CheckpointId::as_str));
+        Some(format!("no verdict on `{task}` names the checkpoint `{checkpoint}`{}", meant(near)))
+    } else {
+        None
+    })
+}
+
+/// What is in quarantine, for a sentence.
+fn there(opened: &Opened, now: Time) -> Result<String, GradebookError> {
+    let decisions = opened.gradebook.decisions()?;
+    let names = decisions.quarantines(now).map(|(_, spec)| format!("`{} {}`", spec.task, spec.checkpoint));
+    let names: BTreeSet<String> = names.collect();
+    Ok(if names.is_empty() { "nothing".to_owned() } else { names.into_iter().collect::<Vec<_>>().join(", ") })
 }
 
 /// Ends every quarantine in force of a checkpoint; their files.
@@ -175,7 +231,7 @@ mod tests {
     fn said(gradebook: &std::path::Path, rest: &[&str]) -> Result<String, String> {
         let args = args(gradebook, rest);
         let opened = args.which.open().unwrap();
-        decide(&args, &opened, now()).map_err(|error| error.to_string())
+        decide(&args, &opened, now()).map(|decided| decided.text).map_err(|error| error.to_string())
     }
 
     const UNTIL: [&str; 4] = ["--until", "2026-12-01T08:00Z", "--reason", "it looks at the wrong port"];
@@ -206,7 +262,32 @@ mod tests {
         assert!(lifted.contains("is trusted again"), "{lifted}");
         assert_eq!(in_force(), 0);
         assert_eq!(daemon.decisions().unwrap().all().len(), 1, "what was decided stays to be read");
-        assert_eq!(said(&origin, &["--lift"]).unwrap_err(), "`c` of `t` is in no quarantine: nothing was written");
+        assert_eq!(
+            said(&origin, &["--lift"]).unwrap_err(),
+            "`c` of `t` is in no quarantine: nothing was written; in quarantine here: nothing"
+        );
+    }
+
+    #[test]
+    fn a_name_that_no_verdict_knows_is_doubted() {
+        let dir = tempfile::tempdir().unwrap();
+        let gradebook = Gradebook::new(dir.path().to_owned());
+        gradebook.append(&User::local("ada".parse().unwrap()), &[fail("first-task", "a")]).unwrap();
+        let course: CourseId = "hello".parse().unwrap();
+        let opened = args(dir.path(), &UNTIL).which.open().unwrap();
+        for (task, checkpoint, expected) in [
+            ("first-task", "c", None),
+            ("first-task", "cc", Some("no verdict on `first-task` names the checkpoint `cc`; did you mean `c`?")),
+            (
+                "first-taks",
+                "c",
+                Some("no verdict in `hello` is about the task `first-taks`; did you mean `first-task`?"),
+            ),
+            ("another", "c", Some("no verdict in `hello` is about the task `another`")),
+        ] {
+            let doubt = unheard_of(&opened, &course, &task.parse().unwrap(), &checkpoint.parse().unwrap()).unwrap();
+            assert_eq!(doubt.as_deref(), expected);
+        }
     }
 
     #[test]

@@ -3,6 +3,8 @@
 mod heads;
 mod text;
 
+use std::collections::BTreeSet;
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -21,10 +23,10 @@ use crate::store::time::{Clock, SystemClock};
 
 /// Show or apply what the courses as they are now would change
 ///
-/// The newest graded head of each learner and task is judged again with the courses given here, without posting anything.
-/// `--apply` has those pull requests graded again whose result changed, by the daemon, behind what learners wait for:
-/// start it with the changed courses. What somebody reached stays: pull requests where somebody would lose are left alone
-/// unless `--accept-losses` says why.
+/// The newest graded head of each learner and task, of those in open pull requests, is judged again with the courses given
+/// here, without posting anything; as if no checkpoint were in quarantine. `--apply` has those pull requests graded again
+/// whose result changed, behind what learners wait for, by the daemon once it serves exactly these courses. What somebody
+/// reached stays: pull requests where somebody would lose are left alone unless `--accept-losses` says why.
 #[derive(Debug, clap::Args)]
 #[command(group(clap::ArgGroup::new("mode").required(true).args(["preview", "apply"])))]
 pub struct Args {
@@ -96,25 +98,42 @@ async fn regrade(args: &Args) -> Result<(), Failure> {
         let book = gradebook.book(&one.learner).ok()?;
         book.login().map(|login| login.0.clone())
     };
-    print!("{}", text::render(&regraded, &found.left_out, losses, login));
+    let mut out = std::io::stdout();
+    // A reader that has seen enough is no error.
+    let _ = out.write_all(text::render(&regraded, &found.left_out, losses, login).as_bytes());
+    let now = SystemClock.now();
+    for (_, spec) in gradebook.decisions()?.quarantines(now).filter(|(_, spec)| ground.serves(&spec.course)) {
+        eprintln!(
+            "note: `{}` of `{}` is in quarantine until {}: shown is what comes after it",
+            spec.checkpoint, spec.task, spec.until
+        );
+    }
     if !args.apply {
         return Ok(());
     }
-    let now = SystemClock.now();
     let by = Instructor { id: None, login: Login(args.author.clone().unwrap_or_else(author)) };
-    let mut asked = 0;
+    let (mut asked, mut revisions) = (0, BTreeSet::new());
     for one in regraded.iter().filter(|one| one.todo(losses) == Todo::Again) {
         if let Some(reason) = &args.accept_losses {
             // Before it is told, so that the review and the score agree.
             gradebook.decide(&one.losses(&*gradebook.book(&one.learner)?, &by, reason, now))?;
         }
-        store.grade_again(&one.key, one.learner.as_str(), &one.head, now).await?;
+        let course = &one.after.course;
+        store.grade_with(&one.key, one.learner.as_str(), &one.head, &course.revision, now).await?;
+        revisions.insert(format!("`{}` at `{}`", course.id, course.revision.short()));
         asked += 1;
     }
     if args.accept_losses.is_some() {
         gradebook.exchange()?;
     }
     store.close().await;
-    println!("{asked} to be graded again by the daemon, behind what learners wait for.");
+    let text = match asked {
+        0 => "0 to be graded again.\n".to_owned(),
+        _ => format!(
+            "{asked} to be graded again, behind what learners wait for, once the daemon serves {}.\n",
+            revisions.into_iter().collect::<Vec<_>>().join(", ")
+        ),
+    };
+    let _ = out.write_all(text.as_bytes());
     Ok(())
 }

@@ -54,8 +54,8 @@ pub struct Regraded {
     pub learner: Learner,
     /// The head.
     pub head: CommitId,
-    /// When it was graded.
-    pub graded_at: Time,
+    /// When it was graded first.
+    pub first_at: Time,
     /// As it was judged.
     pub before: Grading,
     /// As it would be.
@@ -94,6 +94,8 @@ pub enum Todo {
     Again,
     /// Somebody would lose and nobody accepted it: left as it is.
     LeftAlone,
+    /// Nobody knows yet what would become of it: left as it is.
+    NotNow,
 }
 
 /// Whether lower scores are applied.
@@ -107,7 +109,7 @@ pub enum Losses {
 
 /// Only the newest head of each learner and task, and only these tasks count.
 pub fn newest(mut all: Vec<Regraded>) -> Vec<Regraded> {
-    all.sort_by_key(|one| std::cmp::Reverse(one.graded_at));
+    all.sort_by_key(|one| std::cmp::Reverse(one.first_at));
     let mut seen: BTreeMap<(Learner, CourseId, TaskId), ()> = BTreeMap::new();
     for one in &mut all {
         let (learner, course) = (one.learner.clone(), one.before.course.id.clone());
@@ -147,11 +149,13 @@ impl Regraded {
 
     /// What is to be done about it.
     pub fn todo(&self, losses: Losses) -> Todo {
+        let rows = self.rows();
+        let any = |change| rows.iter().any(|row| row.change == change);
         match () {
             () if self.before.digest() == self.after.digest() => Todo::Nothing,
-            () if losses == Losses::Refused && self.rows().iter().any(|row| row.change == Change::Loses) => {
-                Todo::LeftAlone
-            }
+            // Later it may turn out to be a loss.
+            () if any(Change::Undecided) => Todo::NotNow,
+            () if losses == Losses::Refused && any(Change::Loses) => Todo::LeftAlone,
             () => Todo::Again,
         }
     }
@@ -250,7 +254,7 @@ mod tests {
     fn regraded(before: Grading, after: Grading) -> Regraded {
         let key = PullKey { workspace: Workspace("local".into()), number: PullNumber(1) };
         let head = "a".repeat(40).parse().unwrap();
-        Regraded { key, learner: "ada".parse().unwrap(), head, graded_at: Time(1), before, after }
+        Regraded { key, learner: "ada".parse().unwrap(), head, first_at: Time(1), before, after }
     }
 
     #[test]
@@ -259,7 +263,7 @@ mod tests {
             (grading(pass(), fail()), grading(pass(), pass()), Change::Gains, Todo::Again),
             (grading(pass(), pass()), grading(pass(), fail()), Change::Loses, Todo::LeftAlone),
             (grading(pass(), fail()), grading(pass(), fail()), Change::Unchanged, Todo::Nothing),
-            (grading(pass(), fail()), grading(pass(), Judgement::error("x")), Change::Undecided, Todo::Again),
+            (grading(pass(), fail()), grading(pass(), Judgement::error("x")), Change::Undecided, Todo::NotNow),
             (grading(pass(), Judgement::error("x")), grading(pass(), pass()), Change::Gains, Todo::Again),
         ] {
             let one = regraded(before, after);
@@ -308,7 +312,7 @@ mod tests {
     fn only_the_newest_head_of_each_learner_and_task_counts() {
         let old = regraded(grading(pass(), fail()), grading(pass(), pass()));
         let mut new = regraded(grading(pass(), pass()), grading(pass(), pass()));
-        new.graded_at = Time(9);
+        new.first_at = Time(9);
         new.key.number = PullNumber(2);
         let mut bob = regraded(grading(fail(), fail()), grading(pass(), pass()));
         bob.learner = "bob".parse().unwrap();

@@ -1,5 +1,6 @@
 //! Grades for people: a block per course and learner, a line per task, at most 80 columns.
 
+use crate::gradebook::decision::when::Moment;
 use crate::gradebook::grades::{Grade, Grades, Judged, State};
 use crate::review::safe::plain;
 use crate::review::words::count;
@@ -13,9 +14,11 @@ const TASK: usize = 38;
 pub fn render(grades: &Grades) -> String {
     let mut out = String::new();
     for quarantine in &grades.quarantines {
+        let until =
+            quarantine.until.parse::<Moment>().map_or_else(|_| quarantine.until.clone(), |until| until.to_string());
         let text = format!(
-            "Not trusted until {}: {} of {} in {}: {}",
-            quarantine.until, quarantine.checkpoint, quarantine.task, quarantine.course, quarantine.reason
+            "Not trusted until {until}: {} of {} in {}: {}",
+            quarantine.checkpoint, quarantine.task, quarantine.course, quarantine.reason
         );
         wrap(&mut out, "", "  ", &text);
     }
@@ -121,7 +124,7 @@ mod tests {
         let text = render(&grades);
         assert!(text.lines().all(|line| line.chars().count() <= WIDTH), "{text}");
         insta::assert_snapshot!(text, @r#"
-        Not trusted until 2026-12-01T23:59:59Z: c of t in hello: it looks at the wrong
+        Not trusted until 2026-12-01 23:59 UTC: c of t in hello: it looks at the wrong
           port
 
         hello, =eve (9): 0 points, 0 of 1 passed

@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::Failure;
+use crate::course::diagnostic::nearest;
 use crate::course::id::{CourseId, TaskId};
 use crate::course::locate::load_dir;
 use crate::forge::pull::{Branch, Login, Pull, PullKey, PullState, Readiness, User, UserKind, Workspace};
@@ -17,12 +18,10 @@ use crate::reconcile::courses::{Courses, OpenCourse};
 use crate::reconcile::examine::Examiner;
 use crate::reconcile::grader::{Grader, Grading, Request};
 use crate::reconcile::policy::{LivePolicy, Policy};
-use crate::reconcile::quarantine::in_force;
 use crate::reconcile::regrade::Regraded;
 use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
 use crate::store::Store;
 use crate::store::pulls::Known;
-use crate::store::time::{Clock, SystemClock};
 use crate::submission::sha::CommitId;
 
 /// The workspace of `gradus up`.
@@ -55,8 +54,19 @@ impl Ground {
         Ok(Self { data: data.to_owned(), courses: Arc::new(open), store, gradebook })
     }
 
-    /// Judges the newest head of each open pull request again.
+    /// Whether a course is among those given.
+    pub fn serves(&self, course: &CourseId) -> bool {
+        self.courses.contains_key(course)
+    }
+
+    /// Judges the head of each open pull request again.
     pub async fn regrade(&self, task: Option<&TaskId>, learner: Option<&str>) -> Result<Found, Failure> {
+        let known = || self.courses.values().flat_map(|course| course.tasks()).map(|task| &task.task.id);
+        if let Some(task) = task.filter(|task| !known().any(|known| known == *task)) {
+            let near = nearest(task.as_str(), known().map(TaskId::as_str));
+            let near = near.map(|near| format!(": did you mean `{near}`?")).unwrap_or_default();
+            return Err(format!("no course given has a task `{task}`{near}").into());
+        }
         let workspaces = self.store.workspaces().await?;
         // One's own files on one's own machine, or somebody else's.
         let strictness =
@@ -76,7 +86,7 @@ impl Ground {
                     continue;
                 }
                 let key = PullKey { workspace: workspace.clone(), number: known.number };
-                let Some((request, before, graded_at)) = self.request(&key, &known, task, learner).await? else {
+                let Some((request, before, first_at)) = self.request(&key, &known, task, learner).await? else {
                     continue;
                 };
                 let request = match request {
@@ -91,7 +101,7 @@ impl Ground {
                     let _turn = room.acquire().await;
                     let (learner, head) = (request.pull.learner().clone(), request.pull.head.clone());
                     match examiner.grade(request).await {
-                        Ok(after) => Ok(Regraded { key, learner, head, graded_at, before, after }),
+                        Ok(after) => Ok(Regraded { key, learner, head, first_at, before, after }),
                         Err(error) => Err(format!("{key}: {error}")),
                     }
                 });
@@ -143,19 +153,18 @@ impl Ground {
             updated_at: known.updated_at,
         };
         let request = match self.place(&key.workspace, &id, &course) {
-            _ if !self.courses.contains_key(&course) => {
-                Err(format!("the course `{course}` is not given: `--course DIR`"))
-            }
+            _ if !self.serves(&course) => Err(format!("the course `{course}` is not given: `--course DIR`")),
             Ok((repository, base)) => {
-                let now = SystemClock.now();
-                let quarantines = in_force(self.gradebook.decisions()?.as_ref(), now);
                 let (skipped, cancelled) = (Vec::new(), Cancelled::default());
                 let (pull, bot) = (pull(base), before.quiet);
+                // As it will be once every checkpoint is trusted again: who would lose then is to be seen now.
+                let quarantines = Vec::new();
                 Ok(Request { pull, repository, skipped, book, quarantines, bot, cancelled })
             }
             Err(error) => Err(format!("its commits are not here: {}", error.message())),
         };
-        Ok(Some((request, before, state.graded_at)))
+        // Not when it was graded last: an older head may have been graded again since.
+        Ok(Some((request, before, state.first_at)))
     }
 
     /// The repository that holds the head, and the newest base.

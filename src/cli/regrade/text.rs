@@ -14,6 +14,9 @@ pub fn render(
     losses: Losses,
     login: impl Fn(&Regraded) -> Option<String>,
 ) -> String {
+    if all.is_empty() && left_out.is_empty() {
+        return "Nothing that was graded in an open pull request is asked for.\n".to_owned();
+    }
     let mut out = String::new();
     let mut tally = [0_usize; 4];
     for one in all {
@@ -34,12 +37,15 @@ pub fn render(
     let [gains, loses, unchanged, undecided] = tally;
     out += &format!("{gains} gain, {loses} lose, {unchanged} unchanged, {undecided} cannot be judged now.\n");
     let todo = |wanted| all.iter().filter(|one| one.todo(losses) == wanted).count();
-    let (again, alone) = (todo(Todo::Again), todo(Todo::LeftAlone));
+    let (again, alone, not_now) = (todo(Todo::Again), todo(Todo::LeftAlone), todo(Todo::NotNow));
     if alone > 0 {
         out += &format!(
             "{} left alone: what was reached stays. `--accept-losses REASON` applies it.\n",
             count(alone, "pull request")
         );
+    }
+    if not_now > 0 {
+        out += &format!("{} left alone: say it again when they can be judged.\n", count(not_now, "pull request"));
     }
     out += &format!(
         "{} would be told: {}.\n",
@@ -52,7 +58,8 @@ pub fn render(
 fn line(name: &str, row: &Row) -> String {
     let name = plain(name, 24);
     let (word, task) = (row.change.word(), row.task.as_str());
-    format!("{word:9}  {name:24}  {} -> {} of {}  {task}\n", row.before, row.after, row.of)
+    let after = if row.change == Change::Undecided { "?".to_owned() } else { row.after.to_string() };
+    format!("{word:9}  {name:24}  {} -> {after} of {}  {task}\n", row.before, row.of)
 }
 
 fn time(time: Duration) -> String {
