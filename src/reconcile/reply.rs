@@ -1,5 +1,6 @@
 //! Answers to commands in comments.
 
+use super::allowance::{self, Allowance};
 use super::answer;
 use super::command::Command;
 use super::decide::Observed;
@@ -12,7 +13,7 @@ use crate::forge::Forge;
 use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
 
 impl<F: Forge, G: Grader> Reconciler<F, G> {
-    /// Answers a command: permission asked now, what it records written down, one comment.
+    /// Answers a command: what is too much first, then permission asked now, what it records written down, one comment.
     pub(super) async fn reply(
         &self,
         key: &PullKey,
@@ -21,6 +22,19 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         comment: &Comment,
         command: &Command,
     ) -> Result<()> {
+        let comments = self.forge.comments_after(key.number, CommentId::default()).await?;
+        match allowance::allowance(&comments, comment.id) {
+            Allowance::Answer => {}
+            Allowance::Exceeded(again) => {
+                let text = allowance::exceeded(again, seen.now);
+                return self.replied(key, comment.id, &reply_marker(comment.id), &text).await;
+            }
+            Allowance::Answered => {
+                let last = allowance::passed_over(&comments, comment.id);
+                tracing::info!(pull = %key, from = comment.id.0, to = last.0, "more commands than are taken");
+                return Ok(self.store.move_cursor(key, last).await?);
+            }
+        }
         let permission = match &comment.author {
             Author::Person(who) => Permission::of(pull, who, self.forge.standing(who).await?),
             Author::Grader => Permission::Reader,
@@ -76,9 +90,13 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             Some(issue) => self.forge.open_issue(&issue.marker, &issue.title, &issue.body).await?,
             None => None,
         };
-        self.forge.post_comment(key.number, &marker, &answer.with_issue(issue.as_deref())).await?;
+        self.replied(key, comment.id, &marker, &answer.with_issue(issue.as_deref())).await
+    }
+
+    async fn replied(&self, key: &PullKey, to: CommentId, marker: &Marker, text: &str) -> Result<()> {
+        self.forge.post_comment(key.number, marker, text).await?;
         self.probe.pass(Point::Replied)?;
-        self.store.move_cursor(key, comment.id).await?;
+        self.store.move_cursor(key, to).await?;
         self.pulse.tell(key.number, What::Commented);
         Ok(())
     }

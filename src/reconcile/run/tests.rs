@@ -589,6 +589,28 @@ async fn talk_is_not_answered_and_every_command_is() {
 }
 
 #[tokio::test]
+async fn commands_that_are_too_many_are_taken_again_when_their_time_has_come() {
+    use crate::reconcile::allowance::{COMMANDS, WINDOW};
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    for _ in 0..COMMANDS + 30 {
+        world.say("/progress").await;
+    }
+    world.rest().await;
+    let most = COMMANDS as usize + 1;
+    assert_eq!(world.answers().await.len(), most);
+    world.clock.advance(WINDOW - Duration::from_secs(1));
+    world.say("/progress").await;
+    world.rest().await;
+    assert_eq!(world.answers().await.len(), most, "answered already");
+    world.clock.advance(Duration::from_secs(1));
+    world.say("/progress").await;
+    world.rest().await;
+    assert_eq!(world.answers().await.len(), most + 1);
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
 async fn only_the_owner_of_a_pull_request_commands_there() {
     let world = World::new().await;
     world.push("fix", "score 3").await;

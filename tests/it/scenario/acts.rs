@@ -121,6 +121,28 @@ pub async fn every_command_is_answered_once<S: Stage>(stage: &S) {
     only(&stage.reviews(number).await);
 }
 
+pub async fn commands_that_are_too_many_are_answered_by_one<S: Stage>(stage: &S) {
+    use gradus::reconcile::allowance::COMMANDS;
+    let desk = Desk::open(stage, "a").await;
+    let number = answer(stage, "work", 1, "aurora").await;
+    desk.settle(stage).await;
+    for _ in 0..COMMANDS + 3 {
+        stage.say(number, "/hnit").await;
+    }
+    for _ in 0..2 {
+        desk.settle(stage).await;
+    }
+    let answers = stage.answers(number).await;
+    let (last, own) = answers.split_last().unwrap();
+    assert_eq!(own.len(), COMMANDS as usize, "{answers:#?}");
+    assert!(own.iter().all(|answer| answer.contains("Did you mean `/hint`?")), "{answers:#?}");
+    assert!(last.contains("This answers all further ones") && last.contains("The next one is taken at"), "{last}");
+    // An empty store asks nobody to wait again.
+    let other = Desk::open(stage, "b").await;
+    other.settle(stage).await;
+    assert_eq!(stage.answers(number).await, answers);
+}
+
 pub async fn grading_again_with_the_same_result_posts_no_review<S: Stage>(stage: &S) {
     let desk = Desk::open(stage, "a").await;
     let number = answer(stage, "work", 1, "aurora").await;
@@ -197,6 +219,7 @@ macro_rules! acts {
             a_head_that_comes_back_is_answered_by_its_review,
             a_near_miss_is_named,
             every_command_is_answered_once,
+            commands_that_are_too_many_are_answered_by_one,
             grading_again_with_the_same_result_posts_no_review,
             a_closed_pull_request_gets_nothing,
             an_empty_store_learns_from_what_stands_there,
