@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser};
 mod completions;
 mod config;
 mod diagnostics;
+mod doctor;
 mod ending;
 mod explain;
 mod grade;
@@ -55,7 +56,7 @@ First steps:
                gradus test TASK                       prove it: right answers pass, each mistake is caught
                gradus explain TASK CHECKPOINT --on MUTANT
                gradus preview TASK --on MUTANT        the review that a learner would get
-  an operator  gradus config example > gradus.yaml    then: config check, serve --dry-run, serve
+  an operator  gradus config example > gradus.yaml    then: doctor, serve --dry-run, serve
 
 Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the course is broken, 3 provisional.";
 
@@ -101,6 +102,8 @@ enum Verb {
     Values(values::Args),
     /// Watch pull requests on GitHub, Gitea and Forgejo, grade every push and review it
     Serve(serve::Args),
+    /// Find out whether `gradus serve` has what it needs: rights, budget, webhooks, clock
+    Doctor(doctor::Args),
     /// Post nothing from now on; everything is graded all the same
     Pause(pause::Args),
     /// Post again, and what was held back first
@@ -140,6 +143,7 @@ pub fn main() -> ExitCode {
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
         Verb::Serve(args) => serve::run(args),
+        Verb::Doctor(args) => doctor::run(args),
         Verb::Pause(args) => pause::pause(args),
         Verb::Resume(args) => pause::resume(args),
         Verb::Config(args) => config::run(args),

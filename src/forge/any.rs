@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
+use super::examine::{Expected, Finding};
 use super::gitea::Gitea;
 use super::github::GitHub;
 use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
@@ -27,6 +28,13 @@ macro_rules! each {
             AnyForge::Gitea($forge) => $call,
         }
     };
+}
+
+impl AnyForge {
+    /// Compares what the forge has with what is expected of it.
+    pub async fn examine(&self, expected: &Expected) -> Vec<Finding> {
+        each!(self, forge => forge.examine(expected).await)
+    }
 }
 
 impl Forge for AnyForge {

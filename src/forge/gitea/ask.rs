@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use http::header::DATE;
 use http::{HeaderMap, Method};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -12,6 +11,7 @@ use url::Url;
 use super::super::budget::{BudgetError, WriteClass, WriteKind};
 use super::super::hint::RepositoryName;
 use super::super::http::api::{Api, Call};
+use super::super::http::date::date;
 use super::super::http::failure::Failure;
 use super::super::http::{Response, TransportError};
 use super::super::pull::{PullKey, PullNumber, Workspace};
@@ -206,9 +206,4 @@ pub fn is_too_large(error: &Failure) -> bool {
 
 fn total(headers: &HeaderMap) -> Option<usize> {
     headers.get(TOTAL)?.to_str().ok()?.parse().ok()
-}
-
-fn date(headers: &HeaderMap) -> Option<Time> {
-    let text = headers.get(DATE)?.to_str().ok()?;
-    chrono::DateTime::parse_from_rfc2822(text).ok().map(|at| Time(at.timestamp_millis()))
 }

@@ -5,6 +5,7 @@
 //! server, and where that differs from its own description, is in `docs/gitea.md`.
 
 mod ask;
+mod examine;
 mod posting;
 mod review;
 mod talk;

@@ -11,8 +11,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD as BASE64;
 use bytes::Bytes;
-use chrono::DateTime;
-use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, DATE};
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use ring::rand::SystemRandom;
 use ring::signature::{RSA_PKCS1_SHA256, RsaKeyPair};
@@ -28,6 +27,7 @@ use super::wire::parse_time;
 use crate::forge::hint::RepositoryName;
 use crate::forge::http::api::{Another, Credentials, Header};
 use crate::forge::http::base::Base;
+use crate::forge::http::date::{ahead, date};
 use crate::forge::http::failure::{Failure, RequestId, check};
 use crate::forge::http::{Response, Transport};
 use crate::store::time::{Clock, Time};
@@ -147,8 +147,7 @@ impl Installation {
 
     /// What the App is called in addresses: its account is `SLUG[bot]`.
     pub async fn slug(&self) -> Result<String, Failure> {
-        let mut held = self.held.lock().await;
-        let app: AppWire = self.ask(&mut held, Method::GET, &self.base.at(&["app"]), Bytes::new()).await?;
+        let app: AppWire = self.read(&[]).await?;
         Ok(app.slug)
     }
 
@@ -161,22 +160,7 @@ impl Installation {
         {
             return Ok(value.clone());
         }
-        let installation = match held.installation {
-            Some(id) => id,
-            None => {
-                let url = self.base.at(&["repos", self.repository.owner(), self.repository.name(), "installation"]);
-                let found: Result<InstallationWire, _> = self.ask(&mut held, Method::GET, &url, Bytes::new()).await;
-                match found {
-                    Ok(found) => found.id,
-                    Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {
-                        let why = format!("the App {} is not installed on {}", self.app.id, self.repository);
-                        return Err(Failure::Credentials(format!("{why}: install it there, or name another App")));
-                    }
-                    Err(error) => return Err(error),
-                }
-            }
-        };
-        held.installation = Some(installation);
+        let installation = self.installation(&mut held).await?;
         let url = self.base.at(&["app", "installations", &installation.to_string(), "access_tokens"]);
         // For this repository alone, with whatever the App may do there.
         let body = json!({"repositories": [self.repository.name()]}).to_string();
@@ -195,6 +179,37 @@ impl Installation {
         let life = parse_time(&made.expires_at).map(|end| end.since(self.now(&held))).unwrap_or_default();
         held.token = Some((value.clone(), self.clock.now().plus(life.saturating_sub(MARGIN))));
         Ok(value)
+    }
+
+    /// The number of the installation.
+    async fn installation(&self, held: &mut Held) -> Result<u64, Failure> {
+        if let Some(id) = held.installation {
+            return Ok(id);
+        }
+        let url = self.base.at(&["repos", self.repository.owner(), self.repository.name(), "installation"]);
+        let found: Result<InstallationWire, _> = self.ask(held, Method::GET, &url, Bytes::new()).await;
+        let id = match found {
+            Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {
+                let why = format!("the App {} is not installed on {}", self.app.id, self.repository);
+                return Err(Failure::Credentials(format!("{why}: install it there, or name another App")));
+            }
+            found => found?.id,
+        };
+        held.installation = Some(id);
+        Ok(id)
+    }
+
+    /// What GitHub says of the installation.
+    pub(super) async fn examine<T: DeserializeOwned>(&self) -> Result<T, Failure> {
+        let mut held = self.held.lock().await;
+        let id = self.installation(&mut held).await?.to_string();
+        self.ask(&mut held, Method::GET, &self.base.at(&["app", "installations", &id]), Bytes::new()).await
+    }
+
+    /// Reads something of the App itself, below `/app`.
+    pub(super) async fn read<T: DeserializeOwned>(&self, below: &[&str]) -> Result<T, Failure> {
+        let url = self.base.at(&[&["app"], below].concat());
+        self.ask(&mut *self.held.lock().await, Method::GET, &url, Bytes::new()).await
     }
 
     /// GitHub's time.
@@ -243,25 +258,12 @@ impl Installation {
         if has_body {
             headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         }
-        let sent = self.clock.now().0;
+        let sent = self.clock.now();
         let answer = self.transport.send(request).await?;
-        let date = answer.headers().get(DATE).and_then(|date| date.to_str().ok());
-        if let Some(theirs) = date.and_then(|date| DateTime::parse_from_rfc2822(date).ok()) {
-            held.ahead = ahead(theirs.timestamp_millis(), sent, self.clock.now().0);
+        if let Some(theirs) = date(answer.headers()) {
+            held.ahead = ahead(theirs, sent, self.clock.now());
         }
         Ok(answer)
-    }
-}
-
-/// How far their clock is ahead of ours when an answer that they date so was sent between these two: an answer may take
-/// its time. Milliseconds; their date is cut to seconds.
-fn ahead(theirs: i64, sent: i64, received: i64) -> i64 {
-    if theirs + 1_000 < sent {
-        theirs - sent
-    } else if theirs > received {
-        theirs - received
-    } else {
-        0
     }
 }
 
@@ -285,20 +287,6 @@ impl Credentials for Installation {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_answer_that_takes_its_time_makes_no_clock_wrong() {
-        for (theirs, sent, received, expected) in [
-            (5_000, 5_000, 5_100, 0),
-            (5_000, 5_999, 6_000, 0),
-            (5_000, 5_000, 65_000, 0),
-            (60_000, 5_000, 65_000, 0),
-            (605_000, 5_000, 5_100, 599_900),
-            (5_000, 605_000, 605_100, -600_000),
-        ] {
-            assert_eq!(ahead(theirs, sent, received), expected, "{theirs} {sent} {received}");
-        }
-    }
 
     #[test]
     fn what_is_no_key_is_refused_without_being_shown() {

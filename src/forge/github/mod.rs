@@ -4,6 +4,7 @@
 //! Limits, retries of credentials and conditional reads are [`Api`]'s; who waits for a write is the queue's to say.
 
 pub mod auth;
+mod examine;
 mod fold;
 mod mark;
 mod post;

@@ -8,6 +8,7 @@ pub mod api;
 pub mod base;
 mod cache;
 pub mod client;
+pub mod date;
 pub mod failure;
 mod pages;
 

@@ -4,6 +4,7 @@ pub mod connect;
 pub mod courses;
 pub mod daemon;
 pub mod data;
+pub mod doctor;
 pub mod engine;
 pub mod health;
 pub mod metrics;

@@ -6,14 +6,8 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use axum::Router;
-use axum::body::{Body, Bytes};
-use axum::extract::Path as Route;
-use axum::http::{HeaderMap, Request, Response};
-use axum::routing::{get, post};
 use gradus::submission::tree::Entry;
 use tempfile::TempDir;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
 
 use crate::fake_github::http::limits::Limits;
@@ -37,6 +31,7 @@ const FIRST: &str = "tasks/first/deployment.yaml";
 pub struct World {
     pub hub: Hub,
     pub app: AppHandle,
+    pub installation: u64,
     pub repo: RepoId,
     /// Of the fake, with Git behind it: as in `http://127.0.0.1:4711`.
     pub base: String,
@@ -53,13 +48,13 @@ impl World {
         hub.limits(Limits::off());
         let owner = hub.organization("acme");
         let repo = hub.repository(owner, "tiny");
-        let base = serve(hub.router(), dir.path().to_owned()).await;
+        let base = serve(&hub).await;
         let workspace = published(&dir.path().join("tiny"), &format!("{base}/acme/tiny.git"));
         let files: Vec<(&str, &str)> = workspace.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
         hub.with_git(repo, &dir.path().join("acme-tiny.git"), &files);
         let app = hub.app("gradus", owner);
-        hub.install(&app, &[repo]);
-        let world = Self { hub, app, repo, base, workspace, dir };
+        let installation = hub.install(&app, &[repo]);
+        let world = Self { hub, app, installation, repo, base, workspace, dir };
         world.write("key.pem", world.app.pem);
         world.write("hook", &world.hook());
         world.write("gradus.yaml", &world.config(""));
@@ -220,50 +215,13 @@ fn published(course: &Path, address: &str) -> Vec<(String, String)> {
     tree.iter().map(file).collect()
 }
 
-/// The fake's API, and Git for the repositories `OWNER-NAME.git` of a directory.
-async fn serve(api: Router, dir: PathBuf) -> String {
-    let repository = move |owner: &str, name: &str| dir.join(format!("{owner}-{name}"));
-    let (refs, pack) = (repository.clone(), repository);
-    let app = Router::new()
-        .route(
-            "/{owner}/{name}/info/refs",
-            get(move |Route((owner, name)): Route<(String, String)>, request: Request<Body>| {
-                upload_pack(refs(&owner, &name), request)
-            }),
-        )
-        .route(
-            "/{owner}/{name}/git-upload-pack",
-            post(move |Route((owner, name)): Route<(String, String)>, request: Request<Body>| {
-                upload_pack(pack(&owner, &name), request)
-            }),
-        )
-        .fallback_service(api);
+/// The fake, with Git behind it, on a port of its own.
+async fn serve(hub: &Hub) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
-    tokio::spawn(async move { axum::serve(listener, app).await.unwrap() });
+    let router = hub.router();
+    tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
     base
-}
-
-/// `git upload-pack` behind HTTP, for whoever shows a token.
-async fn upload_pack(repository: PathBuf, request: Request<Body>) -> Response<Body> {
-    if !authorized(request.headers()) {
-        return Response::builder().status(401).body(Body::empty()).unwrap();
-    }
-    let protocol = request.headers()["git-protocol"].to_str().unwrap().to_owned();
-    let body: Bytes = axum::body::to_bytes(request.into_body(), 1 << 20).await.unwrap();
-    let mut git = tokio::process::Command::new("git");
-    git.args(["-c", "uploadpack.allowAnySHA1InWant=true", "upload-pack", "--stateless-rpc"]);
-    if body.is_empty() {
-        git.arg("--advertise-refs");
-    }
-    git.arg(repository).env("GIT_PROTOCOL", protocol);
-    let mut git = git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    git.stdin.take().unwrap().write_all(&body).await.unwrap();
-    Response::new(Body::from(git.wait_with_output().await.unwrap().stdout))
-}
-
-fn authorized(headers: &HeaderMap) -> bool {
-    headers.get("authorization").is_some_and(|value| value.to_str().unwrap().starts_with("Basic "))
 }
 
 /// A running daemon; killed when it is dropped.

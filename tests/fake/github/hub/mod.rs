@@ -22,7 +22,7 @@ use super::state::account::{Actor, TokenShape};
 use super::state::ids::RepoId;
 use super::state::refusal::Refusal;
 
-pub use drive::AppHandle;
+pub use drive::{AppHandle, grader_permissions};
 
 /// A fake GitHub. Clones share it.
 #[derive(Clone)]

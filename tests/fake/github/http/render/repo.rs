@@ -4,6 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::super::clock::rfc3339;
 use super::super::super::state::ids::{NodeKind, RepoId};
+use super::super::super::state::repo::Role;
 use super::super::super::state::repo::{Hook, Label, Status};
 use super::Render;
 use super::user::merged;
@@ -100,6 +101,14 @@ impl Render<'_> {
             Some(parent) => merged(full, json!({"parent": self.repo(parent), "source": self.repo(parent)})),
             None => full,
         }
+    }
+
+    /// What somebody may do in a repository, as its own page tells them.
+    pub fn role(&self, role: Role) -> Value {
+        json!({
+            "pull": role >= Role::Read, "triage": role >= Role::Triage, "push": role >= Role::Write,
+            "maintain": role >= Role::Maintain, "admin": role >= Role::Admin,
+        })
     }
 
     /// A label.

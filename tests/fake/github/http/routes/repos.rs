@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::super::super::state::account::HookConfig;
+use super::super::super::state::account::{Actor, HookConfig};
 use super::super::super::state::refusal::Refusal;
 use super::super::super::state::repo::{Hook, Role};
 use super::super::super::state::statuses::NewStatus;
@@ -10,9 +10,14 @@ use super::super::super::webhooks;
 use super::super::ctx::Ctx;
 use super::super::reply::Reply;
 
-/// A repository.
+/// A repository, and to a person what they may do there.
 pub fn get(ctx: &mut Ctx<'_>) -> Result<Reply, Refusal> {
-    Ok(Reply::ok(ctx.render().full_repo(ctx.repo()?)))
+    let repo = ctx.repo()?;
+    let mut page = ctx.render().full_repo(repo);
+    if let Actor::User(_) = ctx.actor {
+        page["permissions"] = ctx.render().role(ctx.role(repo));
+    }
+    Ok(Reply::ok(page))
 }
 
 /// What somebody may do. Anybody may look at what is public.
@@ -64,7 +69,7 @@ pub fn create_hook(ctx: &mut Ctx<'_>) -> Result<Reply, Refusal> {
 fn administered(ctx: &Ctx<'_>) -> Result<super::super::super::state::ids::RepoId, Refusal> {
     let repo = ctx.repo()?;
     // An installation has no role of its own; its permission was asked before.
-    let installed = matches!(ctx.actor, super::super::super::state::account::Actor::Installation(_));
+    let installed = matches!(ctx.actor, Actor::Installation(_));
     if installed || ctx.role(repo) >= Role::Admin { Ok(repo) } else { Err(Refusal::not_found()) }
 }
 
