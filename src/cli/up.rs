@@ -36,6 +36,10 @@ pub struct Args {
     /// Your name in addresses and in the gradebook; by default your name on this machine
     #[arg(long, value_name = "NAME", env = "GRADUS_LEARNER")]
     learner: Option<Learner>,
+    /// Somebody else's name who may also comment on every pull request and decides there, by `/waive`, `/extend` and
+    /// `/override`
+    #[arg(long, value_name = "NAME", env = "GRADUS_INSTRUCTOR")]
+    instructor: Option<Learner>,
 }
 
 /// Runs the verb.
@@ -72,6 +76,8 @@ pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn up(args: Args) -> Result<(), Failure> {
     reachable(args.listen, args.allow_remote)?;
+    let learner = args.learner.unwrap_or_else(user);
+    deciding(args.instructor.as_ref(), &learner, args.listen)?;
     let data =
         args.data.or_else(data_home).ok_or("there is no home directory: name a data directory with `--data DIR`")?;
     let program = std::env::current_exe()?;
@@ -84,7 +90,8 @@ async fn up(args: Args) -> Result<(), Failure> {
         courses: course_dirs(args.course)?,
         listen: args.listen,
         data,
-        learner: args.learner.unwrap_or_else(user),
+        learner,
+        instructor: args.instructor,
         sandbox: Sandbox::Child(launcher),
     })
     .await?;
@@ -108,6 +115,26 @@ fn reachable(listen: SocketAddr, allow_remote: bool) -> Result<(), Failure> {
     .into())
 }
 
+/// Nobody is asked who they are: an instructor is there for one person to try both sides, and for nothing else.
+fn deciding(instructor: Option<&Learner>, learner: &Learner, listen: SocketAddr) -> Result<(), Failure> {
+    let Some(instructor) = instructor else { return Ok(()) };
+    if instructor == learner {
+        return Err(format!(
+            "`--instructor {instructor}` is the learner at this machine, who would decide about their own work: give the \
+             instructor another name, or the learner one by `--learner NAME`"
+        )
+        .into());
+    }
+    if !listen.ip().is_loopback() {
+        return Err(format!(
+            "`--instructor {instructor}` on `--listen {listen}`: whoever can connect could decide in that name; listen on \
+             127.0.0.1, or leave it out"
+        )
+        .into());
+    }
+    Ok(())
+}
+
 /// The address alone on its line, what to clone, and what to do first.
 fn greet(app: &App) -> std::io::Result<()> {
     let mut out = std::io::stdout().lock();
@@ -120,6 +147,9 @@ fn greet(app: &App) -> std::io::Result<()> {
         writeln!(out, "first task: {}, {}/courses/{course}/tasks/{}", task.title, app.address, task.id)?;
     }
     out.flush()?;
+    if let Some(instructor) = app.forge.instructor() {
+        eprintln!("note: {instructor} is the instructor here: comment as {instructor} on the page of a pull request");
+    }
     eprintln!("note: single-user: whoever can reach this address can push in any name; stop with Ctrl-C");
     Ok(())
 }
@@ -173,6 +203,18 @@ mod tests {
             assert!(error.contains("--allow-remote") && error.contains("127.0.0.1:"), "{error}");
             assert!(reachable(open.parse().unwrap(), true).is_ok(), "{open}");
         }
+    }
+
+    #[test]
+    fn an_instructor_is_somebody_else_on_a_machine_that_nobody_else_reaches() {
+        let (grace, ada): (Learner, Learner) = ("grace".parse().unwrap(), "ada".parse().unwrap());
+        let says = |who: Option<&Learner>, listen: &str| {
+            deciding(who, &ada, listen.parse().unwrap()).map_err(|error| error.to_string())
+        };
+        assert_eq!(says(Some(&grace), "127.0.0.1:7421"), Ok(()));
+        assert_eq!(says(None, "0.0.0.0:7421"), Ok(()));
+        assert!(says(Some(&ada), "127.0.0.1:7421").unwrap_err().contains("about their own work"));
+        assert!(says(Some(&grace), "0.0.0.0:7421").unwrap_err().contains("decide in that name"));
     }
 
     #[test]

@@ -109,6 +109,8 @@ impl From<pull::Comment> for Comment {
 pub struct NewComment {
     /// Markdown; a line such as `/hint` is a command.
     pub body: String,
+    /// In whose name; by default whose pull request it is.
+    pub author: Option<String>,
 }
 
 /// Why something is not answered.
@@ -179,9 +181,9 @@ async fn comment(
     body: Result<Json<NewComment>, JsonRejection>,
 ) -> Result<(StatusCode, response::Json<Comment>), Failure> {
     let Json(new) = body.map_err(|rejection| Failure(rejection.status(), rejection.body_text()))?;
-    match post_comment(&app, &number, &new.body).await {
+    match post_comment(&app, &number, new.author.as_deref(), &new.body).await {
         Ok(comment) => Ok((StatusCode::CREATED, response::Json(comment.into()))),
-        Err(refusal) => Err(Failure(refusal.status, refusal.message.to_owned())),
+        Err(refusal) => Err(Failure(refusal.status, refusal.message.into_owned())),
     }
 }
 

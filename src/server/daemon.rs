@@ -44,6 +44,8 @@ pub struct Config {
     pub data: PathBuf,
     /// Who sits at this machine.
     pub learner: Learner,
+    /// Who decides on waivers, extensions and overrides.
+    pub instructor: Option<Learner>,
     /// Where learners' files are judged.
     pub sandbox: Sandbox,
 }
@@ -112,7 +114,7 @@ impl Daemon {
             }
         }
 
-        let forge = LocalForge::new(data.clone(), store.clone(), clock.clone(), ids);
+        let forge = LocalForge::new(data.clone(), store.clone(), clock.clone(), ids).with_instructor(config.instructor);
         let gradebook = Arc::new(Gradebook::new(data.gradebook()));
         let courses = Arc::new(courses);
         let page = {

@@ -1,5 +1,7 @@
 //! Pages: addresses to views to HTML.
 
+use std::borrow::Cow;
+
 use axum::Router;
 use axum::extract::rejection::FormRejection;
 use axum::extract::{Form, Path, State};
@@ -12,6 +14,7 @@ use super::App;
 use super::pages::model::{Link, Message, Nav};
 use super::pages::{CSP, Page, assets, html};
 use super::views::{ViewError, course, frame, pull};
+use crate::course::id::Learner;
 use crate::forge::Forge;
 use crate::forge::pull::PullNumber;
 
@@ -74,6 +77,7 @@ async fn pull_page(State(app): State<App>, Path(number): Path<String>) -> Respon
 #[derive(Deserialize)]
 struct CommentForm {
     body: String,
+    author: Option<String>,
 }
 
 async fn comment(
@@ -89,12 +93,12 @@ async fn comment(
             None,
         );
     };
-    match post_comment(&app, &number, &form.body).await {
+    match post_comment(&app, &number, form.author.as_deref(), &form.body).await {
         Ok(_) => Redirect::to(&format!("/pulls/{number}#conversation")).into_response(),
         Err(refusal) => {
             let back = Link { text: "Back to the pull request".to_owned(), href: format!("/pulls/{number}") };
             let onward = (refusal.status != StatusCode::NOT_FOUND).then_some(back);
-            say(&app, refusal.status, refusal.message, onward)
+            say(&app, refusal.status, &refusal.message, onward)
         }
     }
 }
@@ -104,12 +108,17 @@ pub struct Refusal {
     /// For the client.
     pub status: StatusCode,
     /// For the person.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
 }
 
-/// Takes a comment of the person at this machine.
-pub async fn post_comment(app: &App, number: &str, body: &str) -> Result<crate::forge::pull::Comment, Refusal> {
-    let refusal = |status, message| Refusal { status, message };
+/// Takes a comment of the person at this machine: in the name of whose pull request it is, unless the instructor is named.
+pub async fn post_comment(
+    app: &App,
+    number: &str,
+    author: Option<&str>,
+    body: &str,
+) -> Result<crate::forge::pull::Comment, Refusal> {
+    let refusal = |status, message: &'static str| Refusal { status, message: message.into() };
     let failed = |error: ViewError| {
         tracing::error!(%error, "a comment was not taken");
         refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
@@ -124,11 +133,31 @@ pub async fn post_comment(app: &App, number: &str, body: &str) -> Result<crate::
     }
     let pull = app.forge.pull(number).await.map_err(|error| failed(error.into()))?;
     let pull = pull.ok_or_else(|| refusal(StatusCode::NOT_FOUND, NO_PULL))?;
-    // Single-user: whoever is here is the one whose pull request it is.
-    let comment = app.forge.comment(&pull, pull.learner(), body).await.map_err(|error| failed(error.into()))?;
+    // Single-user: nobody is asked who they are, and only these two have something to say here.
+    let here = [Some(pull.learner()), app.forge.instructor()];
+    let author = match author {
+        None => pull.learner(),
+        Some(name) => match here.into_iter().flatten().find(|known| known.as_str() == name) {
+            Some(known) => known,
+            None => return Err(stranger(pull.learner(), app.forge.instructor())),
+        },
+    };
+    let comment = app.forge.comment(&pull, author, body).await.map_err(|error| failed(error.into()))?;
     app.pulse.tell(number, crate::reconcile::pulse::What::Commented);
     app.pulse.wake();
     Ok(comment)
+}
+
+fn stranger(learner: &Learner, instructor: Option<&Learner>) -> Refusal {
+    let message = match instructor {
+        Some(instructor) => {
+            format!("Only {learner}, whose pull request this is, and {instructor}, the instructor, speak here.")
+        }
+        None => format!(
+            "Only {learner}, whose pull request this is, speaks here; with `gradus up --instructor NAME` an instructor does, too."
+        ),
+    };
+    Refusal { status: StatusCode::UNPROCESSABLE_ENTITY, message: message.into() }
 }
 
 async fn asset(State(app): State<App>, Path(name): Path<String>) -> Response {

@@ -46,6 +46,7 @@ pub struct LocalForge {
     store: Store,
     clock: Arc<dyn Clock>,
     courses: BTreeSet<CourseId>,
+    instructor: Option<Learner>,
     workspace: Workspace,
 }
 
@@ -101,7 +102,17 @@ pub struct Recorded {
 impl LocalForge {
     /// A forge over this data directory that serves these courses; their upstreams are published.
     pub fn new(data: Arc<DataDir>, store: Store, clock: Arc<dyn Clock>, courses: BTreeSet<CourseId>) -> Self {
-        Self { data, store, clock, courses, workspace: Workspace("local".to_owned()) }
+        Self { data, store, clock, courses, instructor: None, workspace: Workspace("local".to_owned()) }
+    }
+
+    /// With somebody who decides, as on another forge somebody does who may write to the workspace.
+    pub fn with_instructor(self, instructor: Option<Learner>) -> Self {
+        Self { instructor, ..self }
+    }
+
+    /// Who decides here.
+    pub fn instructor(&self) -> Option<&Learner> {
+        self.instructor.as_ref()
     }
 
     /// Where everything lies.
@@ -410,7 +421,7 @@ impl Forge for LocalForge {
         Ok(None)
     }
 
-    async fn standing(&self, _: &User) -> Result<Standing, ForgeError> {
-        Ok(Standing::Collaborator)
+    async fn standing(&self, who: &User) -> Result<Standing, ForgeError> {
+        Ok(if self.instructor.as_ref() == Some(&who.id) { Standing::Instructor } else { Standing::Collaborator })
     }
 }

@@ -316,6 +316,8 @@ pub struct PullPage {
     pub truncated: bool,
     /// Whether comments are taken.
     pub open: bool,
+    /// Who else may be spoken for.
+    pub instructor: Option<String>,
 }
 
 /// A review on a pull request's page.

@@ -275,6 +275,7 @@ fn pull() -> PullPage {
         files: diff::files(&diff, &[comment]),
         truncated: false,
         open: true,
+        instructor: None,
     }
 }
 
@@ -324,6 +325,15 @@ fn pages_with_nothing_on_them_say_what_comes() {
     assert!(html.contains("No review yet.") && html.contains("Nothing differs"), "{html}");
     let list = check(&PullList { frame: frame("Pull requests", Nav::Pulls), pulls: Vec::new() });
     assert!(list.contains("Nothing pushed yet."), "{list}");
+}
+
+#[test]
+fn an_instructor_speaks_by_a_button_of_their_own_where_there_is_one() {
+    let alone = check(&pull());
+    assert!(!alone.contains("/waive") && !alone.contains("name=\"author\""), "{alone}");
+    let both = check(&PullPage { instructor: Some("grace".to_owned()), ..pull() });
+    assert!(both.contains("name=\"author\" value=\"grace\">Comment as grace</button>"), "{both}");
+    assert!(both.contains(">Comment as ada</button>") && both.contains("/waive CHECKPOINT WHY"), "{both}");
 }
 
 #[test]

@@ -61,6 +61,7 @@ pub async fn page(app: &App, number: PullNumber) -> Result<Option<PullPage>, Vie
         reviews: reviews.iter().rev().enumerate().map(|(index, posted)| review(posted, index == 0)).collect(),
         comments: comments.iter().map(comment).collect(),
         open: pull.state == PullState::Open,
+        instructor: app.forge.instructor().filter(|who| *who != pull.learner()).map(ToString::to_string),
     }))
 }
 

@@ -1,5 +1,6 @@
 //! `gradus up` as learners meet it: the real program, real git over HTTP, the API and the pages.
 
+mod instructor;
 mod push;
 mod refused;
 mod restart;

@@ -148,8 +148,17 @@ impl Up {
 
     /// A comment through the API, and the answer of the grader.
     pub fn ask(&self, number: u32, comment: &str) -> String {
+        self.ask_with(number, &serde_json::json!({ "body": comment }))
+    }
+
+    /// [`Up::ask`] in somebody's name.
+    pub fn ask_as(&self, author: &str, number: u32, comment: &str) -> String {
+        self.ask_with(number, &serde_json::json!({ "body": comment, "author": author }))
+    }
+
+    fn ask_with(&self, number: u32, comment: &Value) -> String {
         let path = format!("/api/v1/pulls/{number}/comments");
-        let body = serde_json::json!({ "body": comment }).to_string();
+        let body = comment.to_string();
         let (status, answer) = self.request("POST", &path, &[("Content-Type", "application/json")], &body);
         assert_eq!(status, 201, "{answer}");
         let asked = serde_json::from_str::<Value>(&answer).unwrap()["id"].as_i64().unwrap();
