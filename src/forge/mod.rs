@@ -16,6 +16,7 @@ pub mod http;
 pub mod local;
 pub mod mirror;
 pub mod pull;
+pub mod remote;
 pub mod seal;
 pub mod tools;
 

@@ -16,8 +16,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use http::header::ACCEPT;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use serde::Serialize;
@@ -31,10 +29,11 @@ use super::http::Response;
 use super::http::api::{Another, Api, Call, Credentials, Token};
 use super::http::base::{Base, Plain};
 use super::http::failure::{Failure, RefusalKind};
-use super::mirror::{Mirror, MirrorError};
+use super::mirror::Mirror;
 use super::pull::{
     Author, Comment, CommentId, Label, Marker, PostedReview, Pull, PullKey, PullNumber, Standing, User, Workspace,
 };
+use super::remote::{Refused, RemoteError, basic};
 use super::seal::{Place, Seal};
 use super::tools::fingerprint;
 pub use super::tools::{InvalidToken, Tools};
@@ -348,10 +347,11 @@ impl Inner {
         let mut again = true;
         loop {
             let header = self.credentials.header().await.map_err(failed(what))?;
-            let basic = basic(&header).ok_or_else(|| self.odd("a token that Git cannot use").forge(what))?;
+            let token = header.to_str().ok().and_then(|header| header.strip_prefix("Bearer "));
+            let basic = token.and_then(basic).ok_or_else(|| self.odd("a token that Git cannot use").forge(what))?;
             match self.mirror.fetch(pull.number, &pull.head, base, Some(&basic)).await {
                 Ok(path) => return Ok(path),
-                Err(MirrorError::Status(StatusCode::UNAUTHORIZED))
+                Err(RemoteError::Refused(Refused { status: StatusCode::UNAUTHORIZED, .. }))
                     if std::mem::take(&mut again) && self.credentials.refused(&header) == Another::Yes => {}
                 Err(error) => {
                     // The API tells of a head before every Git server has it.
@@ -368,15 +368,6 @@ impl Inner {
     async fn query<B: Serialize, T: DeserializeOwned>(&self, url: &Url, body: &B) -> Result<T, Failure> {
         self.api.decode(&self.api.query(url, body).await?)
     }
-}
-
-/// A token as Git over HTTP takes it: as the password of a user whose name says that it is one.
-fn basic(bearer: &HeaderValue) -> Option<HeaderValue> {
-    let token = bearer.to_str().ok()?.strip_prefix("Bearer ")?;
-    let mut value =
-        HeaderValue::from_str(&format!("Basic {}", BASE64.encode(format!("x-access-token:{token}")))).ok()?;
-    value.set_sensitive(true);
-    Some(value)
 }
 
 /// As an error of the port.
@@ -478,13 +469,5 @@ mod tests {
         assert_eq!(from(GITHUB_COM), "https://github.com/acme/cnpe.git");
         assert_eq!(from("https://github.example.org/api/v3"), "https://github.example.org/acme/cnpe.git");
         assert_eq!(from("http://127.0.0.1:4711"), "http://127.0.0.1:4711/acme/cnpe.git");
-    }
-
-    #[test]
-    fn git_is_given_the_token_as_a_password_and_it_is_not_shown() {
-        let value = basic(&HeaderValue::from_static("Bearer ghs_1.2_3")).unwrap();
-        assert_eq!(value, format!("Basic {}", BASE64.encode("x-access-token:ghs_1.2_3")));
-        assert_eq!(format!("{value:?}"), "Sensitive");
-        assert_eq!(basic(&HeaderValue::from_static("token x")), None);
     }
 }

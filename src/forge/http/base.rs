@@ -30,6 +30,9 @@ pub enum InvalidBase {
          server in the configuration"
     )]
     Plain(String),
+    /// They would stand in errors and logs.
+    #[error("the address of a server has no user and password: leave them away")]
+    Credentials,
     /// What a base address must not have.
     #[error("the address of a server has no {0}: leave it away")]
     Extra(&'static str),
@@ -42,7 +45,7 @@ impl Base {
         let mut url: Url = text.parse().map_err(|_| not())?;
         // Before anything that names the address: it might be shown.
         if !url.username().is_empty() || url.password().is_some() {
-            return Err(InvalidBase::Extra("user and password"));
+            return Err(InvalidBase::Credentials);
         }
         if url.query().is_some() || url.fragment().is_some() {
             return Err(InvalidBase::Extra("`?` or `#`"));

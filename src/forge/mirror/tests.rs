@@ -1,48 +1,17 @@
-use std::process::Stdio;
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
-use axum::body::Body;
-use axum::extract::State;
-use axum::http::HeaderMap;
-use axum::response::{IntoResponse, Response};
-use axum::routing::{get, post};
-use tokio::io::AsyncWriteExt;
+use axum::routing::get;
+use http::StatusCode;
 
-use super::super::http::Limits;
-use super::super::http::base::Plain;
+use super::super::http::{Limits, TransportError};
+use super::super::remote::testing::{Backend, Doors, PATH, address};
+use super::super::remote::{Refused, WireError};
 use super::*;
 use crate::submission::testing::{Git, noise};
-
-/// What the server was asked: the header `Authorization` and the length of the answer.
-type Log = Arc<Mutex<Vec<(Option<String>, usize)>>>;
-
-#[derive(Clone)]
-struct Upstream {
-    dir: PathBuf,
-    log: Log,
-}
-
-/// `git upload-pack` behind HTTP, as forges run it.
-async fn upload_pack(State(upstream): State<Upstream>, headers: HeaderMap, body: Bytes) -> Response {
-    let mut git = tokio::process::Command::new("git");
-    git.args(["upload-pack", "--stateless-rpc"]);
-    if body.is_empty() {
-        git.arg("--advertise-refs");
-    }
-    git.arg(&upstream.dir).env("GIT_PROTOCOL", headers.get("git-protocol").unwrap().to_str().unwrap());
-    let mut git = git.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-    git.stdin.take().unwrap().write_all(&body).await.unwrap();
-    let answer = git.wait_with_output().await.unwrap().stdout;
-    let authorization = headers.get(AUTHORIZATION).map(|value| value.to_str().unwrap().to_owned());
-    upstream.log.lock().unwrap().push((authorization, answer.len()));
-    Body::from(answer).into_response()
-}
 
 struct World {
     upstream: Git,
     mirror: Mirror,
-    log: Log,
+    backend: Backend,
     _dir: tempfile::TempDir,
 }
 
@@ -51,16 +20,10 @@ impl World {
         let upstream = Git::new();
         upstream.write("tasks/a/x.yaml", "a: 1\n");
         upstream.commit("base");
-        let log = Log::default();
-        let state = Upstream { dir: upstream.dir().join(".git"), log: log.clone() };
-        let router = Router::new()
-            .route("/acme/cnpe.git/info/refs", get(upload_pack))
-            .route("/acme/cnpe.git/git-upload-pack", post(upload_pack))
-            .with_state(state);
-        let base = Base::parse("https://forge.test/acme/cnpe.git", Plain::Loopback).unwrap();
+        let backend = Backend::new(&upstream.dir().join(".git"), Doors::Open);
         let dir = tempfile::tempdir().unwrap();
-        let mirror = Mirror::new(Transport::over(router, limits), base, dir.path().join("mirror"));
-        Self { upstream, mirror, log, _dir: dir }
+        let mirror = Mirror::new(backend.transport(limits), address(), dir.path().join("mirror"));
+        Self { upstream, mirror, backend, _dir: dir }
     }
 
     /// A commit that no branch holds, as a head in a fork is for upstream.
@@ -72,7 +35,7 @@ impl World {
         head
     }
 
-    async fn fetch(&self, head: &CommitId) -> Result<PathBuf, MirrorError> {
+    async fn fetch(&self, head: &CommitId) -> Result<PathBuf, RemoteError> {
         self.mirror.fetch(PullNumber(7), head, &self.upstream.head(), None).await
     }
 }
@@ -102,15 +65,14 @@ async fn what_is_here_is_not_fetched_again() {
     world.upstream.commit("large");
     let head = world.pushed(b"a: 2\n");
     world.fetch(&head).await.unwrap();
-    let large = world.log.lock().unwrap().iter().map(|(_, length)| *length).max().unwrap();
-    assert!(large > 1 << 20);
+    assert!(world.backend.asked().iter().any(|asked| asked.length > 1 << 20));
 
-    world.log.lock().unwrap().clear();
     world.fetch(&head).await.unwrap();
-    assert_eq!(world.log.lock().unwrap().len(), 0, "nothing was asked");
+    assert_eq!(world.backend.asked().len(), 0, "nothing was asked");
     let next = world.pushed(b"a: 3\n");
     world.fetch(&next).await.unwrap();
-    assert!(world.log.lock().unwrap().iter().all(|(_, length)| *length < 2000), "{:?}", world.log);
+    let asked = world.backend.asked();
+    assert!(!asked.is_empty() && asked.iter().all(|asked| asked.length < 2000), "{asked:?}");
 }
 
 #[tokio::test]
@@ -129,7 +91,7 @@ async fn a_head_that_upstream_does_not_have_is_named() {
     let world = World::new(Limits::default());
     let gone: CommitId = "1".repeat(40).parse().unwrap();
     let error = world.fetch(&gone).await.unwrap_err();
-    assert!(matches!(&error, MirrorError::NoCommit(id) if *id == gone), "{error}");
+    assert!(matches!(&error, RemoteError::NoCommit(id) if *id == gone), "{error}");
     let head = world.pushed(b"a: 2\n");
     world.fetch(&head).await.unwrap();
 }
@@ -141,7 +103,7 @@ async fn a_history_beyond_the_limit_is_refused_and_leaves_nothing() {
     world.fetch(&small).await.unwrap();
     let head = world.pushed(&noise(2 << 20));
     let error = world.fetch(&head).await.unwrap_err();
-    assert!(matches!(error, MirrorError::Transport(TransportError::TooLarge { .. })), "{error}");
+    assert!(matches!(error, RemoteError::Transport(TransportError::TooLarge { .. })), "{error}");
     assert!(!has(&Repository::open_bare(&world.mirror.path).unwrap(), &head));
     let entries = std::fs::read_dir(&world.mirror.path).unwrap();
     let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
@@ -180,8 +142,9 @@ async fn the_token_is_sent_and_written_nowhere() {
     let mut token = HeaderValue::from_static("Basic c2VjcmV0");
     token.set_sensitive(true);
     let path = world.mirror.fetch(PullNumber(7), &head, &world.upstream.head(), Some(&token)).await.unwrap();
-    let log = world.log.lock().unwrap().clone();
-    assert!(log.iter().all(|(authorization, _)| authorization.as_deref() == Some("Basic c2VjcmV0")), "{log:?}");
+    let asked = world.backend.asked();
+    let all = asked.iter().all(|asked| asked.authorization.as_deref() == Some("Basic c2VjcmV0"));
+    assert!(!asked.is_empty() && all, "{asked:?}");
     let found = std::process::Command::new("grep").args(["-rl", "c2VjcmV0"]).arg(path).output().unwrap();
     assert_eq!(String::from_utf8(found.stdout).unwrap(), "");
     assert!(!format!("{:?}", world.mirror).contains("c2VjcmV0"));
@@ -189,15 +152,15 @@ async fn the_token_is_sent_and_written_nowhere() {
 
 #[tokio::test]
 async fn a_server_that_refuses_is_told_from_one_that_answers_nonsense() {
-    let base = Base::parse("https://forge.test/acme/cnpe.git", Plain::Loopback).unwrap();
     let dir = tempfile::tempdir().unwrap();
     let head: CommitId = "1".repeat(40).parse().unwrap();
     let fetch = async |router: Router| {
         let transport = Transport::over(router, Limits::default());
-        let mirror = Mirror::new(transport, base.clone(), dir.path().join("mirror"));
+        let mirror = Mirror::new(transport, address(), dir.path().join("mirror"));
         mirror.fetch(PullNumber(7), &head, &head, None).await.unwrap_err()
     };
-    assert!(matches!(fetch(Router::new()).await, MirrorError::Status(StatusCode::NOT_FOUND)));
-    let page = Router::new().route("/acme/cnpe.git/info/refs", get(async || "<html>sign in</html>"));
-    assert!(matches!(fetch(page).await, MirrorError::Wire(WireError::Old)));
+    let missing = fetch(Router::new()).await;
+    assert!(matches!(missing, RemoteError::Refused(Refused { status: StatusCode::NOT_FOUND, .. })), "{missing}");
+    let page = Router::new().route(&format!("{PATH}/info/refs"), get(async || "<html>sign in</html>"));
+    assert!(matches!(fetch(page).await, RemoteError::Wire(WireError::Old)));
 }

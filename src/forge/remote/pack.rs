@@ -1,10 +1,12 @@
-//! Putting a pack into a repository. Blocking.
+//! Putting a pack into a repository, and making one of what another repository lacks. Blocking.
 
 use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::Path;
 
-use git2::{Indexer, ObjectType, Odb, Oid, Repository};
+use git2::{Buf, Indexer, ObjectType, Odb, Oid, Repository};
+
+use crate::submission::sha::CommitId;
 
 /// Up to this many objects are stored one by one, as Git does itself (`fetch.unpackLimit`): every push brings a few, and a
 /// repository of ten thousand packs is slow.
@@ -12,6 +14,21 @@ const MAX_LOOSE: usize = 100;
 
 /// Largest object that is stored by itself, in bytes: it is held in memory for it. A pack with a larger one stays a pack.
 const MAX_LOOSE_BYTES: usize = 1 << 20;
+
+/// The pack of a commit and what leads to it, less what leads to these others.
+pub fn outgoing(repository: &Repository, commit: Oid, known: &[CommitId]) -> Result<Vec<u8>, git2::Error> {
+    let mut walk = repository.revwalk()?;
+    walk.push(commit)?;
+    // What is not here leads to nothing of ours that we could leave out.
+    for id in known.iter().filter_map(|id| id.as_str().parse().ok()).filter(|id| repository.find_commit(*id).is_ok()) {
+        walk.hide(id)?;
+    }
+    let mut pack = repository.packbuilder()?;
+    pack.insert_walk(&mut walk)?;
+    let mut bytes = Buf::new();
+    pack.write_buf(&mut bytes)?;
+    Ok(bytes.to_vec())
+}
 
 /// Takes a pack in slices and puts its objects into a repository when it is whole. Until then nothing is to be seen of it.
 pub struct Incoming<'a> {

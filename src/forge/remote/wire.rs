@@ -8,9 +8,6 @@ use bytes::Bytes;
 
 use crate::submission::sha::CommitId;
 
-/// What is said of a service that a server offers.
-pub const SERVICE: &str = "git-upload-pack";
-
 /// What a server said that is no answer.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum WireError {
@@ -21,26 +18,36 @@ pub enum WireError {
     #[error("the server says: {0}")]
     Said(String),
     /// Not Git at all, or cut off.
-    #[error("the server's answer is not Git's protocol: {0}")]
+    #[error("the server's answer is not Git's protocol ({0}): check the address of the repository")]
     Nonsense(&'static str),
 }
 
 /// Longest text of a server that is handed on, in characters.
 const MAX_SAID: usize = 300;
 
+/// A piece of a request or an answer.
 #[derive(Debug, PartialEq, Eq)]
-enum Packet<'a> {
+pub enum Packet<'a> {
+    /// With something in it.
     Data(&'a [u8]),
+    /// Ends a list.
     Flush,
+    /// Between two lists.
     Delimiter,
 }
 
-fn packet(into: &mut Vec<u8>, text: &str) {
+/// Appends a packet.
+pub fn packet(into: &mut Vec<u8>, text: &str) {
     into.extend_from_slice(format!("{:04x}{text}", text.len() + 4).as_bytes());
 }
 
+/// Ends a list.
+pub fn end(into: &mut Vec<u8>) {
+    into.extend_from_slice(b"0000");
+}
+
 /// The next packet, and what follows it.
-fn next(bytes: &[u8]) -> Result<(Packet<'_>, &[u8]), WireError> {
+pub fn next(bytes: &[u8]) -> Result<(Packet<'_>, &[u8]), WireError> {
     let cut = WireError::Nonsense("it ends in the middle");
     let (length, rest) = bytes.split_at_checked(4).ok_or(cut.clone())?;
     let length = std::str::from_utf8(length).ok().and_then(|digits| usize::from_str_radix(digits, 16).ok());
@@ -60,7 +67,7 @@ fn next(bytes: &[u8]) -> Result<(Packet<'_>, &[u8]), WireError> {
 }
 
 /// A server's words: one line, no control characters, of bounded length.
-fn said(bytes: &[u8]) -> String {
+pub fn said(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(bytes);
     text.trim().chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_SAID).collect()
 }
@@ -90,12 +97,37 @@ fn command(name: &str, arguments: &[String]) -> Bytes {
     for argument in arguments {
         packet(&mut request, &format!("{argument}\n"));
     }
-    request.extend_from_slice(b"0000");
+    end(&mut request);
     request.into()
 }
 
+/// Asks where the references are whose names begin so.
+pub fn ask_references(prefix: &str) -> Bytes {
+    command("ls-refs", &[format!("ref-prefix {prefix}")])
+}
+
+/// Which commit a reference is at, by the answer to [`ask_references`].
+pub fn reference(answer: &[u8], name: &str) -> Result<Option<CommitId>, WireError> {
+    let mut rest = answer;
+    loop {
+        match next(rest)? {
+            (Packet::Data(line), after) => {
+                rest = after;
+                let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
+                let (id, found) = (words.next().unwrap_or_default(), words.next());
+                if found == Some(name.as_bytes()) {
+                    let id = std::str::from_utf8(id).ok().and_then(|id| id.parse().ok());
+                    return id.map(Some).ok_or(WireError::Nonsense("a reference is at no commit"));
+                }
+            }
+            (Packet::Delimiter, after) => rest = after,
+            (Packet::Flush, _) => return Ok(None),
+        }
+    }
+}
+
 /// Asks for commits with the history that leads to them, less what these others lead to.
-pub fn ask_pack(wants: &[&CommitId], haves: &[CommitId]) -> Bytes {
+pub fn ask_pack(wants: &[CommitId], haves: &[CommitId]) -> Bytes {
     let wants = wants.iter().map(|id| format!("want {}", id.as_str()));
     let haves = haves.iter().map(|id| format!("have {}", id.as_str()));
     let fixed = ["no-progress".to_owned(), "ofs-delta".to_owned()];
@@ -126,20 +158,22 @@ pub fn pack<E: From<WireError>>(answer: &[u8], mut take: impl FnMut(&[u8]) -> Re
     }
 }
 
+/// An answer of these packets.
+#[cfg(test)]
+pub fn answer(packets: &[&str]) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for text in packets {
+        match *text {
+            "0000" | "0001" => bytes.extend_from_slice(text.as_bytes()),
+            text => packet(&mut bytes, text),
+        }
+    }
+    bytes
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(packets: &[&str]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        for text in packets {
-            match *text {
-                "0000" | "0001" => bytes.extend_from_slice(text.as_bytes()),
-                text => packet(&mut bytes, text),
-            }
-        }
-        bytes
-    }
 
     fn collected(answer: &[u8]) -> Result<Vec<u8>, WireError> {
         let mut whole = Vec::new();
@@ -153,7 +187,7 @@ mod tests {
     #[test]
     fn a_request_is_what_git_itself_would_send() {
         let (a, b) = ("a".repeat(40).parse().unwrap(), "b".repeat(40).parse().unwrap());
-        let text = String::from_utf8(ask_pack(&[&a], &[b]).to_vec()).unwrap();
+        let text = String::from_utf8(ask_pack(&[a], &[b]).to_vec()).unwrap();
         let agent = concat!("agent=gradus/", env!("CARGO_PKG_VERSION"), "\n");
         let expected = format!(
             "0012command=fetch\n{:04x}{agent}0017object-format=sha1\n00010010no-progress\n000eofs-delta\n0032want {}\n\
@@ -163,6 +197,24 @@ mod tests {
             "b".repeat(40)
         );
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_reference_is_found_by_its_whole_name() {
+        let (a, b) = ("a".repeat(40), "b".repeat(40));
+        let lines = [format!("{b} refs/heads/main-2\n"), format!("{a} refs/heads/main symref-target:x\n")];
+        let whole = answer(&[&lines[0], &lines[1], "0000"]);
+        let found = |name| reference(&whole, name).unwrap().map(String::from);
+        assert_eq!((found("refs/heads/main"), found("refs/heads/mai")), (Some(a), None));
+        assert_eq!(reference(&answer(&["0000"]), "refs/heads/main"), Ok(None), "an empty repository");
+        for bad in [&answer(&["x refs/heads/main\n", "0000"])[..], b"", b"<html>", &whole[..60]] {
+            assert!(reference(bad, "refs/heads/main").is_err(), "{bad:?}");
+        }
+        let text = String::from_utf8(ask_references("refs/heads/main").to_vec()).unwrap();
+        assert!(
+            text.starts_with("0014command=ls-refs\n") && text.ends_with("0001001fref-prefix refs/heads/main\n0000"),
+            "{text}"
+        );
     }
 
     #[test]
