@@ -17,9 +17,10 @@ use git2::{FileMode, ObjectType, Oid, Repository, Signature, Tree};
 
 use super::decision::{self, is_decision};
 use super::files::{self, Lock};
-use super::origin::{Origin, Pushed};
+use super::origin::{Origin, OriginError};
 use super::union::{self, Side};
 use crate::course::id::Learner;
+use crate::forge::remote::{Pushed, RemoteError};
 
 /// The bare clone in the gradebook's directory.
 const CLONE: &str = "repository.git";
@@ -32,7 +33,15 @@ const ROUNDS: u32 = 20;
 /// What is not shared could not be.
 #[derive(Debug, thiserror::Error)]
 pub enum ExchangeError {
-    /// The repository cannot be reached, or says no.
+    /// The server cannot be reached, or says no.
+    #[error("cannot exchange the gradebook with {address}: {source}")]
+    Server {
+        /// Where it is.
+        address: String,
+        /// What it says.
+        source: RemoteError,
+    },
+    /// The repository on this machine, or our clone, cannot be used.
     #[error("cannot exchange the gradebook with {address}: {}", .source.message())]
     Git {
         /// Where it is.
@@ -94,22 +103,24 @@ impl Exchange {
     pub fn run(&self) -> Result<Exchanged> {
         let _turn = Lock::take(&self.dir.join(".exchange.lock")).map_err(|e| self.io(&self.dir, e))?;
         let repository = self.open().map_err(|e| self.git(e))?;
+        let reach = self.origin.reach().map_err(|e| self.io(&self.dir, e))?;
         let mut done = Exchanged::default();
-        let mut refused: Option<(Option<Oid>, String)> = None;
+        // The tip that the server took nothing on top of.
+        let mut refused = None;
         for round in 0..ROUNDS {
-            let tip = self.origin.fetch(&repository).map_err(|e| self.git(e))?;
-            // A server may say no because another push came first; when none did, it means us.
-            if let Some((_, why)) = refused.take().filter(|(then, _)| *then == tip) {
-                return Err(ExchangeError::Refused { address: self.origin.address().to_owned(), why });
-            }
+            let tip = reach.fetch(&repository).map_err(|e| self.failed(e))?;
             let joined = self.join(&repository, tip)?;
             done.received += joined.received;
             done.conflicts.extend(joined.conflicts);
             let Some(offer) = joined.offer else { return Ok(done) };
-            match self.origin.push(&repository, offer).map_err(|e| self.git(e))? {
-                Pushed::Offered => done.sent = done.sent.max(joined.new),
+            match reach.push(&repository, tip, offer).map_err(|e| self.failed(e))? {
+                Pushed::Taken => done.sent = done.sent.max(joined.new),
                 Pushed::Behind => {}
-                Pushed::Refused(why) => refused = Some((tip, why)),
+                // A server may say no because another push came first or is under way; when none did, it means us.
+                Pushed::Refused(why) if refused == Some(tip) => {
+                    return Err(ExchangeError::Refused { address: self.origin.address().to_owned(), why });
+                }
+                Pushed::Refused(_) => refused = Some(tip),
             }
             std::thread::sleep(pause(round));
         }
@@ -254,6 +265,13 @@ impl Exchange {
             Ok(bytes) => Ok(Some(bytes)),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(self.io(&path, error)),
+        }
+    }
+
+    fn failed(&self, error: OriginError) -> ExchangeError {
+        match error {
+            OriginError::Git(source) => self.git(source),
+            OriginError::Server(source) => ExchangeError::Server { address: self.origin.address().to_owned(), source },
         }
     }
 

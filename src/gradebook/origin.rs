@@ -1,10 +1,23 @@
-//! The repository that a gradebook is shared through: its address, our token, and what git2 does with them.
+//! The repository that a gradebook is shared through: its address, our token, and the way there.
 
-use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
+use std::{fmt, io};
 
-use git2::{Cred, CredentialType, FetchOptions, Oid, ProxyOptions, PushOptions, RemoteCallbacks, RemoteRedirect};
+use git2::{FetchOptions, Oid, PushOptions, RemoteCallbacks, Repository};
+use http::HeaderValue;
+use tokio::runtime::{Builder, Runtime};
 use url::Url;
+
+use crate::forge::http::base::{Base, InvalidBase, Plain};
+use crate::forge::http::client::NoCertificates;
+use crate::forge::http::{Limits, Transport};
+use crate::forge::remote::{Need, Pushed, Remote, RemoteError, Update, basic};
+use crate::submission::sha::CommitId;
+
+/// How long a server is waited for, which may run checks on what it is given, and how large a whole gradebook with its
+/// history may be: far larger than that of any cohort.
+const LIMITS: Limits = Limits { head: Duration::from_secs(60), body: Duration::from_secs(60), bytes: 256 << 20 };
 
 /// Gives the token when a server asks for it: one that expires is asked for each time.
 pub type Token = Arc<dyn Fn() -> Option<String> + Send + Sync>;
@@ -14,7 +27,15 @@ pub type Token = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 pub struct Origin {
     address: String,
     branch: String,
-    token: Option<Token>,
+    place: Place,
+}
+
+#[derive(Clone)]
+enum Place {
+    /// On this machine.
+    Here,
+    /// Somewhere else.
+    Server { remote: Arc<Remote>, token: Option<Token> },
 }
 
 /// The text is not the address of a repository.
@@ -27,34 +48,54 @@ pub enum InvalidOrigin {
     #[error("`{0}` has no TLS, so that everybody on the way could read grades and token: use `https://`")]
     Plain(String),
     /// Nothing that can be fetched from here.
-    #[error("`{0}` is not a repository that can be reached: write `https://…` or the path of a bare repository")]
+    #[error(
+        "`{0}` is not a repository that can be reached: write `https://…`, with a token beside it, or the path of a \
+         bare repository on this machine; `ssh` is not spoken here"
+    )]
     Scheme(String),
     /// Not the name of a branch.
     #[error("`{}` is not the name of a branch", .0.escape_debug())]
     Branch(String),
+    /// No server can be told from another one.
+    #[error("{0}")]
+    Certificates(String),
+}
+
+impl From<NoCertificates> for InvalidOrigin {
+    fn from(error: NoCertificates) -> Self {
+        InvalidOrigin::Certificates(error.to_string())
+    }
 }
 
 impl Origin {
     /// Reads an address: `https://…`, or the path of a bare repository on this machine.
     pub fn new(address: &str, branch: &str, token: Option<Token>) -> Result<Self, InvalidOrigin> {
-        if let Ok(url) = Url::parse(address) {
-            if !url.username().is_empty() || url.password().is_some() {
-                return Err(InvalidOrigin::Credentials);
+        Self::over(address, branch, token, || Ok(Transport::sockets(LIMITS)?))
+    }
+
+    /// The same over another transport, made when it is needed.
+    pub(super) fn over(
+        address: &str,
+        branch: &str,
+        token: Option<Token>,
+        transport: impl FnOnce() -> Result<Transport, InvalidOrigin>,
+    ) -> Result<Self, InvalidOrigin> {
+        let place = match Url::parse(address) {
+            Ok(url) if url.scheme() == "file" => Place::Here,
+            Ok(_) => {
+                let base = Base::parse(address, Plain::Loopback).map_err(|error| invalid(error, address))?;
+                let remote = Remote::new(transport()?, base, Need::ReadAndWrite);
+                Place::Server { remote: remote.into(), token }
             }
-            let loopback = url.host_str().is_some_and(|host| ["localhost", "127.0.0.1", "[::1]"].contains(&host));
-            match url.scheme() {
-                "https" | "file" => {}
-                "http" if loopback => {}
-                "http" => return Err(InvalidOrigin::Plain(address.to_owned())),
-                _ => return Err(InvalidOrigin::Scheme(address.to_owned())),
+            Err(_) if address.contains('@') && address.contains(':') => {
+                return Err(InvalidOrigin::Scheme(address.to_owned()));
             }
-        } else if address.contains('@') && address.contains(':') {
-            return Err(InvalidOrigin::Scheme(address.to_owned()));
-        }
+            Err(_) => Place::Here,
+        };
         if !git2::Branch::name_is_valid(branch).unwrap_or(false) {
             return Err(InvalidOrigin::Branch(branch.to_owned()));
         }
-        Ok(Self { address: address.to_owned(), branch: branch.to_owned(), token })
+        Ok(Self { address: address.to_owned(), branch: branch.to_owned(), place })
     }
 
     /// Where it is.
@@ -66,80 +107,115 @@ impl Origin {
         format!("refs/heads/{}", self.branch)
     }
 
+    /// The way there, for one exchange. Blocks, on any thread that may: it waits for the network by itself, so that it
+    /// works without a runtime around it too, and comes to its own end when the program does.
+    pub(super) fn reach(&self) -> io::Result<Reach<'_>> {
+        let way = match &self.place {
+            Place::Here => Way::Here,
+            Place::Server { remote, token } => Way::Server {
+                remote,
+                authorization: token.as_ref().and_then(|token| token()).and_then(|token| basic(&token)),
+                runtime: Builder::new_current_thread().enable_all().build()?,
+            },
+        };
+        Ok(Reach { origin: self, way })
+    }
+}
+
+fn invalid(error: InvalidBase, address: &str) -> InvalidOrigin {
+    match error {
+        InvalidBase::Credentials => InvalidOrigin::Credentials,
+        InvalidBase::Plain(_) => InvalidOrigin::Plain(address.to_owned()),
+        InvalidBase::NotAnAddress(_) | InvalidBase::Extra(_) => InvalidOrigin::Scheme(address.to_owned()),
+    }
+}
+
+/// What an exchange does with the repository.
+pub(super) struct Reach<'o> {
+    origin: &'o Origin,
+    way: Way<'o>,
+}
+
+enum Way<'o> {
+    Here,
+    Server { remote: &'o Remote, authorization: Option<HeaderValue>, runtime: Runtime },
+}
+
+/// Why the repository cannot be used.
+#[derive(Debug)]
+pub(super) enum OriginError {
+    /// On this machine.
+    Git(git2::Error),
+    /// On a server.
+    Server(RemoteError),
+}
+
+impl From<git2::Error> for OriginError {
+    fn from(error: git2::Error) -> Self {
+        OriginError::Git(error)
+    }
+}
+
+impl From<RemoteError> for OriginError {
+    fn from(error: RemoteError) -> Self {
+        OriginError::Server(error)
+    }
+}
+
+/// Where the newest fetched commit of the branch stands in the clone.
+const SEEN: &str = "refs/gradus/seen";
+
+impl Reach<'_> {
     /// Brings the branch's commits here. Its tip; none when it has none yet.
-    pub(super) fn fetch(&self, repository: &git2::Repository) -> Result<Option<Oid>, git2::Error> {
-        let mut remote = repository.remote_anonymous(&self.address)?;
-        let mut options = FetchOptions::new();
-        options.remote_callbacks(self.callbacks()).follow_redirects(RemoteRedirect::None);
-        options.proxy_options(proxy()).download_tags(git2::AutotagOption::None);
-        let reference = self.reference();
-        remote.fetch(&[format!("+{reference}:refs/gradus/seen")], Some(&mut options), None)?;
-        // What the remote has now, not what was fetched once: the branch may be gone.
-        Ok(remote.list()?.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid))
+    pub fn fetch(&self, repository: &Repository) -> Result<Option<Oid>, OriginError> {
+        let reference = self.origin.reference();
+        let Way::Server { remote, authorization, runtime } = &self.way else {
+            let mut remote = repository.remote_anonymous(&self.origin.address)?;
+            let mut options = FetchOptions::new();
+            options.download_tags(git2::AutotagOption::None);
+            remote.fetch(&[format!("+{reference}:{SEEN}")], Some(&mut options), None)?;
+            // What the remote has now, not what was fetched once: the branch may be gone.
+            return Ok(remote.list()?.iter().find(|head| head.name() == reference).map(git2::RemoteHead::oid));
+        };
+        let authorization = authorization.as_ref();
+        let Some(tip) = runtime.block_on(remote.reference(&reference, authorization))? else { return Ok(None) };
+        let id = tip.as_str().parse()?;
+        if repository.find_commit(id).is_err() {
+            let known: Vec<CommitId> = repository.refname_to_id(SEEN).ok().map(CommitId::from).into_iter().collect();
+            runtime.block_on(remote.fetch(repository.path(), &[tip], &known, authorization))?;
+        }
+        repository.reference(SEEN, id, true, "fetched")?;
+        Ok(Some(id))
     }
 
-    /// Offers a commit; never by force.
-    pub(super) fn push(&self, repository: &git2::Repository, commit: Oid) -> Result<Pushed, git2::Error> {
+    /// Offers a commit that follows from the tip which was fetched; never by force. Whether it stands shows at the next
+    /// fetch.
+    pub fn push(&self, repository: &Repository, tip: Option<Oid>, commit: Oid) -> Result<Pushed, OriginError> {
+        let reference = self.origin.reference();
+        if let Way::Server { remote, authorization, runtime } = &self.way {
+            let update = Update { reference, old: tip.map(CommitId::from), new: commit.into() };
+            return Ok(runtime.block_on(remote.push(repository.path(), &update, authorization.as_ref()))?);
+        }
         const OFFERED: &str = "refs/gradus/offered";
         repository.reference(OFFERED, commit, true, "to be pushed")?;
         let mut refused = None;
-        let mut callbacks = self.callbacks();
+        let mut callbacks = RemoteCallbacks::new();
         callbacks.push_update_reference(|_, status| {
             refused = status.map(str::to_owned);
             Ok(())
         });
         let mut options = PushOptions::new();
-        options.remote_callbacks(callbacks).follow_redirects(RemoteRedirect::None).proxy_options(proxy());
-        let mut remote = repository.remote_anonymous(&self.address)?;
-        let pushed = remote.push(&[format!("{OFFERED}:{}", self.reference())], Some(&mut options));
+        options.remote_callbacks(callbacks);
+        let mut remote = repository.remote_anonymous(&self.origin.address)?;
+        let pushed = remote.push(&[format!("{OFFERED}:{reference}")], Some(&mut options));
         drop(options);
         match (pushed, refused) {
             (Err(error), _) if error.code() == git2::ErrorCode::NotFastForward => Ok(Pushed::Behind),
-            (Err(error), _) => Err(error),
-            (Ok(()), None) => Ok(Pushed::Offered),
+            (Err(error), _) => Err(error.into()),
+            (Ok(()), None) => Ok(Pushed::Taken),
             (Ok(()), Some(why)) => Ok(Pushed::Refused(why)),
         }
     }
-
-    fn callbacks(&self) -> RemoteCallbacks<'_> {
-        let mut callbacks = RemoteCallbacks::new();
-        let mut asked = false;
-        callbacks.credentials(move |_, _, allowed| {
-            // libgit2 asks again and again while the server refuses.
-            if std::mem::replace(&mut asked, true) {
-                return Err(git2::Error::from_str(
-                    "the server refuses the gradebook's token: it must be able to read and write",
-                ));
-            }
-            let token = self.token.as_ref().and_then(|token| token());
-            match token {
-                // GitHub wants this name beside an App's token, the others take any.
-                Some(token) if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) => {
-                    Cred::userpass_plaintext("x-access-token", &token)
-                }
-                _ => Err(git2::Error::from_str("the server asks for a token and none is configured for the gradebook")),
-            }
-        });
-        callbacks
-    }
-}
-
-/// As `git` would.
-fn proxy<'a>() -> ProxyOptions<'a> {
-    let mut proxy = ProxyOptions::new();
-    proxy.auto();
-    proxy
-}
-
-/// What became of an offer. Whether it stands shows at the next fetch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Pushed {
-    /// Nobody objected.
-    Offered,
-    /// Somebody else was faster.
-    Behind,
-    /// The server does not take it, now or ever.
-    Refused(String),
 }
 
 impl fmt::Debug for Origin {
