@@ -3,7 +3,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use git2::{AutotagOption, Cred, CredentialType, FetchOptions, RemoteCallbacks, RemoteRedirect, Repository};
+use git2::{AutotagOption, FetchOptions, RemoteCallbacks, Repository};
+use tokio::runtime::Builder;
+use tokio::time::error::Elapsed;
 
 use super::data::Data;
 use crate::config::kinds::{CourseConfig, CourseSource, GitSource};
@@ -13,6 +15,10 @@ use crate::course::diagnostic::Diagnostic;
 use crate::course::id::CourseId;
 use crate::course::load;
 use crate::course::locate::{LocateError, load_dir};
+use crate::forge::http::base::{Base, InvalidBase, Plain};
+use crate::forge::http::client::NoCertificates;
+use crate::forge::http::{Limits, Transport};
+use crate::forge::remote::{Need, Remote, RemoteError, basic};
 use crate::submission::deadline::{Deadline, Expired};
 use crate::submission::read::ReadError;
 use crate::submission::sha::{CommitId, TreeId};
@@ -48,7 +54,7 @@ pub enum CourseError {
         /// Which commit.
         commit: CommitId,
         /// Why.
-        source: git2::Error,
+        source: FetchError,
     },
     /// Took too long.
     #[error("fetching the course `{0}` took longer than {limit} s", limit = FETCHING.as_secs())]
@@ -89,6 +95,29 @@ pub enum CourseError {
     Draft(CourseId),
 }
 
+/// Why a commit is not here.
+#[derive(Debug, thiserror::Error)]
+pub enum FetchError {
+    /// A repository on this machine cannot be used.
+    #[error("{}", .0.message())]
+    Git(#[from] git2::Error),
+    /// A server does not give it.
+    #[error(transparent)]
+    Server(#[from] RemoteError),
+    /// There is no such server.
+    #[error(transparent)]
+    Address(#[from] InvalidBase),
+    /// No server can be told from another one.
+    #[error(transparent)]
+    Certificates(#[from] NoCertificates),
+    /// There is no way to the network.
+    #[error("cannot use the network: {0}")]
+    Network(#[from] std::io::Error),
+    /// Took too long.
+    #[error(transparent)]
+    Late(#[from] Elapsed),
+}
+
 /// Loads a course as configured. Blocks: on the network for a commit that is not here yet.
 pub fn load(config: &CourseConfig, token: Option<&Secret>, data: &Data) -> Result<Course, CourseError> {
     let course = match &config.source {
@@ -110,17 +139,24 @@ pub fn load(config: &CourseConfig, token: Option<&Secret>, data: &Data) -> Resul
 fn pinned(id: &CourseId, source: &GitSource, token: Option<&Secret>, cache: &Path) -> Result<Course, CourseError> {
     let commit = &source.commit;
     let failed = |source| CourseError::Fetch { course: id.clone(), commit: commit.clone(), source };
-    let repository = Repository::init_bare(cache).map_err(failed)?;
-    let object = git2::Oid::from_str(commit.as_str()).map_err(failed)?;
+    let nowhere = || CourseError::NoCommit { course: id.clone(), commit: commit.clone() };
+    let repository = Repository::init_bare(cache).map_err(|error| failed(error.into()))?;
+    let object = git2::Oid::from_str(commit.as_str()).map_err(|error| failed(error.into()))?;
     if repository.find_commit(object).is_err() {
         let deadline = Deadline::after(FETCHING);
-        match fetch(&repository, source, token, deadline) {
+        let fetched = match url::Url::parse(&source.address) {
+            Ok(url) if url.scheme() != "file" => download(cache, source, token),
+            _ => copy(&repository, source, deadline).map_err(FetchError::Git),
+        };
+        match fetched {
+            Err(FetchError::Late(_)) => return Err(CourseError::Late(id.clone())),
             Err(_) if deadline.check() == Err(Expired) => return Err(CourseError::Late(id.clone())),
+            Err(FetchError::Server(RemoteError::NoCommit(_))) => return Err(nowhere()),
             other => other.map_err(failed)?,
         }
     }
     if repository.find_commit(object).is_err() {
-        return Err(CourseError::NoCommit { course: id.clone(), commit: commit.clone() });
+        return Err(nowhere());
     }
     // Git names content by its hash: what is found under this id is what was pinned.
     let tree = Tree::from_commit(&repository, commit)?;
@@ -132,56 +168,49 @@ fn pinned(id: &CourseId, source: &GitSource, token: Option<&Secret>, cache: &Pat
     Ok(load::load(&tree, name).map_err(broken)?.course)
 }
 
-/// By the commit's id, and where a server gives out none by id, all branches and tags.
-fn fetch(
-    repository: &Repository,
-    source: &GitSource,
-    token: Option<&Secret>,
-    deadline: Deadline,
-) -> Result<(), git2::Error> {
+/// From a server. Waits for the network by itself, so that it works wherever blocking is allowed.
+fn download(cache: &Path, source: &GitSource, token: Option<&Secret>) -> Result<(), FetchError> {
+    let address = Base::parse(&source.address, Plain::Loopback)?;
+    let limits = Limits { head: FETCHING, body: FETCHING, bytes: MAX_FETCH };
+    let remote = Remote::new(Transport::sockets(limits)?, address, Need::Read);
+    let authorization = token.and_then(|token| basic(token.expose()));
+    let wanted = std::slice::from_ref(&source.commit);
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    let fetch = async { remote.fetch(cache, wanted, &[], authorization.as_ref()).await };
+    Ok(runtime.block_on(async { tokio::time::timeout(FETCHING, fetch).await })??)
+}
+
+/// From a repository on this machine: by the commit's id, and where libgit2 gives out none by id, all branches and tags.
+fn copy(repository: &Repository, source: &GitSource, deadline: Deadline) -> Result<(), git2::Error> {
     let keep = format!("+{0}:refs/gradus/{0}", source.commit);
-    let by_id = fetch_by(repository, source, token, deadline, &[&keep]);
+    let by_id = copy_by(repository, source, deadline, &[&keep]);
     if by_id.is_ok() || deadline.check().is_err() {
         return by_id;
     }
-    fetch_by(repository, source, token, deadline, &["+refs/heads/*:refs/remotes/*", "+refs/tags/*:refs/tags/*"])
+    copy_by(repository, source, deadline, &["+refs/heads/*:refs/remotes/*", "+refs/tags/*:refs/tags/*"])
 }
 
-fn fetch_by(
+fn copy_by(
     repository: &Repository,
     source: &GitSource,
-    token: Option<&Secret>,
     deadline: Deadline,
     refspecs: &[&str],
 ) -> Result<(), git2::Error> {
     let mut callbacks = RemoteCallbacks::new();
-    let mut asked = false;
-    callbacks.credentials(move |_, _, allowed| {
-        // libgit2 asks again and again while the server refuses.
-        let again = std::mem::replace(&mut asked, true);
-        match token {
-            _ if again => Err(git2::Error::from_str("the server refuses the course's token: it must be able to read")),
-            // GitHub wants this name beside an App's token, the others take any.
-            Some(token) if allowed.contains(CredentialType::USER_PASS_PLAINTEXT) => {
-                Cred::userpass_plaintext("x-access-token", token.expose())
-            }
-            _ => Err(git2::Error::from_str("the server asks for a token: give one to the course's source")),
-        }
-    });
     callbacks.transfer_progress(|stats| stats.received_bytes() <= MAX_FETCH && deadline.check().is_ok());
     callbacks.sideband_progress(|_| deadline.check().is_ok());
     let mut options = FetchOptions::new();
     options.remote_callbacks(callbacks).download_tags(AutotagOption::None).update_fetchhead(false);
-    // The token would go along.
-    options.follow_redirects(RemoteRedirect::None);
     repository.remote_anonymous(&source.address)?.fetch(refspecs, Some(&mut options), None)
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::PathBuf;
+    use std::sync::Arc;
 
     use super::*;
+    use crate::forge::remote::testing::{Backend, Doors, PATH};
 
     fn hello() -> PathBuf {
         Path::new(env!("CARGO_MANIFEST_DIR")).join("courses/hello")
@@ -238,6 +267,37 @@ mod tests {
         assert!(load(&config(CourseSource::Git(git.clone())), None, &data).is_ok());
         let other = GitSource { commit: "a".repeat(40).parse().unwrap(), ..git };
         assert!(matches!(load(&config(CourseSource::Git(other)), None, &data), Err(CourseError::Fetch { .. })));
+    }
+
+    #[tokio::test]
+    async fn a_server_gives_a_pinned_commit_to_whoever_has_the_token() {
+        let dir = tempfile::tempdir().unwrap();
+        let data = Arc::new(Data::open(&dir.path().join("data")).unwrap());
+        let (path, commit) = repository(dir.path());
+        let server = Backend::new(&path, Doors::Tokens("wr1ter", "re4der"));
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = format!("http://{}{PATH}", listener.local_addr().unwrap());
+        tokio::spawn(async move { axum::serve(listener, server.router()).await });
+        let load = async |commit: &CommitId, token: Option<&str>| {
+            let (address, commit, path) = (address.clone(), commit.clone(), "courses/hello".to_owned());
+            let config = config(CourseSource::Git(GitSource { address, commit, path, token: None }));
+            let (token, data) = (token.map(Secret::new), data.clone());
+            tokio::task::spawn_blocking(move || load(&config, token.as_ref(), &data)).await.unwrap()
+        };
+        for (token, expected) in [
+            (None, "asks for a token (401): give one that is able to read this"),
+            (Some("wr0ng"), "does not take the token (401): give one that is in force and able to read this"),
+        ] {
+            let error = load(&commit, token).await.unwrap_err();
+            let shown = format!("{error} {error:?}");
+            assert!(shown.contains(expected) && !shown.contains("wr0ng"), "{shown}");
+        }
+        let nowhere = load(&"a".repeat(40).parse().unwrap(), Some("re4der")).await.unwrap_err();
+        assert!(matches!(nowhere, CourseError::NoCommit { .. }), "{nowhere}");
+        let revision = load(&commit, Some("re4der")).await.unwrap().revision;
+        assert_eq!(revision, load_dir(&hello()).unwrap().course.revision);
+        // Fetched once: no token is asked for what is here.
+        assert!(load(&commit, None).await.is_ok());
     }
 
     #[test]
