@@ -16,7 +16,7 @@ use crate::grade::report::Report;
 use crate::sandbox::{Sandbox, Strictness};
 use crate::submission::begin::{self, Situation, Step};
 use crate::submission::tree::Tree;
-use crate::submission::{ReadError, fetch};
+use crate::submission::{ReadError, heads};
 
 /// Most files of a task that are listed to be edited.
 const MAX_FILES_SHOWN: usize = 15;
@@ -118,7 +118,7 @@ fn fetch_origin(top: &Path) {
 
 /// The files at `origin/main`.
 fn published(repository: &Repository) -> Result<Tree, ReadError> {
-    match fetch::upstream(repository)? {
+    match heads::upstream(repository)? {
         Some(main) => Tree::from_commit(repository, &main),
         None => Ok(Tree::default()),
     }

@@ -21,7 +21,7 @@ use crate::submission::deadline::Deadline;
 use crate::submission::scope::{Known, NearMiss, scope};
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
-use crate::submission::{Submission, fetch, working};
+use crate::submission::{Submission, heads, working};
 
 /// What to grade, and by which course
 #[derive(Debug, clap::Args)]
@@ -134,8 +134,8 @@ impl Where {
             .and_then(|object| object.peel_to_commit())
             .map_err(|source| Trouble::NoCommit { revision: revision.clone(), source })?;
         let head: CommitId = commit.id().into();
-        let base = fetch::upstream(&repository)?.ok_or_else(|| Trouble::NoUpstream(path.to_owned()))?;
-        let submission = fetch::read(&repository, &head, &base, Deadline::none())?;
+        let base = heads::upstream(&repository)?.ok_or_else(|| Trouble::NoUpstream(path.to_owned()))?;
+        let submission = heads::read(&repository, &head, &base, Deadline::none())?;
         let top = repository.workdir().unwrap_or(repository.path()).to_owned();
         Ok((submission, top.canonicalize().unwrap_or(top), None))
     }

@@ -17,7 +17,7 @@ use crate::course::{Course, CourseTask, Module};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, conceals};
 use crate::submission::ReadError;
-use crate::submission::fetch::Published;
+use crate::submission::heads::Published;
 use crate::submission::scope::Known;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;

@@ -29,7 +29,7 @@ use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, DiffLines};
 use crate::submission::scope::{Scope, scope};
 use crate::submission::sha::TreeId;
-use crate::submission::{Submission, fetch, tree_id};
+use crate::submission::{Submission, heads, tree_id};
 
 /// How long reading a head may take.
 const READING: Duration = Duration::from_secs(30);
@@ -107,7 +107,7 @@ fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
     let repository = Repository::open_bare(&request.repository)?;
     let base =
         base.as_ref().or(course.main.as_ref()).ok_or("the forge does not say what this pull request is based on")?;
-    let submission = fetch::read_against(&repository, head, base, course.published.as_ref(), deadline)?;
+    let submission = heads::read_against(&repository, head, base, course.published.as_ref(), deadline)?;
     let merge_base = submission.history.as_ref().and_then(|history| history.merge_base.clone());
     let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
     let scope = scope(&course.known, &submission, Some(branch.as_str()));

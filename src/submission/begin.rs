@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use git2::build::CheckoutBuilder;
 use git2::{BranchType, Repository, RepositoryState, StatusOptions};
 
-use super::fetch::upstream;
+use super::heads::upstream;
 use super::read::{ReadError, oid};
 use super::sha::CommitId;
 

@@ -4,7 +4,7 @@ pub mod begin;
 mod collision;
 pub mod deadline;
 pub mod diff;
-pub mod fetch;
+pub mod heads;
 pub mod history;
 pub mod incoming;
 pub mod limits;

@@ -11,7 +11,7 @@ use git2::{AttrCheckFlags, AttrValue, IndexAddOption, Repository};
 use super::Submission;
 use super::collision::collisions;
 use super::deadline::Deadline;
-use super::fetch::upstream;
+use super::heads::upstream;
 use super::history::merge_base;
 use super::limits::{MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_TOTAL_BYTES};
 use super::names;
