@@ -52,6 +52,17 @@ fn commit(repo: &Repository, files: &[(&str, &str)], parents: &[Oid], message: &
     repo.commit(None, &who, &who, message, &tree, &parents.iter().collect::<Vec<_>>()).expect("a commit can be written")
 }
 
+/// Branches and where they are.
+pub fn branches(path: &Path) -> Vec<(String, String)> {
+    let repo = Repository::open_bare(path).expect("the repository behind the fake is there");
+    let all = repo.branches(Some(git2::BranchType::Local)).expect("branches can be listed");
+    let read = |branch: git2::Branch<'_>| {
+        let name = branch.name().ok().flatten()?.to_owned();
+        Some((name, branch.get().target()?.to_string()))
+    };
+    all.filter_map(|branch| read(branch.ok()?.0)).collect()
+}
+
 /// Points `refs/pull/N/head` at a commit.
 pub fn set_pull_head(path: &Path, number: u64, sha: &str) {
     let repo = Repository::open_bare(path).expect("the repository behind the fake is there");

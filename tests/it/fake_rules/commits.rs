@@ -91,3 +91,33 @@ async fn git_fetches_over_http_by_reference_and_by_commit() {
     assert!(world.hub.count("git/upload-pack") >= 5);
     world.hub.finish();
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn git_pushes_over_http_for_whoever_may_write() {
+    let world = World::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let main = world.hub.with_git(world.repo, &dir.path().join("cnpe.git"), &[("README.md", "# Course\n")]);
+    let serving = world.hub.serve().await.unwrap();
+    let (eve, owner) = (world.hub.user("eve"), world.hub.personal_token(world.owner));
+    let url = |token: &str| format!("http://x:{token}@{}/acme/cnpe.git", serving.address);
+    let here = dir.path().join("here");
+    let clone = ["clone", "-q", &format!("{}/acme/cnpe.git", serving.base()), "here"];
+    assert!(git(dir.path(), &clone).await.0);
+    let commit = ["-c", "user.name=a", "-c", "user.email=a@x.example", "commit", "-q", "--allow-empty", "-m", "more"];
+    assert!(git(&here, &commit).await.0);
+    let more = git(&here, &["rev-parse", "HEAD"]).await.1.trim().to_owned();
+    let installation = *world.hub.state().installations.keys().next().unwrap();
+    let bot = super::client::token(&world.hub, &world.app, installation).await;
+    let nobody = format!("{}/acme/cnpe.git", serving.base());
+    for refused in [nobody, url(&world.hub.personal_token(eve)), url(&bot)] {
+        assert!(!git(&here, &["push", "-q", &refused, "HEAD:main"]).await.0, "{refused}");
+        assert_eq!(world.hub.state().repo(world.repo).branches["main"], main);
+    }
+    let (good, said) = git(&here, &["push", "-q", &url(&owner), "HEAD:main", "HEAD:other"]).await;
+    assert!(good, "{said}");
+    let repo = world.hub.state().repo(world.repo).clone();
+    assert_eq!((&repo.branches["main"], &repo.branches["other"]), (&more, &more));
+    let shown = world.bot.get("/repos/acme/cnpe/pulls/1").await.body;
+    assert_eq!(shown["number"], 1);
+    world.hub.finish();
+}

@@ -1,6 +1,6 @@
-//! Git over HTTP, for repositories that have a real one behind them: `git fetch`, by reference and by commit.
+//! Git over HTTP, for repositories that have a real one behind them: `git fetch`, by reference and by commit, and `git push`.
 //!
-//! `git upload-pack` does the work, as it does on a forge.
+//! `git upload-pack` and `git receive-pack` do the work, as they do on a forge.
 
 use std::io::{Read as _, Write as _};
 use std::path::Path;
@@ -20,6 +20,8 @@ use super::reply::Reply;
 pub const ADVERTISE: &str = "git/advertise";
 /// Objects, please.
 pub const FETCH: &str = "git/upload-pack";
+/// Objects, and where references are to be.
+pub const PUSH: &str = "git/receive-pack";
 
 /// The operation, owner and repository, when this is Git's part of the site.
 pub fn locate(method: &str, path: &str) -> Option<(&'static str, String, String)> {
@@ -28,53 +30,67 @@ pub fn locate(method: &str, path: &str) -> Option<(&'static str, String, String)
     let operation = match (method, rest) {
         ("GET", "info/refs") => ADVERTISE,
         ("POST", "git-upload-pack") => FETCH,
+        ("POST", "git-receive-pack") => PUSH,
         _ => return None,
     };
     Some((operation, owner.to_owned(), repo.to_owned()))
 }
 
 /// Answers a request of a Git client.
-pub fn answer(inner: &Inner, call: &Call, actor: Actor, token: Option<&Token>) -> Result<Reply, Refusal> {
+pub fn answer(inner: &mut Inner, call: &Call, actor: Actor, token: Option<&Token>) -> Result<Reply, Refusal> {
     let repo = inner.state.repo_named(call.parameter("owner"), call.parameter("repo"));
     let repo = repo.ok_or_else(Refusal::not_found)?.id;
-    if !reads(inner, repo, actor, token) {
-        if actor == Actor::Anonymous {
-            // GitHub asks for a password before it says that there is nothing.
-            let reply = Reply::from(Refusal::unauthorised("Repository not found."));
-            return Ok(reply.with("www-authenticate", "Basic realm=\"GitHub\""));
-        }
+    let pushes = call.operation == PUSH || call.query("service") == Some("git-receive-pack");
+    let (access, role) = if pushes { (Access::Write, Role::Write) } else { (Access::Read, Role::Read) };
+    if actor == Actor::Anonymous && (pushes || !may(inner, repo, actor, token, Access::Read, Role::Read)) {
+        // GitHub asks for a password before it says that there is nothing.
+        let reply = Reply::from(Refusal::unauthorised("Repository not found."));
+        return Ok(reply.with("www-authenticate", "Basic realm=\"GitHub\""));
+    }
+    if !may(inner, repo, actor, token, Access::Read, Role::Read) {
         return Err(Refusal::not_found());
     }
-    let path = inner.git(repo).ok_or_else(Refusal::not_found)?;
-    if call.operation == ADVERTISE && call.query("service") != Some("git-upload-pack") {
-        return Err(Refusal::forbidden("the fake takes no pushes over HTTP"));
+    if !may(inner, repo, actor, token, access, role) {
+        return Err(Refusal::forbidden("Write access to repository not granted."));
     }
-    let version_2 = call.header("git-protocol").is_some_and(|version| version.contains("version=2"));
+    let path = inner.git(repo).ok_or_else(Refusal::not_found)?.to_owned();
+    let program = if pushes { "receive-pack" } else { "upload-pack" };
+    let version_2 = !pushes && call.header("git-protocol").is_some_and(|version| version.contains("version=2"));
     let (mut bytes, kind) = match call.operation {
         // Version 2 leaves the service out, as `git http-backend` does.
         ADVERTISE if version_2 => (Vec::new(), "advertisement"),
-        ADVERTISE => (b"001e# service=git-upload-pack\n0000".to_vec(), "advertisement"),
+        ADVERTISE => {
+            let line = format!("# service=git-{program}\n");
+            (format!("{:04x}{line}0000", line.len() + 4).into_bytes(), "advertisement")
+        }
         _ => (Vec::new(), "result"),
     };
-    bytes.extend(
-        upload_pack(path, call).map_err(|error| Refusal { status: 500, ..Refusal::forbidden(error.to_string()) })?,
-    );
+    let failed = |error: std::io::Error| Refusal { status: 500, ..Refusal::forbidden(error.to_string()) };
+    bytes.extend(run(program, &path, call).map_err(failed)?);
+    if call.operation == PUSH {
+        let branches = super::super::git::branches(&path);
+        let repo = inner.state.repo_mut(repo);
+        repo.commits.extend(branches.iter().map(|(_, sha)| sha.clone()));
+        repo.branches = branches.into_iter().collect();
+        inner.changed();
+    }
     let reply = Reply { written: Some(bytes.into()), ..Reply::empty(200) };
-    Ok(reply.with("content-type", format!("application/x-git-upload-pack-{kind}")).with("cache-control", "no-cache"))
+    Ok(reply.with("content-type", format!("application/x-git-{program}-{kind}")).with("cache-control", "no-cache"))
 }
 
-fn reads(inner: &Inner, repo: RepoId, actor: Actor, token: Option<&Token>) -> bool {
+fn may(inner: &Inner, repo: RepoId, actor: Actor, token: Option<&Token>, access: Access, role: Role) -> bool {
     let contents = match actor {
         Actor::Installation(_) => {
             let held = token.and_then(|token| token.permissions.as_ref());
-            held.is_some_and(|held| held.get("contents") >= Some(&Access::Read))
+            held.is_some_and(|held| held.get("contents") >= Some(&access))
         }
         _ => true,
     };
-    inner.state.role_of(actor, repo) >= Role::Read && (contents || !inner.state.repo(repo).private)
+    let public = role == Role::Read && !inner.state.repo(repo).private;
+    inner.state.role_of(actor, repo) >= role && (contents || public)
 }
 
-fn upload_pack(path: &Path, call: &Call) -> std::io::Result<Vec<u8>> {
+fn run(program: &str, path: &Path, call: &Call) -> std::io::Result<Vec<u8>> {
     let mut request = Vec::new();
     if call.header("content-encoding") == Some("gzip") {
         GzDecoder::new(call.raw.as_ref()).read_to_end(&mut request)?;
@@ -82,7 +98,7 @@ fn upload_pack(path: &Path, call: &Call) -> std::io::Result<Vec<u8>> {
         request.extend_from_slice(&call.raw);
     }
     let mut git = Command::new("git");
-    git.args(["upload-pack", "--stateless-rpc"]);
+    git.args([program, "--stateless-rpc"]);
     if call.operation == ADVERTISE {
         git.arg("--advertise-refs");
     }

@@ -89,7 +89,7 @@ fn answer(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Result<Reply,
     if call.operation == "graphql" {
         return graphql::answer(inner, call, actor, token.as_ref(), past);
     }
-    if [git::ADVERTISE, git::FETCH].contains(&call.operation) {
+    if [git::ADVERTISE, git::FETCH, git::PUSH].contains(&call.operation) {
         return git::answer(inner, call, actor, token.as_ref()).map_err(refused);
     }
     let Some(route) = route(call.operation) else {
