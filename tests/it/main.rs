@@ -12,6 +12,7 @@ mod git_http;
 mod gitea;
 mod github;
 mod grade;
+mod gradebook;
 mod hostile;
 mod http;
 mod sandbox;
