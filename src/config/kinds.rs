@@ -207,7 +207,7 @@ pub enum CourseSource {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GitSource {
-    /// What `git clone` takes: `https://…`, or a path on this machine.
+    /// `https://…`, or a path on this machine; `ssh` is not spoken.
     pub address: String,
     /// The commit, all 40 digits; never a branch, which others can move.
     pub commit: CommitId,
@@ -264,9 +264,9 @@ pub enum GradebookConfig {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct GradebookGit {
-    /// What `git clone` takes.
+    /// `https://…`, or the path of a bare repository on this machine; `ssh` is not spoken.
     pub address: String,
-    /// May push there.
+    /// May read and write there.
     #[serde(default)]
     pub token: Option<SecretSource>,
     /// The branch.
