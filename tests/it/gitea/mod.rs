@@ -5,6 +5,7 @@ mod posting;
 mod reading;
 pub mod server;
 mod talking;
+mod walk;
 mod webhook;
 
 use std::sync::Arc;

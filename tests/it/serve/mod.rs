@@ -1,7 +1,8 @@
 //! `gradus serve` as an operator runs it: the real program, its configuration, its signals.
 
 mod config;
+mod docs;
 mod doctor;
 mod gitea;
 mod running;
-mod world;
+pub mod world;
