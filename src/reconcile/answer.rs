@@ -55,6 +55,10 @@ pub enum Again {
     Same,
     /// It is another one, and a review of it follows.
     Changed,
+    /// It is another one, of which a review stands.
+    Back,
+    /// Something could not be judged.
+    Provisional,
     /// A push came meanwhile.
     Moved,
     /// The pull request is closed.
@@ -146,6 +150,13 @@ fn regrade(about: &About<'_>) -> String {
         Again::Changed => {
             format!("Graded `{head}` again: the result changed. {} The review follows.", safe::md(verdict))
         }
+        Again::Back => {
+            format!("Graded `{head}` again: the result is that of its earlier review. {}", safe::md(verdict))
+        }
+        Again::Provisional => format!(
+            "Graded `{head}` again. {}. It is judged again by itself; a review follows when the final result is another one.",
+            safe::md(verdict)
+        ),
         Again::Moved => "You pushed meanwhile: the new head is being graded.".to_owned(),
         Again::Closed => {
             let branch = safe::code(&format!("git push origin {}", about.pull.branch));

@@ -43,7 +43,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     pub(super) async fn finish(&self, key: &PullKey, seen: &Observed, pull: &Pull, entry: &JournalEntry) -> Result<()> {
         let (review, _) = self.store.intended(entry.id).await?;
         if !entry.provisional {
-            self.point_on(key, seen, entry).await?;
+            let line = format!("Provisional; the final result of `{}` is in the newer review.", entry.head.short());
+            self.point_on(key, seen, &entry.head, &line).await?;
         }
         self.status(key, &entry.head, &review.status).await?;
         self.probe.pass(Point::StatusSet)?;
@@ -79,22 +80,33 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         Ok(book)
     }
 
-    /// Shortens provisional reviews of the head to one line that points at the final one.
-    async fn point_on(&self, key: &PullKey, seen: &Observed, entry: &JournalEntry) -> Result<()> {
+    /// A final result whose review stands already, from before something could not be judged: nothing is posted, but what
+    /// was told meanwhile is not what counts any more.
+    pub(super) async fn stands(&self, key: &PullKey, seen: &Observed, head: &CommitId, status: &Status) -> Result<()> {
+        let line = format!(
+            "No longer provisional: the final result of `{}` is that of its earlier review. {}.",
+            head.short(),
+            safe::md(&status.description)
+        );
+        self.point_on(key, seen, head, &line).await?;
+        self.status(key, head, status).await
+    }
+
+    /// Shortens provisional reviews of a head to one line that points at the final one.
+    async fn point_on(&self, key: &PullKey, seen: &Observed, head: &CommitId, line: &str) -> Result<()> {
         let waiting: Vec<String> = seen
             .journal
             .iter()
-            .filter(|other| other.provisional && other.head == entry.head && other.state == JournalState::Done)
+            .filter(|other| other.provisional && other.head == *head && other.state == JournalState::Done)
             .map(|other| marker(other).key)
             .collect();
         if waiting.is_empty() {
             return Ok(());
         }
-        let line = format!("Provisional; the final result of `{}` is in the review below.", entry.head.short());
         for posted in self.forge.reviews(key.number).await? {
             let ours = posted.marker.as_ref().is_some_and(|marker| waiting.contains(&marker.key));
             if ours && posted.body.trim() != line {
-                tolerated(key, self.forge.edit_review(key.number, &posted, &line).await)?;
+                tolerated(key, self.forge.edit_review(key.number, &posted, line).await)?;
             }
         }
         Ok(())

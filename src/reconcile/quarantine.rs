@@ -11,6 +11,7 @@ use crate::grade::quarantine::{Quarantine, is_quarantined};
 use crate::grade::report::{CheckpointResult, Report};
 use crate::gradebook::decision::Decisions;
 use crate::store::time::Time;
+use crate::submission::sha::CommitId;
 
 /// The quarantines that gradings were last compared with; none after a start.
 #[derive(Debug, Default)]
@@ -58,6 +59,14 @@ fn differs(grading: &Grading, quarantines: &[Quarantine]) -> bool {
 }
 
 impl<F: Forge, G: Grader> Reconciler<F, G> {
+    /// Whether a head that comes back was graded with other quarantines than those of now: while it was away nobody
+    /// followed it.
+    pub(super) async fn outdated(&self, key: &PullKey, head: &CommitId, now: Time) -> Result<bool> {
+        let quarantines = in_force(self.gradebook.decisions()?.as_ref(), now);
+        let grading = self.store.grading::<Grading>(key, head).await?;
+        Ok(grading.is_some_and(|grading| differs(&grading, &quarantines)))
+    }
+
     /// Has everything graded again that a quarantine that began or was lifted concerns, behind what learners wait for; at
     /// the start also what waits for the course as it is served now. One that comes to its end needs no look: gradings
     /// know it.

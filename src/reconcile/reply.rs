@@ -8,7 +8,7 @@ use super::grader::{Grader, Grading};
 use super::probe::Point;
 use super::pulse::What;
 use super::record;
-use super::run::{Reconciler, Result, blocking};
+use super::run::{Reconciler, Result, blocking, standing};
 use crate::forge::Forge;
 use crate::forge::pull::{Author, Comment, CommentId, Marker, Permission, Pull, PullKey, PullState};
 
@@ -54,9 +54,16 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
                     // The push that came meanwhile is graded anyway.
                     None => answer::Again::Moved,
                     Some(after) => {
-                        let same = before.is_none_or(|before| before == after.digest());
+                        let again = match before {
+                            Some(before) if before != after.digest() => match () {
+                                () if after.provisional() => answer::Again::Provisional,
+                                () if standing(seen, &pull.head, &after.digest()) => answer::Again::Back,
+                                () => answer::Again::Changed,
+                            },
+                            _ => answer::Again::Same,
+                        };
                         grading = Some(after);
-                        if same { answer::Again::Same } else { answer::Again::Changed }
+                        again
                     }
                 }
             };

@@ -22,6 +22,7 @@ use super::record;
 use super::sweep::{self, Extent};
 use crate::forge::pull::{Marker, Pull, PullKey, PullState};
 use crate::forge::{ErrorClass, Forge, ForgeError};
+use crate::grade::digest::OutcomeDigest;
 use crate::gradebook::book::Book;
 use crate::gradebook::entry::Entry;
 use crate::gradebook::{Gradebook, GradebookError};
@@ -223,10 +224,17 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             }
             None => Admission::Admitted,
         };
-        let grading = match &pull {
+        let mut grading = match &pull {
             Some(pull) => self.store.grading_state(key, &pull.head).await?,
             None => None,
         };
+        if let (Some(pull), Some(grading), Some(last)) = (open, &mut grading, heads.last())
+            && last.answered_at.is_none()
+            && grading.graded_at < last.seen_at
+            && self.outdated(key, &pull.head, now).await?
+        {
+            grading.again_at = Some(now);
+        }
         let human = match (open, &grading) {
             (Some(pull), Some(grading)) if grading.traits.human => self.human_review(key, pull).await?,
             _ => HumanReview::NotAsked,
@@ -326,14 +334,15 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             grading: &text,
             intent: (!provisional && !grading.quiet).then_some(intent),
         };
+        if !provisional && standing(seen, &pull.head, &digest) {
+            // Before it is written down: afterwards nothing leads here again.
+            self.stands(key, seen, &pull.head, &grading.review.status).await?;
+        }
         self.store.graded(key, &graded, now).await?;
         self.probe.pass(Point::Intended)?;
         if provisional {
             self.status(key, &pull.head, &grading.review.status).await?;
             self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
-        } else if seen.journal.iter().any(|entry| entry.state == JournalState::Done && is_of(entry, &graded)) {
-            // Back to what its review says: nothing is posted, and the status may say something else by now.
-            self.status(key, &pull.head, &grading.review.status).await?;
         }
         Ok(Some(grading))
     }
@@ -424,9 +433,10 @@ fn entry(seen: &Observed, id: JournalId) -> &JournalEntry {
     seen.journal.iter().find(|entry| entry.id == id).expect("decided on an entry that was seen")
 }
 
-/// Whether a review tells what this grading tells.
-fn is_of(entry: &JournalEntry, graded: &Graded<'_>) -> bool {
-    entry.head == *graded.head && entry.digest == *graded.digest
+/// Whether a review of this head that tells this stands.
+pub(super) fn standing(seen: &Observed, head: &CommitId, digest: &OutcomeDigest) -> bool {
+    let of = |entry: &&JournalEntry| entry.head == *head && entry.digest == *digest;
+    seen.journal.iter().filter(of).any(|entry| entry.state == JournalState::Done)
 }
 
 /// Position of the newest head: a review answers it and all before.

@@ -725,6 +725,74 @@ async fn a_quarantine_takes_a_failure_back_at_once_and_its_end_judges_again() {
     }
 }
 
+/// `a` failed and was answered, `b` was pushed, a quarantine began, and `a` is back: told so by a provisional review.
+async fn back_in_quarantine() -> (World, CommitId, String) {
+    let world = World::new().await;
+    let first = world.push("fix", "score 1").await;
+    world.rest().await;
+    world.push("fix", "score 4").await;
+    world.rest().await;
+    let files = Gradebook::new(world.data.gradebook()).decide(&[quarantine(&world)]).unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    let id = git2::Oid::from_str(first.as_str()).unwrap();
+    world.repository().reference("refs/heads/fix", id, true, "force").unwrap();
+    world.tell("fix", Some(&first)).await;
+    world.rest().await;
+    (world, first, files[0].clone())
+}
+
+#[tokio::test]
+async fn a_head_that_comes_back_into_a_quarantine_is_our_error_too() {
+    let (world, first, _) = back_in_quarantine().await;
+    assert_eq!(world.status(&first).await.state, StatusState::Error);
+    assert_eq!(world.bodies().await.len(), 3, "and a review says so");
+    let gradings = world.script.0.lock().unwrap().requests.len();
+    world.rest().await;
+    assert_eq!(world.script.0.lock().unwrap().requests.len(), gradings, "judged again once");
+}
+
+#[tokio::test]
+async fn a_provisional_review_does_not_stay_the_last_word_where_an_earlier_one_is_final() {
+    for crash in [false, true] {
+        let (world, first, file) = back_in_quarantine().await;
+        std::fs::remove_file(world.data.gradebook().join(file)).unwrap();
+        world.worker().sweep(None).await.unwrap();
+        if crash {
+            let worker = world.worker().with_probe(Arc::new(StopAt(Mutex::new(Some(Point::Intended)))));
+            worker.work_one().await.unwrap_err();
+            world.store.break_leases().await.unwrap();
+        }
+        world.rest().await;
+        let bodies = world.bodies().await;
+        assert_eq!(bodies.len(), 3, "the same result has one review: {bodies:?}");
+        let expected = format!(
+            "No longer provisional: the final result of `{}` is that of its earlier review. score 1.",
+            first.short()
+        );
+        assert_eq!((bodies[0].as_str(), &bodies[2]), ("score 1; attempt 1; skipped ", &expected));
+        assert_eq!(world.status(&first).await.state, StatusState::Failure);
+        world.assert_at_rest().await;
+    }
+}
+
+#[tokio::test]
+async fn regrade_in_a_quarantine_and_right_after_it_promises_no_review_that_never_comes() {
+    let world = World::new().await;
+    world.push("fix", "score 1").await;
+    world.rest().await;
+    let gradebook = Gradebook::new(world.data.gradebook());
+    let files = gradebook.decide(&[quarantine(&world)]).unwrap();
+    world.say("/regrade").await;
+    world.rest().await;
+    std::fs::remove_file(world.data.gradebook().join(&files[0])).unwrap();
+    world.say("/regrade").await;
+    world.rest().await;
+    let answers = world.answers().await;
+    assert!(answers[0].contains("a review follows when the final result is another one"), "{answers:?}");
+    assert!(answers[1].contains("the result is that of its earlier review"), "{answers:?}");
+    assert_eq!(world.bodies().await.len(), 1);
+}
+
 #[tokio::test]
 async fn a_push_into_a_quarantine_is_told_so_in_its_first_review() {
     let world = World::new().await;
