@@ -4,5 +4,6 @@ mod config;
 mod docs;
 mod doctor;
 mod gitea;
+mod gradebook;
 mod running;
 pub mod world;
