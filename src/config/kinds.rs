@@ -305,7 +305,7 @@ pub struct LimitsConfig {
     pub webhooks_at_once: usize,
     /// Longest time for a request's head, and for its body.
     pub request_time: Span,
-    /// Gradings at once for each workspace; by default as many as there are processors.
+    /// Gradings at once, of all workspaces together; by default as many as there are processors.
     pub workers: Option<usize>,
     /// How long a stop waits for what is under way.
     pub drain: Span,

@@ -18,6 +18,7 @@ use super::health::{Ask, Health};
 use super::metrics::Metrics;
 use super::plan::{Plan, Works, WorkspaceId, address, fixed, plans};
 use super::port::Port;
+use super::turns::{InTurn, PULLS_PER_GRADING, Turns};
 use crate::config::Loaded;
 use crate::config::kinds::{Config, CourseConfig, GradebookConfig};
 use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
@@ -190,6 +191,7 @@ impl<C: Connect> Daemon<C> {
             courses: Vec::new(),
             running: BTreeMap::new(),
             leaving: JoinSet::new(),
+            turns: Turns::new(1),
         };
         supervisor.apply(&loaded).await?;
         let options = Follow { path, loaded, env, pace };
@@ -366,6 +368,8 @@ struct Supervisor<C> {
     running: BTreeMap<WorkspaceId, Running>,
     /// Engines that were replaced and finish what they began.
     leaving: JoinSet<()>,
+    /// Of all workspaces together.
+    turns: Turns,
 }
 
 struct Running {
@@ -490,7 +494,12 @@ impl<C: Connect> Supervisor<C> {
         let courses: Courses = BTreeMap::<CourseId, _>::from([(course.course.id.clone(), Arc::new(course))]);
         let examiner = Examiner::new(Arc::new(courses), self.sandbox.clone(), store.clone(), None, policy.clone());
         let pulse = self.pulses.entry(workspace).or_default().clone();
-        let ground = Ground { workers: plan.works.workers, sweep: plan.works.sweep, ..self.ground.clone() };
+        if self.turns.at_once() != plan.works.workers {
+            self.turns = Turns::new(plan.works.workers);
+        }
+        let examiner = InTurn::new(examiner, self.turns.clone());
+        let workers = plan.works.workers.saturating_mul(PULLS_PER_GRADING);
+        let ground = Ground { workers, sweep: plan.works.sweep, ..self.ground.clone() };
         let engine = match &self.dry_run {
             None => Engine::start(Port::new(forge, store, clock, metrics), examiner, policy.clone(), pulse, ground),
             Some(tell) => {

@@ -74,7 +74,7 @@ pub struct Ground {
     pub clock: Arc<dyn Clock>,
     /// Counts.
     pub metrics: Arc<Metrics>,
-    /// Gradings at once.
+    /// Pull requests at once.
     pub workers: usize,
     /// When to sweep.
     pub sweep: SweepConfig,
