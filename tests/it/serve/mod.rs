@@ -5,5 +5,6 @@ mod docs;
 mod doctor;
 mod gitea;
 mod gradebook;
+mod rubric;
 mod running;
 pub mod world;
