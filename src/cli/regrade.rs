@@ -12,6 +12,7 @@ use std::sync::Arc;
 use super::gradebook::{Which, author};
 use super::trouble::{Trouble, fail};
 use super::up::{course_dirs, data_home};
+use crate::config::kinds::GradebookConfig;
 use crate::course::id::TaskId;
 use crate::course::locate::LocateError;
 use crate::forge::pull::Login;
@@ -77,18 +78,25 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 async fn regrade(args: &Args) -> Result<(), Failure> {
-    let data = args.data.clone().or_else(data_home).ok_or("there is no home directory: name `--data DIR`")?;
-    if !data.join("gradus.db").is_file() {
-        return Err(
-            format!("{} holds no data of a daemon: name its directory with `--data DIR`", data.display()).into()
-        );
+    let config = args.which.config()?;
+    let (data, database) = match &config {
+        Some(config) => (config.data.clone(), config.database()),
+        None => {
+            let data = args.data.clone().or_else(data_home).ok_or("there is no home directory: name `--data DIR`")?;
+            (data.clone(), data.join("gradus.db"))
+        }
+    };
+    if !database.is_file() {
+        let remedy = "name its configuration with `--config FILE`, or its directory with `--data DIR`";
+        return Err(format!("there is no database of a daemon at {}: {remedy}", database.display()).into());
     }
-    let store = Store::open(&data.join("gradus.db")).await?;
+    let store = Store::open(&database).await?;
     // The daemon's own copy, unless another one is named: it pushes what is written there.
-    let opened = args.which.named().then(|| args.which.open()).transpose()?;
-    let gradebook = match &opened {
-        Some(opened) => opened.gradebook.clone(),
-        None => Arc::new(Gradebook::new(data.join("gradebook"))),
+    let opened = (config.is_none() && args.which.named()).then(|| args.which.open()).transpose()?;
+    let gradebook = match (&opened, config.as_ref().map(|config| &config.gradebook)) {
+        (_, Some(GradebookConfig::Dir(dir))) => Arc::new(Gradebook::new(dir.clone())),
+        (Some(opened), None) => opened.gradebook.clone(),
+        _ => Arc::new(Gradebook::new(data.join("gradebook"))),
     };
     let ground = heads::Ground::open(&data, &course_dirs(args.course.clone())?, store.clone(), gradebook.clone())?;
     let found = ground.regrade(args.task.as_ref(), args.learner.as_deref()).await?;

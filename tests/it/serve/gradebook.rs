@@ -48,6 +48,9 @@ async fn verdicts_wait_for_a_token_that_is_good_enough_and_are_pushed_then() {
     assert!(!said.contains(CANARY), "{said}");
     let shown = ask(&token);
     assert!(shown.status.success() && String::from_utf8_lossy(&shown.stdout).contains("ada"), "{shown:?}");
+    // The operator's knows both.
+    let shown = world.run(&["grades", "--config", "gradus.yaml"]);
+    assert!(shown.status.success() && String::from_utf8_lossy(&shown.stdout).contains("ada"), "{shown:?}");
 
     let (code, _, logged) = serve.stop("TERM");
     assert_eq!(code, Some(0));

@@ -30,7 +30,7 @@ async fn a_mended_rubric_is_previewed_and_told_to_those_who_gain_and_to_nobody_e
     assert!(preview.contains("loses      eve ") && preview.contains("7 -> 3 of 7  first"), "{preview}");
     assert!(preview.contains("1 gain, 1 lose, 1 unchanged, 0 cannot be judged now."), "{preview}");
     assert_eq!(world.writes(), before, "a preview posts nothing");
-    says(&world.run(&["regrade", "--apply", "--data", "data", "--course", "tiny"]));
+    says(&world.run(&["regrade", "--apply", "--config", "gradus.yaml", "--course", "tiny"]));
 
     assert_eq!(serve.stop("TERM").0, Some(0));
     let serve = world.serve(&[]);
