@@ -5,6 +5,7 @@
 
 pub mod cel;
 pub mod evidence;
+mod field;
 pub mod file;
 pub mod git;
 pub mod globs;

@@ -15,6 +15,7 @@ use super::functions::net::Network;
 use super::functions::quantity::Quantity;
 use super::functions::url::Url;
 use super::source::quote;
+use crate::checkpoint::field::field;
 
 /// A value. `'a` is the lifetime of the data and of the compiled rule.
 #[derive(Debug, Clone)]
@@ -157,7 +158,7 @@ impl<'a> MapRef<'_, 'a> {
     /// The value of a text key.
     pub fn field(&self, name: &str) -> Option<Val<'a>> {
         match self {
-            MapRef::Json(map) => map.get(name).map(Val::Json),
+            MapRef::Json(map) => field(map, name).map(Val::Json),
             MapRef::Entries(entries) => entries.get(&Key::Str(name.into())).cloned(),
         }
     }

@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use serde_json::{Map, Number, Value};
 
+use super::super::field::field;
 use super::path::Path;
 use super::pattern::{Kind, Node, Operator, QuantityBound, Type};
 use super::{Difference, Nearness, quantity, words};
@@ -24,21 +25,21 @@ const IDENTITY: [&str; 8] = ["name", "id", "key", "type", "kind", "alert", "reco
 /// Whether the value is what the pattern asks for.
 pub(super) fn decide(root: &Node, actual: &Value) -> bool {
     let mut out = Sink { nearness: Nearness::default(), mode: Mode::Decide };
-    Walk::new(actual).node(root, Some(actual), &Path::root(), &mut out);
+    Walk::silent().node(root, Some(actual), &Path::root(), &mut out);
     out.nearness.bad == 0
 }
 
 /// How near the value comes.
 pub(super) fn nearness(root: &Node, actual: &Value) -> Nearness {
     let mut out = Sink { nearness: Nearness::default(), mode: Mode::Score };
-    Walk::new(actual).node(root, Some(actual), &Path::root(), &mut out);
+    Walk::silent().node(root, Some(actual), &Path::root(), &mut out);
     out.nearness
 }
 
 /// All differences.
 pub(super) fn differences(root: &Node, actual: &Value) -> Vec<Difference> {
     let mut out = Sink { nearness: Nearness::default(), mode: Mode::Explain(Vec::new()) };
-    Walk::new(actual).node(root, Some(actual), &Path::root(), &mut out);
+    Walk::explaining(actual).node(root, Some(actual), &Path::root(), &mut out);
     match out.mode {
         Mode::Explain(differences) => differences,
         Mode::Decide | Mode::Score => Vec::new(),
@@ -82,7 +83,12 @@ struct Walk {
 }
 
 impl Walk {
-    fn new(root: &Value) -> Self {
+    /// Gives no differences, so that it does not matter what it looks at.
+    fn silent() -> Self {
+        Walk { secret: true, fuel: Cell::new(FUEL) }
+    }
+
+    fn explaining(root: &Value) -> Self {
         Walk { secret: root.get("kind").and_then(Value::as_str) == Some("Secret"), fuel: Cell::new(FUEL) }
     }
 
@@ -137,7 +143,7 @@ impl Walk {
         }
         for (key, node) in entries {
             let before = out.nearness.bad;
-            self.node(node, map.get(key), &at.key(key), out);
+            self.node(node, field(map, key), &at.key(key), out);
             if out.decided() {
                 return;
             }

@@ -33,6 +33,13 @@ impl Walk {
             return self.assign(&List { expected, actual, node, at, field: None }, &all_expected, &all_actual, out);
         };
         let list = List { expected, actual, node, at, field: Some(field) };
+        // Most patterns ask for one item: no table is needed to find those with its key.
+        if let [only] = expected {
+            let Some(key) = literal(only, field).and_then(text) else { return };
+            let alike = |index: &usize| actual[*index].get(field).and_then(text).as_ref() == Some(&key);
+            let candidates: Vec<usize> = (0..actual.len()).filter(alike).collect();
+            return self.assign(&list, &[0], &candidates, out);
+        }
         let mut by_key: HashMap<Cow<'_, str>, Vec<usize>> = HashMap::new();
         for (index, item) in actual.iter().enumerate() {
             if let Some(key) = item.get(field).and_then(text) {
