@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::backend::Backend;
 use crate::sample::{Sample, ms};
 use crate::world::{Clone, Up, World};
 
@@ -58,16 +59,20 @@ fn paced(clones: &[Clone]) -> Vec<Duration> {
     })
 }
 
-/// The same commits pushed by everybody at once: to bare repositories first, then to the forge.
+/// The same commits pushed by everybody at once: to bare repositories on disk, to bare repositories over HTTP, to the forge.
 fn burst(world: &World, up: &Up, clones: &[Clone]) {
+    let backend = Backend::new(&world.path("served"));
     for (n, clone) in clones.iter().enumerate() {
         clone.branch("burst");
         clone.answer("3", "aurora");
         clone.commit();
-        let bare = world.path(&format!("bare-{n}"));
-        clone.git(&["clone", "-q", "--bare", ".", &bare.to_string_lossy()]);
-        clone.git(&["-C", &bare.to_string_lossy(), "branch", "-q", "-D", "burst"]);
-        clone.git(&["remote", "add", "bare", &bare.to_string_lossy()]);
+        for kind in ["bare", "served"] {
+            let bare = world.path(&format!("{kind}/{n}.git")).to_string_lossy().into_owned();
+            clone.git(&["clone", "-q", "--bare", ".", &bare]);
+            clone.git(&["-C", &bare, "branch", "-q", "-D", "burst"]);
+            let address = if kind == "bare" { bare } else { format!("{}/{n}.git", backend.address) };
+            clone.git(&["remote", "add", kind, &address]);
+        }
     }
     let all = |remote: &str| {
         timed(|| {
@@ -78,14 +83,15 @@ fn burst(world: &World, up: &Up, clones: &[Clone]) {
             });
         })
     };
-    let (bare, forge) = (all("bare"), all("origin"));
+    let (bare, served, forge) = (all("bare"), all("served"), all("origin"));
     let answered = up.json("/api/v1/pulls").as_array().map_or(0, |pulls| {
         pulls.iter().filter(|pull| pull["branch"] == "burst" && pull["status"]["state"] == "success").count()
     });
-    let ratio = forge.as_secs_f64() / bare.as_secs_f64();
-    println!(
-        "\n{LEARNERS} pushes at once: bare git {bare:.2?}, the forge with all {answered} reviews {forge:.2?}: {ratio:.1} times"
-    );
+    let times = |other: Duration| forge.as_secs_f64() / other.as_secs_f64();
+    println!("\n| {LEARNERS} pushes at once | time | the forge takes |\n|---|---|---|");
+    println!("| bare git on disk | {bare:.2?} | {:.1} times as long |", times(bare));
+    println!("| bare git over HTTP, `git http-backend` | {served:.2?} | {:.1} times as long |", times(served));
+    println!("| the forge, with {answered} reviews | {forge:.2?} | |");
 }
 
 fn timed(work: impl FnOnce()) -> Duration {

@@ -2,6 +2,7 @@
 //!
 //! `make bench`, or `cargo bench --bench speed -- grade` for one part.
 
+mod backend;
 mod forge;
 mod grade;
 #[path = "../../tests/it/http.rs"]
