@@ -15,4 +15,4 @@ schemas: ## Write docs/schemas anew after a kind changed
 	cargo run -- schema --write docs/schemas
 
 bench: ## Figures of docs/performance.md, with peers measured in the same run
-	cargo bench --bench speed
+	cargo bench --bench speed --bench daemon
