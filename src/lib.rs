@@ -8,6 +8,7 @@ pub mod cli;
 pub mod config;
 pub mod course;
 pub mod forge;
+pub mod gitops;
 pub mod grade;
 pub mod gradebook;
 pub mod reconcile;
