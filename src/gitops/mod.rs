@@ -2,5 +2,9 @@
 //! live state to be a given commit (`docs/argocd.md`). Pure: no cluster, no clock.
 
 pub mod application;
+pub mod failure;
+pub mod gate;
 pub mod object;
+pub mod reason;
 pub mod tracking;
+pub mod waiting;
