@@ -18,7 +18,7 @@ use crate::grade::grade;
 use crate::grade::proof::{self, Entry};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, conceals, learner_view};
-use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
+use crate::review::input::{DomainScore, Merging, Mode, NextTask, ReviewInput, Section};
 use crate::review::{Review, compose, safe, terminal};
 use crate::sandbox::{Sandbox, Strictness};
 use crate::submission::diff::DiffLines;
@@ -160,6 +160,7 @@ impl Preview<'_> {
             mode: Mode::Graded,
             page: None,
             upstream: "origin",
+            merging: Merging::Never,
         };
         match args.format {
             Format::Markdown => markdown(&compose(&input)),

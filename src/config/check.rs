@@ -7,7 +7,7 @@ use std::sync::Arc;
 use url::Url;
 
 use super::kinds::{Auth, Config, CourseSource, ForgeConfig, ForgeKind, GradebookConfig, PlainHttp};
-use super::policy::{self, PullRequests};
+use super::policy;
 use super::secret::{self, Env, SecretSource, Secrets};
 use super::span::Span;
 use super::{Node, learners, sources};
@@ -66,13 +66,6 @@ impl Reader<'_> {
             self.repository("/gradebook/git/address", &git.address);
         }
         self.times(config);
-        if config.policy.pull_requests == PullRequests::Fork {
-            self.no_forks("/policy/pullRequests");
-        }
-    }
-
-    fn no_forks(&mut self, pointer: &str) {
-        self.wrong(pointer, "repositories of learners' own are not served yet", "write `upstream`");
     }
 
     fn forges(&mut self, config: &Config) {
@@ -194,9 +187,6 @@ impl Reader<'_> {
             if !seen.insert((&workspace.forge, &workspace.repository)) {
                 let message = format!("`{}` is there twice", workspace.repository);
                 self.wrong(&format!("{at}/repository"), message, "remove one of the two: a workspace has one course");
-            }
-            if workspace.policy.pull_requests == Some(PullRequests::Fork) {
-                self.no_forks(&format!("{at}/policy/pullRequests"));
             }
         }
     }

@@ -27,7 +27,7 @@ pub struct Config {
     pub forges: Vec<ForgeConfig>,
     /// What is graded with.
     pub courses: Vec<CourseConfig>,
-    /// The repositories that are served; no others ever are.
+    /// The repositories that are served; no others ever are, but forks of them with `pullRequests: fork`.
     pub workspaces: Vec<WorkspaceConfig>,
     /// How workspaces are run, unless one says otherwise.
     #[serde(default)]
@@ -279,7 +279,8 @@ pub struct GradebookGit {
 #[serde(rename_all = "camelCase", deny_unknown_fields, default)]
 #[schemars(rename = "Sweep")]
 pub struct SweepConfig {
-    /// Time between two looks at what changed lately; up to a tenth more, so that daemons do not look all at once.
+    /// Time between two looks at what changed lately; up to a tenth more, so that daemons do not look all at once. Many
+    /// forks are looked at less often.
     pub recent: Span,
     /// How much further back than the last look each one reaches: clocks differ and lists lag.
     pub overlap: Span,

@@ -20,7 +20,7 @@ pub struct PolicyConfig {
     pub learners: LearnersConfig,
     /// Whether a review decides anything on the forge.
     pub reviews: Reviews,
-    /// How long a passed pull request stays open.
+    /// How long a passed pull request stays open. Those in learners' own forks are theirs to merge or close.
     pub close_after: CloseAfter,
     /// Whether pull requests are labelled.
     pub labels: LabelsConfig,
@@ -135,7 +135,8 @@ pub enum PullRequests {
     /// From forks to the workspace, where learners can read each other's work.
     #[default]
     Upstream,
-    /// Inside of a repository of the learner's own.
+    /// Inside of each learner's own fork of the workspace, where merging is the learner's deploy; those to the workspace
+    /// are graded too.
     Fork,
 }
 

@@ -227,8 +227,8 @@ fn every_problem_has_its_place_and_a_remedy() {
         ),
         (
             "workspaces:",
-            "policy: {pullRequests: fork}\nworkspaces:",
-            "12:24: repositories of learners' own are not served yet (write `upstream`)",
+            "policy: {pullRequests: forks}\nworkspaces:",
+            "12:24: `pullRequests` cannot be `forks` (did you mean `fork`?)",
         ),
         ("workspaces:", "sweep: {recent: 1ms}\nworkspaces:", "12:17: `1ms` is too short (write at least `1s`)"),
         ("workspaces:", "limits: {workers: 0}\nworkspaces:", "12:19: 0 is too few (write at least 1)"),

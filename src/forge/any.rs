@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::examine::{Expected, Finding};
+use super::forks::{Fork, Forks};
 use super::gitea::Gitea;
 use super::github::GitHub;
 use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
@@ -34,6 +35,16 @@ impl AnyForge {
     /// Compares what the forge has with what is expected of it.
     pub async fn examine(&self, expected: &Expected) -> Vec<Finding> {
         each!(self, forge => forge.examine(expected).await)
+    }
+}
+
+impl Forks for AnyForge {
+    async fn forks(&self) -> Answer<Vec<Fork>> {
+        each!(self, forge => forge.forks().await)
+    }
+
+    async fn examine_rights(&self) -> Finding {
+        each!(self, forge => forge.examine_rights().await)
     }
 }
 

@@ -9,6 +9,7 @@ pub mod any;
 pub mod budget;
 pub mod dry_run;
 pub mod examine;
+pub mod forks;
 pub mod gitea;
 pub mod github;
 pub mod hint;

@@ -20,6 +20,12 @@ impl Workspace {
     pub fn on(host: &str, repository: &super::hint::RepositoryName) -> Self {
         Self(format!("{host}/{repository}").to_lowercase())
     }
+
+    /// A learner's own fork of a repository on a forge, as in `github.com/acme/cnpe/forks/4711`. By number, since its
+    /// owner may rename it, and may delete it and make another one of that name, whose pull requests begin at 1 again.
+    pub fn fork(host: &str, upstream: &super::hint::RepositoryName, id: super::forks::RepositoryId) -> Self {
+        Self(format!("{}/forks/{id}", Self::on(host, upstream)))
+    }
 }
 
 impl fmt::Display for Workspace {

@@ -184,6 +184,7 @@ fn judge(
         mode: if practice { Mode::Practice } else { Mode::Graded },
         page,
         upstream: &policy.upstream,
+        merging: policy.merging,
     };
     let nothing = tasks.is_empty() && reading.passed_before.is_empty() && reading.scope.near_misses.is_empty();
     let human = reading.tasks.iter().map(|(drawn, _)| &drawn.task).filter(|task| task.review == ReviewBy::Human);

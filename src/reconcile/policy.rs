@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use crate::forge::pull::{Standing, User, UserKind};
+use crate::review::input::Merging;
 
 /// How a workspace is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub struct Policy {
     pub labels: Labels,
     /// What somebody gives `git fetch` to get the workspace's newest `main`: a remote's name or an address.
     pub upstream: String,
+    /// What becomes of a pull request that passed.
+    pub merging: Merging,
 }
 
 /// Who is graded; others get one polite refusal.
@@ -86,6 +89,7 @@ impl Policy {
             close_after: None,
             labels: Labels::None,
             upstream: "origin".to_owned(),
+            merging: Merging::Never,
         }
     }
 
@@ -98,6 +102,12 @@ impl Policy {
             upstream,
             ..Self::local()
         }
+    }
+
+    /// Of a learner's own repository, where this is how the workspace is run: what passed is merged by the learner and never
+    /// closed by us.
+    pub fn in_fork(&self) -> Self {
+        Self { close_after: None, merging: Merging::Deploys, ..self.clone() }
     }
 
     /// Whether the forge has to be asked how an author stands to the workspace.

@@ -34,6 +34,17 @@ pub struct ReviewInput<'a> {
     /// What to give `git fetch` to get the workspace's newest `main`: a remote's name or an address. `origin` where the
     /// learner's own repository follows the workspace, as on the local forge.
     pub upstream: &'a str,
+    /// What becomes of a pull request that passed.
+    pub merging: Merging,
+}
+
+/// What becomes of a pull request that passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Merging {
+    /// Nobody merges it: it lies in the workspace, which all learners share.
+    Never,
+    /// The learner merges it into a repository of their own: that is their deploy.
+    Deploys,
 }
 
 /// Whether this head counts.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
+use super::input::{DomainScore, Merging, Mode, NextTask, ReviewInput, Section};
 use super::*;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::evidence::{Evidence, Place};
@@ -170,6 +170,7 @@ impl Fixture {
             mode: Mode::Graded,
             page: Some("http://127.0.0.1:7878/pulls/1"),
             upstream: "origin",
+            merging: Merging::Never,
         }
     }
 
@@ -328,6 +329,22 @@ fn a_pass_is_celebrated_and_leads_on() {
     Review: http://127.0.0.1:7878/pulls/1
     ");
     assert!(fixture.review().body.contains("There it is, at attempt 3."));
+}
+
+#[test]
+fn in_a_learners_own_repository_what_passed_is_to_be_merged_and_nothing_else() {
+    let merge = "Merge it: in this repository of yours, that deploys it.";
+    let (good, half) = (Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())])), half_right());
+    let says = |sections: Vec<Section<'_>>, mode, merging| {
+        compose(&ReviewInput { mode, merging, ..good.input(sections) }).body.matches(merge).count()
+    };
+    let own = Merging::Deploys;
+    assert_eq!(says(vec![good.section()], Mode::Graded, own), 1);
+    assert_eq!(says(vec![good.section(), good.section()], Mode::Graded, own), 1, "once for the pull request");
+    assert_eq!(says(vec![good.section(), half.section()], Mode::Graded, own), 0);
+    assert_eq!(says(vec![half.section()], Mode::Graded, own), 0);
+    assert_eq!(says(vec![good.section()], Mode::Practice, own), 0);
+    assert_eq!(says(vec![good.section()], Mode::Graded, Merging::Never), 0, "the workspace is everybody's");
 }
 
 #[test]

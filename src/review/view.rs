@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::difference::{Differences, MARKDOWN, differences, place};
 use super::hints::Ladder;
-use super::input::{Mode, ReviewInput, Section};
+use super::input::{Merging, Mode, ReviewInput, Section};
 use super::{safe, words};
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::ReviewBy;
@@ -42,6 +42,8 @@ pub(super) struct ReviewView<'a> {
     upstream: String,
     practice: bool,
     several: bool,
+    /// All of several tasks passed, and the learner may merge it now.
+    deploys: bool,
     passed: usize,
     total: usize,
     score: u32,
@@ -95,6 +97,8 @@ struct TaskView<'a> {
     domain: Option<Domain<'a>>,
     /// Passed, and a person has to approve.
     human: bool,
+    /// Passed, and the learner may merge it now.
+    deploys: bool,
     next: Option<Next<'a>>,
     debrief: String,
     /// A checkpoint to object to.
@@ -196,6 +200,7 @@ impl<'a> ReviewView<'a> {
             upstream: shell_word(input.upstream),
             practice: input.mode == Mode::Practice,
             several,
+            deploys: several && deploys(input),
             passed: sections.iter().filter(|s| s.report.outcome == Outcome::Pass).count(),
             total: sections.len(),
             score: sections.iter().map(|s| s.report.score).sum(),
@@ -215,6 +220,14 @@ impl<'a> NearMissView<'a> {
         let remedy = if miss.remedy.is_empty() { String::new() } else { safe::block(&miss.remedy, "sh") };
         Self { found: &miss.found, meant: &miss.meant, why: miss.why.trim_end_matches('.'), remedy }
     }
+}
+
+/// Whether the learner may merge now: everything passed, nobody else has to look, and it is no draft.
+fn deploys(input: &ReviewInput<'_>) -> bool {
+    let done = |section: &Section<'_>| {
+        section.report.outcome == Outcome::Pass && !section.report.provisional && section.task.review != ReviewBy::Human
+    };
+    input.merging == Merging::Deploys && input.mode == Mode::Graded && input.sections.iter().all(done)
 }
 
 impl<'a> TaskView<'a> {
@@ -278,6 +291,7 @@ impl<'a> TaskView<'a> {
                 .collect(),
             domain: section.domain.as_ref().map(|d| Domain { title: &d.title, score: d.score, points: d.points }),
             human: passed && section.task.review == ReviewBy::Human && input.mode == Mode::Graded,
+            deploys: !several && deploys(input),
             next: section.next.as_ref().filter(|_| passed).map(|n| Next { id: n.id.as_str(), title: &n.title }),
             debrief: if passed { super::reflow::reflow(section.debrief) } else { String::new() },
             upstream,

@@ -46,6 +46,7 @@ struct RepositoryWire {
 #[derive(Deserialize)]
 struct RoleWire {
     admin: bool,
+    push: bool,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +124,17 @@ impl Desk {
             }
         }
         rights(admin, &missing)
+    }
+
+    /// Whether we may write to this repository, a learner's own. Nobody's rights are asked there.
+    pub(super) async fn examine_role(&self) -> Finding {
+        const ABOUT: &str = "rights";
+        let remedy = "under *Settings → Collaborators* its owner has to add our account with the right to write";
+        match self.api.get::<RepositoryWire>(&self.at(&[])).await {
+            Ok(found) if found.permissions.push => Finding::fine(ABOUT, "we may write"),
+            Ok(_) => Finding::wrong(ABOUT, "our account may not write there", remedy),
+            Err(error) => Finding::wrong(ABOUT, error.to_string(), remedy),
+        }
     }
 
     async fn examine_hooks(&self, expected: &Expected) -> Finding {

@@ -6,6 +6,7 @@
 
 mod ask;
 mod examine;
+mod forks;
 mod posting;
 mod review;
 mod talk;

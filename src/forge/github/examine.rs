@@ -189,6 +189,24 @@ impl Inner {
         .judge()
     }
 
+    /// Whether we may write to this repository, a learner's own.
+    pub(super) async fn rights(&self) -> Finding {
+        let repository = &self.settings.repository;
+        let (error, remedy) = match &self.app {
+            Some(app) => match app.examine().await {
+                Ok(installation) => return app_rights(&installation),
+                Err(error) => (error, "its owner has to install the App on it"),
+            },
+            None => match self.repository().await {
+                Ok((wire, headers)) => {
+                    return token_rights(scopes(&headers).as_deref(), wire.private, wire.permissions);
+                }
+                Err(error) => (error, "its owner has to invite our account with the role *Write*"),
+            },
+        };
+        Finding::wrong("rights", error.to_string(), format!("{remedy}: {repository}"))
+    }
+
     async fn examine_app(&self, expected: &Expected) -> Vec<Finding> {
         let Some(app) = &self.app else { return Vec::new() };
         let installation: InstallationWire = match app.examine().await {
@@ -296,7 +314,7 @@ fn token_rights(scopes: Option<&str>, private: bool, role: Option<RoleWire>) -> 
     const ABOUT: &str = "rights";
     if role.is_none_or(|role| !role.push) {
         let remedy = "give its account the role *Write* on the repository";
-        return Finding::wrong(ABOUT, "the token's account may not write to the workspace", remedy);
+        return Finding::wrong(ABOUT, "the token's account may not write to it", remedy);
     }
     let wanted = if private { "repo" } else { "public_repo" };
     match scopes {

@@ -6,6 +6,7 @@
 pub mod auth;
 mod examine;
 mod fold;
+mod forks;
 mod mark;
 mod post;
 mod talk;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::plan::Works;
 use crate::config::kinds::{Auth, ForgeConfig, ForgeKind};
 use crate::forge::any::AnyForge;
+use crate::forge::forks::Forks;
 use crate::forge::gitea::{self, Gitea};
 use crate::forge::github::auth::{App, AppKey, InvalidKey};
 use crate::forge::github::{self, GITHUB_COM, GitHub};
@@ -40,7 +41,7 @@ pub enum ConnectError {
 /// Makes ports. Tests bring their own.
 pub trait Connect: Send + Sync + 'static {
     /// What it makes.
-    type Forge: crate::forge::Forge;
+    type Forge: crate::forge::Forge + Forks;
 
     /// A port to the workspace of a plan, whose mirror is kept at this path. Asks nothing of the forge yet.
     fn connect(&self, works: &Works, mirror: PathBuf, store: Store) -> Result<Self::Forge, ConnectError>;
@@ -78,7 +79,10 @@ pub fn server(forge: &ForgeConfig) -> Result<Base, InvalidBase> {
 /// What a workspace is called in the store and in markers: the same whatever case its repository is written in.
 pub fn name(works: &Works) -> Result<Workspace, ConnectError> {
     let host = server(&works.forge)?.host();
-    Ok(Workspace::on(&host, &works.repository))
+    Ok(match &works.fork {
+        Some(fork) => Workspace::fork(&host, &fork.upstream, fork.id),
+        None => Workspace::on(&host, &works.repository),
+    })
 }
 
 /// Where the API of a forge is.

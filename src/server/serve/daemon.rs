@@ -1,30 +1,34 @@
 //! Everything `gradus serve` runs: opened in order, changed with its configuration, ended in order.
 
+mod forks;
+
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::connect::{Connect, ConnectError};
 use super::courses::{self, CourseError};
+use super::crowd::Crowd;
 use super::data::{Company, Data, DataError, join};
 use super::engine::{Engine, FirstSync, Ground};
 use super::health::{Ask, Health};
 use super::metrics::Metrics;
-use super::plan::{Plan, Works, WorkspaceId, address, fixed, plans};
+use super::plan::{Plan, Served, Works, WorkspaceId, address, fixed, plans};
 use super::port::Port;
+use super::scout::Found;
 use super::turns::{InTurn, PULLS_PER_GRADING, Turns};
 use crate::config::Loaded;
 use crate::config::kinds::{Config, CourseConfig, GradebookConfig};
 use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
 use crate::config::secret::Secret;
 use crate::course::Course;
-use crate::course::id::CourseId;
 use crate::forge::Forge;
 use crate::forge::dry_run::{DryRun, Tell};
 use crate::forge::pull::Workspace;
@@ -108,6 +112,9 @@ pub enum ServeError {
     },
 }
 
+/// Lists of forks that wait to be taken over.
+const FOUND: usize = 16;
+
 /// Opened, not yet serving.
 pub struct Daemon<C> {
     listener: TcpListener,
@@ -115,6 +122,8 @@ pub struct Daemon<C> {
     supervisor: Supervisor<C>,
     gradebook: Arc<Gradebook>,
     options: Follow,
+    /// What is found of learners' forks.
+    forks: mpsc::Receiver<Found>,
     /// Copies of a dry run.
     _copies: Option<tempfile::TempDir>,
     /// Tells other daemons on the store that we are there.
@@ -175,7 +184,9 @@ impl<C: Connect> Daemon<C> {
             sweep: config.sweep,
             // A dry run writes nothing: there is nothing to be asked for.
             first_sync: if dry_run.is_some() { FirstSync::Meant } else { first_sync },
+            crowd: None,
         };
+        let (found, forks) = mpsc::channel(FOUND);
         let loaded = Arc::new(loaded);
         let mut supervisor = Supervisor {
             connect,
@@ -187,6 +198,10 @@ impl<C: Connect> Daemon<C> {
             health,
             book_token,
             begun: loaded.clone(),
+            loaded: loaded.clone(),
+            found,
+            homes: BTreeMap::new(),
+            crowd: Arc::default(),
             pulses: BTreeMap::new(),
             courses: Vec::new(),
             running: BTreeMap::new(),
@@ -195,7 +210,7 @@ impl<C: Connect> Daemon<C> {
         };
         supervisor.apply(&loaded).await?;
         let options = Follow { path, loaded, env, pace };
-        Ok(Self { listener, address, supervisor, gradebook, options, _copies: copies, _joined: joined })
+        Ok(Self { listener, address, supervisor, gradebook, options, forks, _copies: copies, _joined: joined })
     }
 
     /// Where it listens.
@@ -205,7 +220,7 @@ impl<C: Connect> Daemon<C> {
 
     /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
     pub async fn serve(self, until: impl Future<Output = ()> + Send) {
-        let Self { listener, mut supervisor, gradebook, options, _copies, _joined, .. } = self;
+        let Self { listener, mut supervisor, gradebook, options, mut forks, _copies, _joined, .. } = self;
         let limits = options.loaded.config.limits;
         let (stop, stopping) = watch::channel(false);
         let router = router(&supervisor);
@@ -221,14 +236,17 @@ impl<C: Connect> Daemon<C> {
         let Follow { path, loaded, env, pace } = options;
         let mut reading = follow(path, loaded, env, pace);
         tokio::pin!(until);
+        let mut followed = true;
         loop {
             tokio::select! {
                 () = &mut until => break,
-                changed = reading.changed() => {
+                // The supervisor holds a sender: there is always another one.
+                Some(found) = forks.recv() => supervisor.found(found),
+                changed = reading.changed(), if followed => {
                     if changed.is_err() {
                         // Nobody follows the files any more: the last good ones stay in force.
-                        (&mut until).await;
-                        break;
+                        followed = false;
+                        continue;
                     }
                     let now = reading.borrow_and_update().clone();
                     // May wait for a course to be fetched; nothing is changed before that.
@@ -362,6 +380,14 @@ struct Supervisor<C> {
     book_token: BookToken,
     /// What was in force at the start: some of it stays.
     begun: Arc<Loaded>,
+    /// What is in force.
+    loaded: Arc<Loaded>,
+    /// Takes what is found of learners' forks.
+    found: mpsc::Sender<Found>,
+    /// Workspaces whose learners' forks are served.
+    homes: BTreeMap<WorkspaceId, forks::Home>,
+    /// How many forks are served.
+    crowd: Arc<AtomicUsize>,
     /// One for each workspace, whatever its workers are replaced by.
     pulses: BTreeMap<Workspace, Pulse>,
     courses: Vec<LoadedCourse>,
@@ -374,6 +400,9 @@ struct Supervisor<C> {
 
 struct Running {
     works: Works,
+    /// The workspace that it is a fork of.
+    of: Option<WorkspaceId>,
+    courses: Arc<Courses>,
     policy: LivePolicy,
     engine: Arc<Engine>,
 }
@@ -390,7 +419,20 @@ struct Prepared<F> {
     id: WorkspaceId,
     plan: Plan,
     forge: F,
-    course: OpenCourse,
+    courses: Arc<Courses>,
+}
+
+/// What it is started on.
+enum Grounds<F> {
+    /// A workspace of the configuration.
+    Configured,
+    /// A learner's fork of one.
+    Fork {
+        of: WorkspaceId,
+        /// A port to the workspace.
+        upstream: F,
+        crowd: Crowd,
+    },
 }
 
 impl<C: Connect> Supervisor<C> {
@@ -432,28 +474,48 @@ impl<C: Connect> Supervisor<C> {
             }
         }
         self.courses = courses;
-        let gone: Vec<WorkspaceId> = self.running.keys().filter(|id| !plans.contains_key(*id)).cloned().collect();
-        for id in gone {
+        // Forks go with their workspace.
+        let stays = |id: &WorkspaceId, running: &Running| match &running.of {
+            None => plans.contains_key(id),
+            Some(of) => plans.get(of).is_some_and(|plan| plan.forks == Served::Yes),
+        };
+        let gone = self.running.iter().filter(|(id, running)| !stays(id, running));
+        for id in gone.map(|(id, _)| id.clone()).collect::<Vec<_>>() {
             self.leave(&id);
         }
-        for (id, plan) in plans {
-            if let Some(running) = self.running.get(&id) {
-                running.policy.set(plan.policy);
+        self.homes.retain(|id, _| plans.contains_key(id));
+        for (id, plan) in &plans {
+            let new = prepared.iter().find(|prepared| prepared.id == *id);
+            self.house(id, plan, new);
+            if let Some(running) = self.running.get(id) {
+                running.policy.set(plan.policy.clone());
             }
         }
         for prepared in prepared {
             self.leave(&prepared.id);
-            self.start(prepared);
+            self.start(prepared, Grounds::Configured);
+        }
+        for id in self.homes.keys().cloned().collect::<Vec<_>>() {
+            self.settle(&id);
         }
         self.book_token.set(loaded);
-        self.receiver.replace(self.endpoints(loaded));
-        let conditions = self.running.values().map(|running| {
+        self.loaded = loaded.clone();
+        self.show();
+        Ok(())
+    }
+
+    /// Tells those outside what is served now.
+    fn show(&self) {
+        let forks = self.running.values().filter(|running| running.of.is_some()).count();
+        self.crowd.store(forks, Ordering::Relaxed);
+        self.receiver.replace(self.endpoints(&self.loaded));
+        let configured = self.running.values().filter(|running| running.of.is_none());
+        let conditions = configured.map(|running| {
             let engine = running.engine.clone();
             let ask: Ask = Arc::new(move || engine.condition());
             (running.engine.workspace().clone(), ask)
         });
-        self.health.serves(conditions.collect());
-        Ok(())
+        self.health.serves(conditions.collect(), self.fleets());
     }
 
     /// The course of a workspace, loaded once for all that are graded with it. Kept while its configuration is the same.
@@ -480,34 +542,45 @@ impl<C: Connect> Supervisor<C> {
     fn prepare(&self, id: &WorkspaceId, plan: &Plan, course: Course) -> Result<Prepared<C::Forge>, ServeError> {
         let failed = |source| ServeError::Connect { forge: id.0.to_string(), repository: id.1.to_string(), source };
         let course = OpenCourse::on_forge(course, &address(&plan.works.forge, &plan.works.repository))?;
-        let mirror = self.data.mirror(&super::connect::name(&plan.works).map_err(failed)?);
-        let forge = self.connect.connect(&plan.works, mirror, self.ground.store.clone()).map_err(failed)?;
-        Ok(Prepared { id: id.clone(), plan: plan.clone(), forge, course })
+        let courses = Courses::from([(course.course.id.clone(), Arc::new(course))]);
+        let forge = self.port(plan).map_err(failed)?;
+        Ok(Prepared { id: id.clone(), plan: plan.clone(), forge, courses: Arc::new(courses) })
     }
 
-    fn start(&mut self, prepared: Prepared<C::Forge>) {
-        let Prepared { id, plan, forge, course } = prepared;
+    fn start(&mut self, prepared: Prepared<C::Forge>, grounds: Grounds<C::Forge>) {
+        let Prepared { id, plan, forge, courses } = prepared;
         let Ground { store, clock, metrics, .. } = self.ground.clone();
         let workspace = forge.workspace().clone();
-        tracing::info!(%workspace, course = %course.course.id, revision = %course.course.revision, "serving");
+        for course in courses.values().map(|course| &course.course) {
+            tracing::info!(%workspace, repository = %id.1, course = %course.id, revision = %course.revision, "serving");
+        }
         let policy = LivePolicy::new(plan.policy);
-        let courses: Courses = BTreeMap::<CourseId, _>::from([(course.course.id.clone(), Arc::new(course))]);
-        let examiner = Examiner::new(Arc::new(courses), self.sandbox.clone(), store.clone(), None, policy.clone());
+        let examiner = Examiner::new(courses.clone(), self.sandbox.clone(), store.clone(), None, policy.clone());
         let pulse = self.pulses.entry(workspace).or_default().clone();
         if self.turns.at_once() != plan.works.workers {
             self.turns = Turns::new(plan.works.workers);
         }
         let examiner = InTurn::new(examiner, self.turns.clone());
-        let workers = plan.works.workers.saturating_mul(PULLS_PER_GRADING);
-        let ground = Ground { workers, sweep: plan.works.sweep, ..self.ground.clone() };
+        let (of, upstream, workers, crowd) = match grounds {
+            Grounds::Configured => (None, None, plan.works.workers.saturating_mul(PULLS_PER_GRADING), None),
+            // One learner's.
+            Grounds::Fork { of, upstream, crowd } => (Some(of), Some(upstream), 1, Some(crowd)),
+        };
+        let ground = Ground { workers, sweep: plan.works.sweep, crowd, ..self.ground.clone() };
         let engine = match &self.dry_run {
-            None => Engine::start(Port::new(forge, store, clock, metrics), examiner, policy.clone(), pulse, ground),
+            None => {
+                let port = Port::new(forge, store, clock, metrics);
+                let port = upstream.into_iter().fold(port, |port, upstream| port.in_fork(upstream, id.1.clone()));
+                Engine::start(port, examiner, policy.clone(), pulse, ground)
+            }
             Some(tell) => {
-                let port = Port::new(DryRun::new(forge, tell.clone()), store, clock, metrics);
+                let dry = |forge| DryRun::new(forge, tell.clone());
+                let port = Port::new(dry(forge), store, clock, metrics);
+                let port = upstream.into_iter().fold(port, |port, upstream| port.in_fork(dry(upstream), id.1.clone()));
                 Engine::start(port, examiner, policy.clone(), pulse, ground)
             }
         };
-        self.running.insert(id, Running { works: plan.works, policy, engine: Arc::new(engine) });
+        self.running.insert(id, Running { works: plan.works, of, courses, policy, engine: Arc::new(engine) });
     }
 
     /// Ends what runs for a workspace, without waiting for it.
@@ -516,6 +589,10 @@ impl<C: Connect> Supervisor<C> {
         if let Some(running) = self.running.remove(id) {
             tracing::info!(workspace = %running.engine.workspace(), "ending");
             running.engine.stop();
+            if running.of.is_some() {
+                // There may be many of them over time.
+                self.pulses.remove(running.engine.workspace());
+            }
             let within = self.begun.config.limits.drain.0;
             self.leaving.spawn(async move { running.engine.stopped(within).await });
         }
@@ -535,6 +612,7 @@ impl<C: Connect> Supervisor<C> {
                 reader: self.connect.reader(forge.kind),
                 secrets,
                 workspaces: workspaces.collect(),
+                strangers: self.strangers(&forge.name),
             };
             Some((forge.webhook_path()?, endpoint))
         });
@@ -543,6 +621,7 @@ impl<C: Connect> Supervisor<C> {
 
     /// Ends everything.
     async fn end(mut self, within: std::time::Duration) {
+        self.homes.clear();
         for running in self.running.values() {
             running.engine.stop();
         }

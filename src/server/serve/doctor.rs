@@ -8,13 +8,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde::Serialize;
 
-use super::connect::{Connect, Dialects, name};
+use super::connect::{Connect, Dialects, name as workspace_name};
 use super::courses;
 use super::data::Data;
-use super::plan::{Plan, plans};
+use super::plan::{Plan, Served, plans};
 use crate::config::Loaded;
 use crate::config::kinds::{Config, CourseSource};
-use crate::forge::examine::{Expected, Finding};
+use crate::forge::examine::{Expected, Finding, Level};
+use crate::forge::forks::Forks;
 use crate::sandbox::Sandbox;
 use crate::store::Store;
 
@@ -71,6 +72,9 @@ pub async fn examine(
     let store = Store::open(&room.path().join("gradus.db")).await?;
     for plan in plans(loaded, 1).values() {
         tell(workspace(config, plan, dialects, &data, &store).await);
+        if plan.forks == Served::Yes {
+            tell(forks(plan, dialects, &data, &store).await);
+        }
     }
     store.close().await;
     Ok(())
@@ -81,7 +85,7 @@ async fn workspace(config: &Config, plan: &Plan, dialects: &Dialects, data: &Dat
     let address = |error: &dyn std::fmt::Display| {
         vec![Finding::wrong("configuration", error.to_string(), "correct it in the configuration")]
     };
-    let name = match name(works) {
+    let name = match workspace_name(works) {
         Ok(name) => name,
         Err(error) => return Subject { name: works.repository.to_string(), findings: address(&error) },
     };
@@ -99,6 +103,47 @@ async fn workspace(config: &Config, plan: &Plan, dialects: &Dialects, data: &Dat
         Err(error) => address(&error),
     };
     Subject { name: name.0, findings }
+}
+
+/// Learners' forks of a workspace: into how many we are let, and what is missing where.
+async fn forks(plan: &Plan, dialects: &Dialects, data: &Data, store: &Store) -> Subject {
+    const ABOUT: &str = "forks";
+    let name = format!("forks of {}", plan.works.repository);
+    let connect = |plan: &Plan| {
+        let workspace = workspace_name(&plan.works)?;
+        dialects.connect(&plan.works, data.mirror(&workspace), store.clone())
+    };
+    let listed = match connect(plan) {
+        Ok(forge) => forge.forks().await.map_err(|error| error.to_string()),
+        Err(error) => Err(error.to_string()),
+    };
+    let listed = match listed {
+        Ok(listed) => listed,
+        Err(error) => {
+            let finding = Finding::wrong(ABOUT, error, "let us see the workspace; then its forks can be listed");
+            return Subject { name, findings: vec![finding] };
+        }
+    };
+    let (mut usable, mut findings) = (0, Vec::new());
+    for fork in &listed {
+        let mut finding = match connect(&plan.of_fork(fork)) {
+            Ok(forge) => match tokio::time::timeout(PATIENCE, forge.examine_rights()).await {
+                Ok(finding) => finding,
+                Err(_) => Finding::unknown(ABOUT, "the forge did not answer in time", "try again"),
+            },
+            Err(error) => Finding::wrong(ABOUT, error.to_string(), "correct it in the configuration"),
+        };
+        if finding.level == Level::Wrong {
+            finding.says = format!("{}: {}", fork.repository, finding.says);
+            // A learner's business, and no fault of the daemon's.
+            finding.level = Level::Warning;
+            findings.push(finding);
+        } else {
+            usable += 1;
+        }
+    }
+    findings.insert(0, Finding::fine(ABOUT, format!("we may write to {usable} of {} forks", listed.len())));
+    Subject { name, findings }
 }
 
 async fn machine(config: &Config, sandbox: &Sandbox, dialects: &Dialects) -> Vec<Finding> {

@@ -10,6 +10,7 @@ use tokio::sync::broadcast::error::RecvError;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::crowd::Crowd;
 use super::metrics::{Metrics, Verdict};
 use crate::config::kinds::SweepConfig;
 use crate::forge::pull::{PullKey, Workspace};
@@ -80,6 +81,8 @@ pub struct Ground {
     pub sweep: SweepConfig,
     /// Whether to begin with many.
     pub first_sync: FirstSync,
+    /// When it is one of many.
+    pub crowd: Option<Crowd>,
 }
 
 /// What runs for one workspace.
@@ -97,7 +100,8 @@ impl Engine {
         let (stop, stopping) = watch::channel(false);
         let condition = Condition { stage: Stage::Starting, full_sweep: None, trouble: None };
         let condition = Arc::new(Mutex::new(condition));
-        let run = Run { workspace: workspace.clone(), ground, pulse, stopping, condition: condition.clone() };
+        let delay = ground.crowd.as_ref().map(Crowd::delay).unwrap_or_default();
+        let run = Run { workspace: workspace.clone(), ground, pulse, stopping, condition: condition.clone(), delay };
         let task = tokio::spawn(run.run(forge, grader, policy));
         Self { workspace, stop, task: Mutex::new(Some(task)), condition }
     }
@@ -140,6 +144,8 @@ struct Run {
     pulse: Pulse,
     stopping: watch::Receiver<bool>,
     condition: Arc<Mutex<Condition>>,
+    /// What is left of the wait for its place among many.
+    delay: Duration,
 }
 
 /// What the first look found.
@@ -161,7 +167,10 @@ impl Run {
             let (reconciler, stopping) = (reconciler.clone(), self.stopping.clone());
             tasks.spawn(async move { reconciler.work(stopping).await });
         }
-        self.sweep(&reconciler).await;
+        // Workers take what webhooks tell of meanwhile.
+        if self.delay().await {
+            self.sweep(&reconciler).await;
+        }
         while tasks.join_next().await.is_some() {}
     }
 
@@ -172,6 +181,10 @@ impl Run {
     /// Waits until the workspace may be begun with. False when the end came before.
     async fn may_begin<F: Forge>(&mut self, forge: &F) -> bool {
         let mut backoff = BACKOFF;
+        // What this store knows is at work at once: nobody is asked for that.
+        if !matches!(self.known().await, Ok(true)) && !self.delay().await {
+            return false;
+        }
         loop {
             let wait = match self.look(forge).await {
                 Ok(Look::Begin) => {
@@ -190,17 +203,54 @@ impl Run {
                     HELD
                 }
                 Err(error) => {
-                    tracing::error!(workspace = %self.workspace, %error, "cannot begin; trying again");
-                    self.set(|condition| condition.trouble = Some(error.to_string()));
-                    backoff = backoff.saturating_mul(2).min(self.ground.sweep.recent.0.max(BACKOFF));
+                    self.failed("cannot begin; trying again", &error);
+                    backoff = backoff.saturating_mul(2).min(self.patience());
                     backoff
                 }
             };
             tokio::select! {
                 () = tokio::time::sleep(wait) => {}
+                // Whoever tells of a fork was let in, and so may we be.
+                () = self.pulse.woken(), if self.ground.crowd.is_some() => {}
                 () = stopped(&mut self.stopping) => return false,
             }
         }
+    }
+
+    /// Waits for its place among many, once. False when the end came before.
+    async fn delay(&mut self) -> bool {
+        tokio::select! {
+            () = tokio::time::sleep(std::mem::take(&mut self.delay)) => true,
+            () = stopped(&mut self.stopping) => false,
+        }
+    }
+
+    /// Notes why a look or a sweep failed, and logs it. What a learner does with a repository of their own, as to not let
+    /// us in, is no error of anybody's, and told once.
+    fn failed(&self, what: &str, error: &ReconcileError) {
+        let why = error.to_string();
+        match &self.ground.crowd {
+            None => tracing::error!(workspace = %self.workspace, %error, "{what}"),
+            Some(_) if self.condition().trouble.as_ref() == Some(&why) => {}
+            Some(_) => tracing::warn!(workspace = %self.workspace, %error, "{what}"),
+        }
+        self.set(|condition| condition.trouble = Some(why));
+    }
+
+    /// Between two looks at what changed lately.
+    fn recent(&self) -> Duration {
+        let configured = self.ground.sweep.recent.0;
+        self.ground.crowd.as_ref().map_or(configured, |crowd| crowd.recent(configured))
+    }
+
+    /// Longest wait after a failure.
+    fn patience(&self) -> Duration {
+        let configured = self.ground.sweep.recent.0.max(BACKOFF);
+        self.ground.crowd.as_ref().map_or(configured, |crowd| crowd.patience(configured))
+    }
+
+    async fn known(&self) -> Result<bool, StoreError> {
+        Ok(!self.ground.store.known(&self.workspace).await?.is_empty())
     }
 
     fn condition(&self) -> Condition {
@@ -208,8 +258,7 @@ impl Run {
     }
 
     async fn look<F: Forge>(&self, forge: &F) -> Result<Look, ReconcileError> {
-        let known = !self.ground.store.known(&self.workspace).await?.is_empty();
-        if known || self.ground.first_sync == FirstSync::Meant {
+        if self.known().await? || self.ground.first_sync == FirstSync::Meant {
             return Ok(Look::Begin);
         }
         let open = forge.pulls(None).await?.len();
@@ -218,7 +267,7 @@ impl Run {
 
     /// Sweeps until the end: everything at first and then every now and then, in between what changed lately.
     async fn sweep<F: Forge, G: Grader>(&mut self, reconciler: &Reconciler<F, G>) {
-        let SweepConfig { recent, overlap, full } = self.ground.sweep;
+        let SweepConfig { overlap, full, .. } = self.ground.sweep;
         let (mut looked, mut compared) = (None::<Time>, None::<Time>);
         let mut failures = 0u32;
         while !*self.stopping.borrow() {
@@ -234,16 +283,15 @@ impl Run {
                     }
                     self.set(|condition| (condition.full_sweep, condition.trouble) = (compared, None));
                     failures = 0;
-                    recent.0
+                    self.recent()
                 }
                 Err(ReconcileError::Forge(ForgeError { class: ErrorClass::Throttled(until), .. })) => {
                     until.since(begun)
                 }
                 Err(error) => {
-                    tracing::error!(workspace = %self.workspace, %error, "cannot sweep; trying again");
-                    self.set(|condition| condition.trouble = Some(error.to_string()));
+                    self.failed("cannot sweep; trying again", &error);
                     failures = failures.saturating_add(1);
-                    BACKOFF.saturating_mul(1 << failures.min(16)).min(recent.0.max(BACKOFF))
+                    BACKOFF.saturating_mul(1 << failures.min(16)).min(self.patience())
                 }
             };
             tokio::select! {

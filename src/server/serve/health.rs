@@ -41,7 +41,56 @@ struct Shown {
     /// Fields that were changed and wait for the next start.
     waiting: Vec<&'static str>,
     workspaces: BTreeMap<Workspace, Ask>,
+    fleets: Vec<Fleet>,
     stopping: bool,
+}
+
+/// The forks of a workspace.
+#[derive(Clone)]
+pub struct Fleet {
+    /// Which workspace.
+    pub workspace: Workspace,
+    /// Whether the forge lists them.
+    pub listed: Listed,
+    /// Those that are served.
+    pub forks: BTreeMap<Workspace, Ask>,
+}
+
+/// How the last look for forks went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Not looked yet.
+    NotYet,
+    /// All of them are known.
+    Fine,
+    /// It failed.
+    Failed,
+}
+
+impl Fleet {
+    /// A line, and whether something is wrong that is not one learner's: we may not be let into a fork, and its pull
+    /// requests may be more than are begun with unasked.
+    fn told(&self) -> (String, bool) {
+        let conditions: Vec<Condition> = self.forks.values().map(|ask| ask()).collect();
+        let count = |of: &dyn Fn(&Condition) -> bool| conditions.iter().filter(|condition| of(condition)).count();
+        let trouble = |condition: &Condition| condition.trouble.is_some();
+        let held = count(&|condition| matches!(condition.stage, Stage::Held(_)));
+        let (all, failed) = (conditions.len(), count(&trouble));
+        let mut line = format!("{}: {all} forks", self.workspace);
+        if failed > 0 {
+            let _ = write!(line, ", {failed} of them cannot be used, `gradus doctor` says why");
+        }
+        if held > 0 {
+            let _ =
+                write!(line, ", {held} of them held: many open pull requests and an empty store, see `--first-sync`");
+        }
+        line.push_str(match self.listed {
+            Listed::NotYet => "; not looked for yet",
+            Listed::Fine => "",
+            Listed::Failed => "; they cannot be listed, the log says why",
+        });
+        (line, self.listed == Listed::Failed || (failed > 0 && failed == all))
+    }
 }
 
 impl Health {
@@ -67,9 +116,10 @@ impl Health {
         self.state().waiting = fields;
     }
 
-    /// These are served.
-    pub fn serves(&self, workspaces: BTreeMap<Workspace, Ask>) {
-        self.state().workspaces = workspaces;
+    /// These are served, and these forks of some of them.
+    pub fn serves(&self, workspaces: BTreeMap<Workspace, Ask>, fleets: Vec<Fleet>) {
+        let mut state = self.state();
+        (state.workspaces, state.fleets) = (workspaces, fleets);
     }
 
     /// The end has begun: no more requests, please.
@@ -129,6 +179,11 @@ impl Health {
             }
             degraded |= condition.trouble.is_some() || matches!(condition.stage, Stage::Held(_));
             lines.push(line);
+        }
+        let fleets = self.state().fleets.clone();
+        for (line, wrong) in fleets.iter().map(Fleet::told) {
+            lines.push(line);
+            degraded |= wrong;
         }
         let first = if degraded { "degraded" } else { "ok" };
         lines.insert(0, first.to_owned());
@@ -192,6 +247,13 @@ impl Health {
             page.sample("gradus_workspace_up", &[("workspace", &workspace.0)], f64::from(u8::from(up)));
         }
         let flag = |is: bool| f64::from(u8::from(is));
+        page.family("gradus_forks", Kind::Gauge, "Learners' own repositories, and how many of them cannot be used.");
+        for fleet in self.state().fleets.clone() {
+            let failed = fleet.forks.values().filter(|ask| ask().trouble.is_some()).count();
+            let labels = |state| [("workspace", fleet.workspace.0.as_str()), ("state", state)];
+            page.sample("gradus_forks", &labels("listed"), fleet.forks.len() as f64);
+            page.sample("gradus_forks", &labels("failing"), failed as f64);
+        }
         page.gauge("gradus_paused", "1 while nothing is posted.", flag(store.paused().await?.is_some()));
         let broken = self.state().broken.is_some();
         page.gauge("gradus_config_broken", "1 while the files of the configuration cannot be used.", flag(broken));
@@ -296,7 +358,7 @@ mod tests {
 
         fn serve(&self, condition: Condition) {
             let ask: Ask = Arc::new(move || condition.clone());
-            self.health.serves(BTreeMap::from([(Workspace("git.example.org/acme/hello".into()), ask)]));
+            self.health.serves(BTreeMap::from([(Workspace("git.example.org/acme/hello".into()), ask)]), Vec::new());
         }
     }
 
@@ -343,6 +405,32 @@ mod tests {
         }
         desk.health.config_is(true);
         assert!(!desk.get("/healthz").await.1.contains("cannot be used"));
+    }
+
+    #[tokio::test]
+    async fn forks_are_counted_and_one_learners_trouble_is_not_ours() {
+        let desk = desk().await;
+        let told = async |listed, troubles: &[Option<&str>]| {
+            let ask = |trouble: Option<&str>| -> Ask {
+                let condition = Condition { trouble: trouble.map(str::to_owned), ..running() };
+                Arc::new(move || condition.clone())
+            };
+            let name = |index| Workspace(format!("git.example.org/acme/hello/forks/{index}"));
+            let forks = troubles.iter().enumerate().map(|(index, trouble)| (name(index), ask(*trouble)));
+            let workspace = Workspace("git.example.org/acme/hello".into());
+            desk.health.serves(BTreeMap::new(), vec![Fleet { workspace, listed, forks: forks.collect() }]);
+            desk.get("/healthz").await.1
+        };
+        let hello = "git.example.org/acme/hello";
+        assert_eq!(told(Listed::Fine, &[None, None]).await, format!("ok\n{hello}: 2 forks\n"));
+        let one = told(Listed::Fine, &[None, Some("not let in")]).await;
+        assert_eq!(one, format!("ok\n{hello}: 2 forks, 1 of them cannot be used, `gradus doctor` says why\n"));
+        let page = desk.get("/metrics").await.1;
+        let line = format!("gradus_forks{{workspace=\"{hello}\",state=\"failing\"}} 1");
+        assert!(page.lines().any(|found| found == line), "{page}");
+        assert!(told(Listed::Fine, &[Some("x"), Some("x")]).await.starts_with("degraded\n"), "all of them");
+        assert!(told(Listed::Failed, &[None]).await.starts_with("degraded\n"));
+        assert!(told(Listed::NotYet, &[]).await.starts_with("ok\n"));
     }
 
     #[tokio::test]

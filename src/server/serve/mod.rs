@@ -2,6 +2,7 @@
 
 pub mod connect;
 pub mod courses;
+mod crowd;
 pub mod daemon;
 pub mod data;
 pub mod doctor;
@@ -10,4 +11,5 @@ pub mod health;
 pub mod metrics;
 pub mod plan;
 pub mod port;
+mod scout;
 pub mod turns;

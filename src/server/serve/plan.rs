@@ -1,13 +1,13 @@
 //! What a configuration asks for, workspace by workspace. Pure: two plans tell what has to be started anew.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 
 use crate::config::Loaded;
 use crate::config::kinds::{Auth, Config, CourseConfig, CourseSource, ForgeConfig, SweepConfig};
-use crate::config::policy::{Names, PolicyConfig};
+use crate::config::policy::PullRequests;
 use crate::config::secret::{Secret, SecretSource};
 use crate::course::id::ForgeName;
+use crate::forge::forks::{Fork, RepositoryId};
 use crate::forge::hint::RepositoryName;
 use crate::reconcile::policy::Policy;
 
@@ -21,6 +21,42 @@ pub struct Plan {
     pub works: Works,
     /// How it is run.
     pub policy: Policy,
+    /// Whether learners' forks of it are served too.
+    pub forks: Served,
+}
+
+/// Whether learners' forks of a workspace are served.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Served {
+    /// The workspace alone.
+    No,
+    /// Every fork that the forge lists.
+    Yes,
+}
+
+impl Plan {
+    /// That of a fork of this workspace.
+    pub fn of_fork(&self, fork: &Fork) -> Self {
+        let mut works = Works {
+            repository: fork.repository.clone(),
+            fork: Some(ForkOf { upstream: self.works.repository.clone(), id: fork.id }),
+            ..self.works.clone()
+        };
+        if let Auth::App(app) = &mut works.forge.auth {
+            // That of the workspace's owner; learners install it themselves.
+            app.installation = None;
+        }
+        Self { works, policy: self.policy.in_fork(), forks: Served::No }
+    }
+}
+
+/// A repository of a learner's own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ForkOf {
+    /// Forked from this workspace.
+    pub upstream: RepositoryName,
+    /// The forge's number of it.
+    pub id: RepositoryId,
 }
 
 /// What a workspace's workers are made of.
@@ -34,6 +70,8 @@ pub struct Works {
     pub keys: Vec<Secret>,
     /// Which one on the forge.
     pub repository: RepositoryName,
+    /// When it is a learner's fork of a workspace.
+    pub fork: Option<ForkOf>,
     /// What it is graded with.
     pub course: CourseConfig,
     /// For a course in a private repository.
@@ -77,19 +115,21 @@ pub fn plans(loaded: &Loaded, processors: usize) -> BTreeMap<WorkspaceId, Plan> 
             auth: secret(auth)?,
             keys: keys.iter().filter_map(secret).collect(),
             repository: workspace.repository.clone(),
+            fork: None,
             course: course.clone(),
             course_token,
             sweep: *sweep,
             workers: limits.workers.unwrap_or(processors),
         };
-        Some((works.id(), Plan { policy: ruled(&policy.with(&workspace.policy), upstream, &loaded.names), works }))
+        let policy = policy.with(&workspace.policy);
+        let forks = match policy.pull_requests {
+            PullRequests::Upstream => Served::No,
+            PullRequests::Fork => Served::Yes,
+        };
+        Some((works.id(), Plan { policy: policy.policy(upstream, &loaded.names), forks, works }))
     };
     // A configuration that was loaded names only what is there.
     workspaces.iter().filter_map(plan).collect()
-}
-
-fn ruled(policy: &PolicyConfig, upstream: String, names: &BTreeMap<PathBuf, Names>) -> Policy {
-    policy.policy(upstream, names)
 }
 
 /// Fields whose change takes effect at the next start only.
@@ -115,6 +155,7 @@ mod tests {
     use super::*;
     use crate::config::parse;
     use crate::reconcile::policy::Verdicts;
+    use crate::review::input::Merging;
 
     const TEXT: &str = "\
 apiVersion: gradus.dev/v1alpha1
@@ -151,6 +192,27 @@ workspaces:
         assert_eq!(verdicts, [Verdicts::Comment, Verdicts::Decide]);
         let upstream: Vec<_> = plans.values().map(|plan| plan.policy.upstream.as_str()).collect();
         assert_eq!(upstream, ["https://git.example.org/acme/hello.git", "https://git.example.org/acme/other.git"]);
+    }
+
+    #[test]
+    fn a_fork_is_run_as_its_workspace_is_but_never_closed_and_found_by_an_installation_of_its_own() {
+        let text = TEXT.replace("reviews: requestChanges", "pullRequests: fork");
+        let app =
+            "kind: github, address: https://git.example.org/, auth: {app: {id: 7, installation: 9, key: {env: A}}}";
+        let text = text.replace("kind: gitea, address: https://git.example.org/, auth: {token: {env: A}}", app);
+        let plans = plans(&read(&text, ""), 2);
+        let served: Vec<_> = plans.values().map(|plan| plan.forks).collect();
+        assert_eq!(served, [Served::No, Served::Yes]);
+        let home = plans.values().nth(1).unwrap();
+        let fork = Fork { id: RepositoryId(4711), repository: "ada/mine".parse().unwrap() };
+        let plan = home.of_fork(&fork);
+        assert_eq!(plan.policy, Policy { close_after: None, merging: Merging::Deploys, ..home.policy.clone() });
+        assert_eq!(plan.policy.upstream, "https://git.example.org/acme/other.git", "where its `main` comes from");
+        assert_eq!((plan.forks, plan.works.repository.to_string()), (Served::No, "ada/mine".into()));
+        let Auth::App(app) = &plan.works.forge.auth else { panic!("{:?}", plan.works.forge.auth) };
+        assert_eq!((app.id, app.installation), (7, None));
+        let name = crate::server::serve::connect::name(&plan.works).unwrap();
+        assert_eq!(name.0, "git.example.org/acme/other/forks/4711");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::metrics::Metrics;
+use crate::forge::hint::RepositoryName;
 use crate::forge::pull::{
     Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace,
 };
@@ -26,12 +27,19 @@ pub struct Port<F> {
     store: Store,
     clock: Arc<dyn Clock>,
     metrics: Arc<Metrics>,
+    upstream: Option<(F, RepositoryName)>,
 }
 
 impl<F: Forge> Port<F> {
     /// Around this one.
     pub fn new(forge: F, store: Store, clock: Arc<dyn Clock>, metrics: Arc<Metrics>) -> Self {
-        Self { forge, store, clock, metrics }
+        Self { forge, store, clock, metrics, upstream: None }
+    }
+
+    /// To a learner's own repository of this name, whose workspace is asked how people stand: in their repository learners
+    /// may do everything and give everybody every right, and it is none of our instructors'. Disputes go there too.
+    pub fn in_fork(self, upstream: F, repository: RepositoryName) -> Self {
+        Self { upstream: Some((upstream, repository)), ..self }
     }
 
     fn count<T>(&self, answer: Answer<T>) -> Answer<T> {
@@ -131,10 +139,18 @@ impl<F: Forge> Forge for Port<F> {
     }
 
     async fn open_issue(&self, marker: &Marker, title: &str, body: &str) -> Answer<Option<String>> {
-        self.write("open the issue", self.forge.open_issue(marker, title, body)).await
+        let what = "open the issue";
+        match &self.upstream {
+            None => self.write(what, self.forge.open_issue(marker, title, body)).await,
+            Some((upstream, repository)) => {
+                let body = format!("In the learner's own repository `{repository}`:\n\n{body}");
+                self.write(what, upstream.open_issue(marker, title, &body)).await
+            }
+        }
     }
 
     async fn standing(&self, who: &User) -> Answer<Standing> {
-        self.count(self.forge.standing(who).await)
+        let workspace = self.upstream.as_ref().map_or(&self.forge, |(upstream, _)| upstream);
+        self.count(workspace.standing(who).await)
     }
 }

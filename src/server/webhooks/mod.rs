@@ -15,7 +15,7 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use tokio::sync::Semaphore;
+use tokio::sync::{Notify, Semaphore};
 
 use super::serve::metrics::{Delivery, Metrics};
 use crate::config::secret::Secret;
@@ -52,6 +52,8 @@ pub struct Endpoint {
     pub secrets: Vec<Secret>,
     /// The repositories that are served.
     pub workspaces: BTreeMap<RepositoryName, (Workspace, Pulse)>,
+    /// Told when one is about another repository: it may be a new fork. Only the forge's own list says so.
+    pub strangers: Vec<Arc<Notify>>,
 }
 
 /// By path.
@@ -128,6 +130,9 @@ impl Receiver {
         let hint = (endpoint.reader.hint)(&head.headers, &body);
         let known = hint.as_ref().and_then(|hint| Some((hint, endpoint.workspaces.get(&hint.repository)?)));
         let Some((hint, (workspace, pulse))) = known else {
+            if hint.is_some() {
+                endpoint.strangers.iter().for_each(|scout| scout.notify_one());
+            }
             let repository = hint.map(|hint| hint.repository.to_string());
             tracing::debug!(forge = %endpoint.forge, ?delivery, ?repository, "a webhook about nothing that is served");
             return Ok(Delivery::Ignored);

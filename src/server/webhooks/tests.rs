@@ -67,6 +67,7 @@ fn endpoints(secrets: &[&str], pulse: &Pulse) -> Endpoints {
         reader: TOY,
         secrets: secrets.iter().map(|secret| Secret::new(*secret)).collect(),
         workspaces: BTreeMap::from([("acme/hello".parse().unwrap(), (workspace, pulse.clone()))]),
+        strangers: Vec::new(),
     };
     BTreeMap::from([("/webhooks/git".to_owned(), endpoint)])
 }
@@ -112,6 +113,26 @@ async fn what_is_not_ours_is_taken_and_forgotten() {
     }
     assert_eq!(desk.store.queue_length().await.unwrap(), 0);
     assert!(desk.counted().contains("outcome=\"ignored\"} 3"));
+}
+
+#[tokio::test]
+async fn a_repository_that_is_not_served_is_looked_for_among_the_forks_and_nothing_of_it_is_queued() {
+    let desk = Desk::new(4).await;
+    let scout = Arc::new(Notify::new());
+    let mut all = endpoints(&[SECRET], &desk.pulse);
+    all.values_mut().for_each(|endpoint| endpoint.strangers = vec![scout.clone()]);
+    desk.receiver.replace(all);
+    let told = async || {
+        let woken = tokio::time::timeout(Duration::from_millis(10), scout.notified()).await;
+        woken.is_ok()
+    };
+    assert_eq!(desk.send(delivery("/webhooks/git", "another secret", "ada/hello 7")).await.0, 401);
+    assert_eq!(desk.send(delivery("/webhooks/git", SECRET, "acme/hello 7")).await.0, 202);
+    assert_eq!(desk.send(delivery("/webhooks/git", SECRET, "ping")).await.0, 202);
+    assert!(!told().await, "forged, served, or about nothing");
+    assert_eq!(desk.send(delivery("/webhooks/git", SECRET, "ada/hello 7")).await.0, 202);
+    assert!(told().await);
+    assert_eq!(desk.store.queue_length().await.unwrap(), 1, "of what is served");
 }
 
 #[tokio::test]

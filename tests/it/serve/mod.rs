@@ -3,6 +3,7 @@
 mod config;
 mod docs;
 mod doctor;
+mod forks;
 mod gitea;
 mod gradebook;
 mod rubric;

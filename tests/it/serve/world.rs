@@ -118,12 +118,34 @@ impl World {
         self.hub.open_pull_with(self.repo, author, &format!("work-{login}"), &borrowed(&files))
     }
 
+    /// A fork of the workspace, with Git behind it; nobody let the App in yet.
+    pub fn fork(&self, login: &str) -> RepoId {
+        let fork = self.hub.fork(self.repo, self.user(login));
+        let path = self.path(&format!("fork-{}.git", fork.0));
+        self.hub.with_git(fork, &path, &borrowed(&self.workspace));
+        fork
+    }
+
+    /// A fork whose owner installed the App on it.
+    pub fn fork_with_app(&self, login: &str) -> RepoId {
+        let fork = self.fork(login);
+        self.hub.install(&self.app, &[fork]);
+        fork
+    }
+
+    /// Somebody opens a pull request inside of a fork, with an answer to the task `first`.
+    pub fn open_in(&self, fork: RepoId, login: &str, replicas: u32, team: &str) -> IssueRef {
+        self.hub.open_pull_with(fork, self.user(login), "work", &borrowed(&self.answer(replicas, team)))
+    }
+
     pub fn push(&self, at: IssueRef, replicas: u32, team: &str) -> String {
         self.hub.push_files(at, &borrowed(&self.answer(replicas, team)))
     }
 
+    /// Somebody of this name, there or new.
     pub fn user(&self, login: &str) -> UserId {
-        self.hub.user(login)
+        let known = self.hub.state().user_named(login).map(|user| user.id);
+        known.unwrap_or_else(|| self.hub.user(login))
     }
 
     fn answer(&self, replicas: u32, team: &str) -> Vec<(String, String)> {
@@ -145,8 +167,9 @@ impl World {
     /// What was written on the forge.
     pub fn writes(&self) -> Vec<String> {
         let calls = self.hub.calls();
-        // An App asks for its own token by POST, and GraphQL for everything.
-        let reads = |path: &str| path.ends_with("/access_tokens") || path == "/graphql";
+        // An App asks for its own token by POST, GraphQL for everything, and Git for what it fetches.
+        let reads =
+            |path: &str| path.ends_with("/access_tokens") || path == "/graphql" || path.ends_with("/git-upload-pack");
         let writes = calls.iter().filter(|call| call.asked.method != "GET" && !reads(&call.asked.path));
         writes.map(|call| format!("{} {}", call.asked.method, call.asked.path)).collect()
     }
@@ -185,9 +208,13 @@ impl World {
 
     /// Sends a webhook about a pull request, as GitHub does. The answer's status.
     pub fn deliver(&self, serve: &Serve, at: IssueRef, secret: &str) -> u16 {
+        self.deliver_of(serve, "Acme/Tiny", at.number, secret)
+    }
+
+    /// Sends one about a pull request of any repository.
+    pub fn deliver_of(&self, serve: &Serve, repository: &str, number: u64, secret: &str) -> u16 {
         let body = format!(
-            r#"{{"action":"synchronize","pull_request":{{"number":{}}},"repository":{{"full_name":"Acme/Tiny"}}}}"#,
-            at.number
+            r#"{{"action":"synchronize","pull_request":{{"number":{number}}},"repository":{{"full_name":"{repository}"}}}}"#
         );
         let headers = [
             ("content-type", "application/json".to_owned()),

@@ -293,6 +293,26 @@ impl Hub {
         });
     }
 
+    /// An administrator takes a review away. GitHub has no button for it; text of a review goes all the same when
+    /// somebody is reported and removed.
+    pub fn delete_review(&self, at: IssueRef, id: u64) {
+        self.change(|state, _| must(state.pull_mut(at)).reviews.retain(|review| review.id != id));
+    }
+
+    /// Its owner renames a repository; its number stays. There are no redirects here.
+    pub fn rename_repository(&self, repo: RepoId, name: &str) {
+        self.change(|state, _| {
+            let repo = state.repo_mut(repo);
+            repo.name = name.to_owned();
+            repo.rendered.forget();
+        });
+    }
+
+    /// Its owner deletes a repository.
+    pub fn delete_repository(&self, repo: RepoId) {
+        self.change(|state, now| _ = state.delete_fork(repo, now));
+    }
+
     /// Opens an issue.
     pub fn open_issue(&self, repo: RepoId, author: UserId, title: &str) -> IssueRef {
         self.change(|state, now| must(state.open_issue(repo, author, title, None, now)))

@@ -88,6 +88,7 @@ pub const ROUTES: &[Route] = &[
     read("users/get-by-id", Needs::Nothing, users::by_id),
     read("rate-limit/get", Needs::Nothing, users::rate_limit),
     read("repos/get", METADATA, repos::get),
+    read("repos/list-forks", METADATA, repos::forks),
     read("repos/get-collaborator-permission-level", METADATA, repos::permission),
     read("repos/check-collaborator", METADATA, repos::collaborator),
     read("repos/list-webhooks", HOOKS_READ, repos::hooks),

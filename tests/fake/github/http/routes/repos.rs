@@ -20,6 +20,19 @@ pub fn get(ctx: &mut Ctx<'_>) -> Result<Reply, Refusal> {
     Ok(Reply::ok(page))
 }
 
+/// Direct forks that the asker may see; newest first unless asked otherwise.
+pub fn forks(ctx: &mut Ctx<'_>) -> Result<Reply, Refusal> {
+    let repo = ctx.repo()?;
+    let mut all: Vec<_> = ctx.state.repos.values().filter(|fork| fork.parent == Some(repo)).collect();
+    all.retain(|fork| !fork.private || ctx.role(fork.id) >= Role::Read);
+    all.sort_by_key(|fork| (fork.created_at, fork.id));
+    if ctx.call.query("sort") != Some("oldest") {
+        all.reverse();
+    }
+    let ids = all.into_iter().map(|fork| fork.id).collect();
+    Ok(ctx.page(ids, |id| ctx.render().repo(id)))
+}
+
 /// What somebody may do. Anybody may look at what is public.
 pub fn permission(ctx: &mut Ctx<'_>) -> Result<Reply, Refusal> {
     let repo = ctx.repo()?;
