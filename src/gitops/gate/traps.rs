@@ -333,3 +333,21 @@ fn an_application_that_somebody_turned_elsewhere_is_not_graded() {
     let gate = with(json!({ "spec": { "project": "default" } }));
     assert_eq!(gate, Gate::Closed(Reason::Changed(Field::Project)));
 }
+
+#[test]
+fn two_sources_of_which_only_one_was_compared_open_nothing() {
+    let mut read = multi();
+    read["status"]["sync"]["revisions"] = json!([COMMIT]);
+    assert_eq!(waiting(gate(&of_two_sources(), &seen(&read))), Waiting::NotCompared);
+}
+
+#[test]
+fn what_is_ours_asks_nothing_of_the_learner_and_what_is_theirs_asks_for_a_push() {
+    let remedy = |gate| match gate {
+        Gate::Closed(reason) => reason.remedy(),
+        other => panic!("not closed: {other:?}"),
+    };
+    assert!(remedy(with(json!({ "metadata": { "uid": "another" } }))).starts_with("nothing: it costs no points"));
+    let refused = refused("Deployment", "ada-shop", "Deployment.apps \"web\" is invalid: spec");
+    assert_eq!(remedy(with(operation("Failed", "", refused))), "mend these objects and push");
+}
