@@ -185,6 +185,62 @@ async fn a_fork_without_the_app_is_named_by_doctor_and_no_trouble_of_others() {
     world.hub.finish();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn forks_come_and_go_with_the_policy_while_it_runs() {
+    let world = world("").await;
+    let fork = world.fork_with_app("ada");
+    let at = world.open_in(fork, "ada", 3, "none");
+    let serve = world.serve(&[]);
+    world.until("the first sweep", |_| serve.get("/healthz").1.contains("everything compared")).await;
+    assert_eq!(calls(&world, "ada/tiny"), 0, "not asked for");
+    world.write("gradus.yaml", &world.config(FORKS));
+    world.reviewed(at, 1, "Not yet: 4 of 7 points").await;
+    world.write("gradus.yaml", &world.config(""));
+    world.until("the end of forks", |_| !serve.get("/healthz").1.contains("forks")).await;
+    world.at_rest(&serve).await;
+    world.push(at, 3, "aurora");
+    assert_eq!(world.deliver_of(&serve, "ada/tiny", at.number, &world.hook()), 202);
+    // The workspace goes on.
+    let in_workspace = world.open("bob", 3, "aurora");
+    world.reviewed(in_workspace, 1, "7 of 7 points").await;
+    world.at_rest(&serve).await;
+    assert_eq!(world.reviews(at).len(), 1, "nobody's business any more");
+    world.write("gradus.yaml", &world.config(FORKS));
+    world.reviewed(at, 2, "7 of 7 points").await;
+    assert_eq!(serve.stop("TERM").0, Some(0));
+    world.hub.finish();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn two_daemons_on_one_store_review_each_push_in_a_fork_once() {
+    let world = world(FORKS).await;
+    let learners = ["ada", "bob", "eve"];
+    let pulls = learners.map(|login| {
+        let fork = world.fork_with_app(login);
+        world.open_in(fork, login, 3, "none")
+    });
+    let daemons = [world.serve(&[]), world.serve(&[])];
+    for at in pulls {
+        world.reviewed(at, 1, "Not yet: 4 of 7 points").await;
+    }
+    for at in pulls {
+        world.push(at, 3, "aurora");
+    }
+    for at in pulls {
+        world.reviewed(at, 2, "7 of 7 points").await;
+    }
+    for daemon in &daemons {
+        world.at_rest(daemon).await;
+    }
+    for at in pulls {
+        assert_eq!(world.reviews(at).len(), 2);
+    }
+    for daemon in daemons {
+        assert_eq!(daemon.stop("TERM").0, Some(0));
+    }
+    world.hub.finish();
+}
+
 /// A fork on the real Gitea, and what people do there.
 struct Fork {
     academy: Arc<Academy>,
