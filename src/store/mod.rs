@@ -1,5 +1,5 @@
 //! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the one
-//! before is taken over ([`migrate`]).
+//! before is taken over (`migrate`).
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
 //! see the last committed state (WAL). Another process on the same file is waited for up to `BUSY`. `synchronous =
