@@ -21,10 +21,11 @@ fn each_of_the_25_behaviours_has_tests_and_each_test_that_is_named_is_there() {
         sources(&root.join(dir), &mut code);
     }
     let page = std::fs::read_to_string(root.join("docs/forges.md")).unwrap();
-    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && !line.starts_with("| |")).collect();
-    assert_eq!(rows.len(), 25);
-    for (number, row) in rows.iter().enumerate() {
-        assert!(row.starts_with(&format!("| {} |", number + 1)), "{row}");
+    // Heads of tables have no names in code.
+    let rows: Vec<&str> = page.lines().filter(|line| line.starts_with("| ") && line.contains('`')).collect();
+    let numbers = rows.iter().filter_map(|row| row.split(' ').nth(1)?.parse().ok()).collect::<Vec<usize>>();
+    assert_eq!(numbers, (1..=25).collect::<Vec<_>>());
+    for row in rows {
         let tests: Vec<&str> = row.rsplit('|').nth(1).unwrap().split('`').skip(1).step_by(2).collect();
         assert!(!tests.is_empty(), "{row}");
         for test in tests {
