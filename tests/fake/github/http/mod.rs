@@ -115,7 +115,14 @@ fn answer(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Result<Reply,
     {
         return Ok(with_budget(inner, *refused, actor, Resource::Core));
     }
-    let result = may(route.needs, actor, token.as_ref()).and_then(|()| {
+    // Only what is of a repository: the rest may depend on the time.
+    let allowed = may(route.needs, actor, token.as_ref());
+    let asked = (call.reads() && past.is_none() && call.path.starts_with("/repos/") && allowed.is_ok())
+        .then(|| format!("{actor:?} {} {} {:?}", call.base, call.path, call.query));
+    if let Some(reply) = asked.as_ref().and_then(|asked| inner.answered_before(asked)) {
+        return Ok(revalidated(inner, call, actor, reply));
+    }
+    let result = allowed.and_then(|()| {
         let mut lagging = past.filter(|_| call.reads()).and_then(|past| inner.past(past));
         let state = lagging.as_mut().unwrap_or(&mut inner.state);
         (route.run)(&mut Ctx { state, desk: &mut inner.desk, call, actor, token, now })
@@ -129,17 +136,31 @@ fn answer(inner: &mut Inner, call: &Call, past: Option<Millis>) -> Result<Reply,
         inner.violation(call, &wrong);
     }
     if call.reads() && reply.status == 200 {
-        let tag = format!("W/\"{}\"", hex::encode(Sha256::digest(&bytes)));
-        if call.header("if-none-match") == Some(tag.as_str()) {
-            // Free of the primary limit, when there are credentials.
-            if actor != Actor::Anonymous {
-                inner.desk.meters.give_back(actor, Resource::Core);
-            }
-            reply = Reply { headers: reply.headers, ..Reply::empty(304) };
-        }
-        reply = reply.with("etag", tag);
+        reply = reply.with("etag", format!("W/\"{}\"", hex::encode(Sha256::digest(&bytes))));
     }
-    Ok(with_budget(inner, reply, actor, Resource::Core))
+    // Written down and checked: nobody looks at it as JSON any more.
+    if reply.body.take().is_some() {
+        reply = reply.with("content-type", reply::JSON);
+    }
+    if let Some(asked) = asked {
+        inner.keep_answer(asked, &reply);
+    }
+    Ok(revalidated(inner, call, actor, reply))
+}
+
+/// The answer, or that it did not change.
+fn revalidated(inner: &mut Inner, call: &Call, actor: Actor, reply: Reply) -> Reply {
+    let tag = reply.headers.iter().find(|(name, _)| name == "etag").map(|(_, tag)| tag.as_str());
+    if tag.is_none() || call.header("if-none-match") != tag {
+        return with_budget(inner, reply, actor, Resource::Core);
+    }
+    // Free of the primary limit, when there are credentials.
+    if actor != Actor::Anonymous {
+        inner.desk.meters.give_back(actor, Resource::Core);
+    }
+    let mut same = Reply { headers: reply.headers, ..Reply::empty(304) };
+    same.headers.retain(|(name, _)| name != "content-type");
+    with_budget(inner, same, actor, Resource::Core)
 }
 
 /// The answer with `x-ratelimit-*`.

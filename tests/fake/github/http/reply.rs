@@ -5,6 +5,9 @@ use serde_json::{Value, json};
 
 use super::super::state::refusal::Refusal;
 
+/// What a body is, unless a header says otherwise.
+pub const JSON: &str = "application/json; charset=utf-8";
+
 /// Status, headers, body.
 #[derive(Debug, Clone)]
 pub struct Reply {

@@ -19,7 +19,7 @@ use super::super::faults::Fault;
 use super::super::hub::Hub;
 use super::super::state::refusal::Refusal;
 use super::call::Call;
-use super::reply::Reply;
+use super::reply::{self, Reply};
 
 /// The connection broke before there was an answer.
 #[derive(Debug, thiserror::Error)]
@@ -125,7 +125,7 @@ fn respond(mut reply: Reply, road: Road) -> Response<Trickle> {
     let bytes = reply.bytes();
     let mut response = Response::builder().status(reply.status);
     if reply.body.is_some() {
-        response = response.header("content-type", "application/json; charset=utf-8");
+        response = response.header("content-type", reply::JSON);
     }
     for (name, value) in &reply.headers {
         response = response.header(name, value);

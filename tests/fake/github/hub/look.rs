@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::super::faults::Fault;
 use super::super::state::State;
 use super::super::state::hooks::Delivery;
 use super::super::state::ids::{IssueRef, RepoId, UserId};
@@ -87,6 +88,13 @@ impl Hub {
     /// Every request that came.
     pub fn calls(&self) -> Vec<Record> {
         self.lock().calls.clone()
+    }
+
+    /// Whether the last request that came was answered with what is true now, should it have been a read.
+    pub fn last_was_fresh(&self) -> bool {
+        let inner = self.lock();
+        let fault = inner.calls.last().and_then(|record| record.fault.as_ref());
+        inner.lag == 0 && !matches!(fault, Some(Fault::Stale(_)))
     }
 
     /// How many requests of an operation came, as in `pulls/create-review`.

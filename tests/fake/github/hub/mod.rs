@@ -5,7 +5,7 @@ mod finish;
 mod look;
 mod repo;
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -70,9 +70,23 @@ pub struct Inner {
     taken: usize,
     git: BTreeMap<RepoId, PathBuf>,
     finished: bool,
+    /// How often what is true may have changed.
+    changes: u64,
+    /// Answers to reads and what they were true for: the same is read again and again.
+    answers: HashMap<String, (u64, Reply)>,
 }
 
 impl Inner {
+    /// The answer to a read of what did not change since.
+    pub fn answered_before(&self, asked: &str) -> Option<Reply> {
+        self.answers.get(asked).filter(|(changes, _)| *changes == self.changes).map(|(_, reply)| reply.clone())
+    }
+
+    /// Keeps the answer to a read.
+    pub fn keep_answer(&mut self, asked: String, reply: &Reply) {
+        self.answers.insert(asked, (self.changes, reply.clone()));
+    }
+
     /// GitHub's time: the clock, and how far GitHub's is ahead of it.
     pub fn now(&self) -> Millis {
         self.clock.now() + self.skew
@@ -96,6 +110,7 @@ impl Inner {
 
     /// Remembers the state when reads may lag.
     pub fn changed(&mut self) {
+        self.changes += 1;
         let Some(keep) = self.keep else { return };
         let now = self.now();
         self.history.push_back((now, self.state.clone()));
@@ -137,6 +152,8 @@ impl Hub {
             taken: 0,
             git: BTreeMap::new(),
             finished: false,
+            changes: 0,
+            answers: HashMap::new(),
         })))
     }
 

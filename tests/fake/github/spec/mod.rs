@@ -50,7 +50,7 @@ pub struct Spec {
     operations: Vec<Operation>,
     schemas: Map<String, Value>,
     validators: Mutex<HashMap<(String, String), Arc<Validator>>>,
-    /// Hashes of (operation, status, body) that were found good: lists are asked for again and again.
+    /// Hashes of what was found good, answers and values of parameters: the same is asked for again and again.
     good: Mutex<BTreeSet<u64>>,
 }
 
@@ -116,13 +116,13 @@ impl Spec {
         let mut wrong = Vec::new();
         for (name, text) in path {
             match operation.parameters.iter().find(|parameter| parameter.r#in == "path" && parameter.name == *name) {
-                Some(parameter) => wrong.extend(check_text(parameter, text)),
+                Some(parameter) => wrong.extend(self.check_text(&operation.id, parameter, text)),
                 None => wrong.push(format!("path parameter `{name}` is not described")),
             }
         }
         for (name, text) in query {
             match operation.parameters.iter().find(|parameter| parameter.r#in == "query" && parameter.name == *name) {
-                Some(parameter) => wrong.extend(check_text(parameter, text)),
+                Some(parameter) => wrong.extend(self.check_text(&operation.id, parameter, text)),
                 None => wrong.push(format!("query parameter `{name}` is not described")),
             }
             // Said in prose only.
@@ -152,10 +152,8 @@ impl Spec {
 
     /// Everything about an answer of the fake that GitHub does not describe.
     pub fn check_answer(&self, operation: &str, status: u16, body: Option<&Value>, bytes: &[u8]) -> Vec<String> {
-        let mut hasher = DefaultHasher::new();
-        (operation, status, bytes).hash(&mut hasher);
-        let hash = hasher.finish();
-        if self.good.lock().is_ok_and(|good| good.contains(&hash)) {
+        let hash = hash((operation, status, bytes));
+        if self.is_good(hash) {
             return Vec::new();
         }
         let Some(operation) = self.operations.iter().find(|known| known.id == operation) else {
@@ -177,12 +175,33 @@ impl Spec {
             }
             _ => Vec::new(),
         };
-        if wrong.is_empty()
-            && let Ok(mut good) = self.good.lock()
-        {
-            good.insert(hash);
+        if wrong.is_empty() {
+            self.remember(hash);
         }
         wrong.into_iter().map(|what| format!("the fake itself, {}: {what}", operation.id)).collect()
+    }
+
+    /// Whether a text of an address is what its parameter's schema says.
+    fn check_text(&self, operation: &str, parameter: &Parameter, text: &str) -> Option<String> {
+        let hash = hash((operation, &parameter.name, text));
+        if self.is_good(hash) {
+            return None;
+        }
+        let wrong = check_text(parameter, text);
+        if wrong.is_none() {
+            self.remember(hash);
+        }
+        wrong
+    }
+
+    fn is_good(&self, hash: u64) -> bool {
+        self.good.lock().is_ok_and(|good| good.contains(&hash))
+    }
+
+    fn remember(&self, hash: u64) {
+        if let Ok(mut good) = self.good.lock() {
+            good.insert(hash);
+        }
     }
 
     fn validator(&self, operation: &str, part: &str, schema: &Value) -> Arc<Validator> {
@@ -195,6 +214,12 @@ impl Spec {
         });
         Arc::clone(made)
     }
+}
+
+fn hash(what: impl Hash) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// Where and what, without the values: they may be pages long.
@@ -225,7 +250,6 @@ fn known(operation: &str, error: &ValidationError<'_>) -> bool {
     (null && nulls()) || (operation == "apps/list-installations" && at.ends_with("/account"))
 }
 
-/// Whether a text of an address is what its parameter's schema says.
 fn check_text(parameter: &Parameter, text: &str) -> Option<String> {
     let kind = parameter.schema["type"].as_str().unwrap_or("string");
     let value = match kind {
