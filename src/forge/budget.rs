@@ -4,7 +4,7 @@
 //! nothing and two daemons on one store share one budget. A write waits here for as long as [`PATIENCE`]; longer than
 //! that is `Throttled`, and the queue keeps the pull request until there is room.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::WriteRoom;
@@ -23,6 +23,9 @@ pub const MAX_STRIKE: Duration = Duration::from_secs(3_600);
 
 /// Longest wait that an answer is believed to ask for: GitHub's longest window is one hour.
 pub const MAX_GATE: Duration = Duration::from_secs(2 * 3_600);
+
+/// For how long a look at the gate is good: a limit that another daemon met is kept that much later at most.
+const FRESH: Duration = Duration::from_millis(100);
 
 /// Content writes that one verdict takes: the pending review and its submission. There is room only for both.
 const PER_VERDICT: usize = 2;
@@ -193,6 +196,8 @@ pub struct Budget {
     policy: WritePolicy,
     /// One write in flight; the store keeps other processes apart.
     line: Arc<tokio::sync::Mutex<()>>,
+    /// The gate as it was seen last, and when: it is asked for before each read.
+    seen: Arc<Mutex<Option<(Time, Gate)>>>,
 }
 
 /// Why nothing may be asked of the forge now.
@@ -217,7 +222,7 @@ pub struct Permit<'a> {
 impl Budget {
     /// Of this identity, as in `github.com/4711`: all who write as it share the budget.
     pub fn new(store: Store, clock: Arc<dyn Clock>, identity: &str, policy: WritePolicy) -> Self {
-        Self { store, clock, identity: identity.into(), policy, line: Arc::default() }
+        Self { store, clock, identity: identity.into(), policy, line: Arc::default(), seen: Arc::default() }
     }
 
     /// What time it is for this budget.
@@ -227,8 +232,25 @@ impl Budget {
 
     /// Whether anything may be asked now: fails while the gate is shut.
     pub async fn open(&self) -> Result<(), BudgetError> {
-        let gate = self.store.gate(&self.identity).await?;
+        let gate = self.gate().await?;
         if gate.until > self.now() { Err(BudgetError::Throttled(gate.until)) } else { Ok(()) }
+    }
+
+    async fn gate(&self) -> Result<Gate, BudgetError> {
+        let now = self.now();
+        if let Some((at, gate)) = *self.seen()
+            && at <= now
+            && now.since(at) < FRESH
+        {
+            return Ok(gate);
+        }
+        let gate = self.store.gate(&self.identity).await?;
+        *self.seen() = Some((now, gate));
+        Ok(gate)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Option<(Time, Gate)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Waits for the turn of a write, at most [`PATIENCE`].
@@ -255,19 +277,31 @@ impl Budget {
             self.store.end_turn(&self.identity, turn).await?;
         }
         match end {
-            End::Fine => Ok(self.store.forget_strikes(&self.identity).await?),
-            End::Otherwise => Ok(()),
+            // Almost always there is nothing to change.
+            End::Fine if self.gate().await?.strikes > 0 => {
+                self.store.forget_strikes(&self.identity).await?;
+                *self.seen() = None;
+                Ok(())
+            }
+            End::Fine | End::Otherwise => Ok(()),
         }
     }
 
     /// The forge refused because of a limit: nothing is asked any more before the result.
     pub async fn limited(&self, until: Option<Time>) -> Result<Time, BudgetError> {
-        Ok(self.store.shut(&self.identity, until, self.now()).await?.until)
+        let now = self.now();
+        let gate = self.store.shut(&self.identity, until, now).await?;
+        *self.seen() = Some((now, gate));
+        Ok(gate.until)
     }
 
     /// From when on each class has room for a verdict.
     pub async fn room(&self) -> Result<WriteRoom, BudgetError> {
         let now = self.now();
+        if self.policy.is_off() {
+            let open = self.gate().await?.until.max(now);
+            return Ok(WriteRoom { live: open, backlog: open });
+        }
         let (history, gate) = self.store.written(&self.identity, now).await?;
         let of = |class| room(&self.policy, &history, gate, class, now);
         Ok(WriteRoom { live: of(WriteClass::Live), backlog: of(WriteClass::Backlog) })
