@@ -295,7 +295,13 @@ mod tests {
     }
 
     fn head(letter: &str, answered: bool) -> SeenHead {
-        SeenHead { seq: 1, head: sha(letter), seen_at: Time(0), answered_at: answered.then_some(NOW) }
+        SeenHead {
+            seq: 1,
+            head: sha(letter),
+            seen_at: Time(0),
+            answered_at: answered.then_some(NOW),
+            updated_at: Time(0),
+        }
     }
 
     fn graded(provisional: bool, tries: u32, first: Duration, last: Duration) -> GradingState {

@@ -213,7 +213,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let mut heads = self.store.heads(key).await?;
         let open = pull.as_ref().filter(|pull| pull.state == PullState::Open);
         if let Some(pull) = open.filter(|pull| known && heads.last().is_none_or(|last| last.head != pull.head)) {
-            self.store.see_head(key, &pull.head, now).await?;
+            self.store.see_head(key, &pull.head, pull.updated_at, now).await?;
             heads = self.store.heads(key).await?;
         }
         let admission = match open {

@@ -279,7 +279,7 @@ impl Store {
     /// Takes in a review of ours that stands on the forge and that this store knows nothing of, with the head it is of.
     pub async fn recall(&self, key: &PullKey, review: &Recall<'_>) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
-        super::heads::see_head(&mut *transaction, key, review.head, review.at).await?;
+        super::heads::see_head(&mut *transaction, key, review.head, Time(0), review.at).await?;
         if review.answered {
             sqlx::query(
                 "UPDATE heads SET answered_at = ?1 WHERE workspace = ?2 AND number = ?3 AND answered_at IS NULL",

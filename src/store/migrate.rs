@@ -1,4 +1,4 @@
-//! From the schema of the version before to the one of now, in the transaction that opens the file.
+//! From the schemas of the versions before to the one of now, in the transaction that opens the file.
 //!
 //! Only versions that people may have data of; others are refused and left as they are. What is added here may be null or
 //! has a default, so that a program of the version before that still runs on the file goes on.
@@ -10,11 +10,21 @@ use super::StoreError;
 /// To version 3: heads that are graded again with another revision of the course.
 const FROM_2: &str = "ALTER TABLE gradings ADD COLUMN wanted TEXT";
 
+/// To version 4: what was written and not answered, and what a forge that lags is held to.
+const FROM_3: &str = "
+    ALTER TABLE heads ADD COLUMN updated_at INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE doubts (id INTEGER PRIMARY KEY AUTOINCREMENT, workspace TEXT NOT NULL, number INTEGER NOT NULL,
+        since INTEGER NOT NULL) STRICT;
+    CREATE INDEX doubts_by_pull ON doubts (workspace, number);
+    CREATE TABLE statuses (workspace TEXT NOT NULL, number INTEGER NOT NULL, head TEXT NOT NULL, state TEXT NOT NULL,
+        description TEXT NOT NULL, written INTEGER NOT NULL, PRIMARY KEY (workspace, number, head)) STRICT, WITHOUT ROWID;
+    CREATE TABLE sweeps (workspace TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) STRICT, WITHOUT ROWID";
+
 /// Whether data of this version can be taken over. Several schemas were called 2 while the program was made: only the last
 /// one of them is meant.
 pub(super) async fn knows(connection: &mut SqliteConnection, version: i64) -> Result<bool, sqlx::Error> {
     if version != 2 {
-        return Ok(false);
+        return Ok(version == 3);
     }
     let last = sqlx::query("SELECT count(*) FROM pragma_table_info('gradings') WHERE name = 'again_at'");
     Ok(last.fetch_one(connection).await?.try_get::<i64, _>(0)? == 1)
@@ -23,7 +33,10 @@ pub(super) async fn knows(connection: &mut SqliteConnection, version: i64) -> Re
 /// Brings data of a version that [`knows`] knows to the one of now; a new file (version 0) is there already.
 pub(super) async fn run(connection: &mut SqliteConnection, version: i64) -> Result<(), StoreError> {
     if version == 2 {
-        sqlx::raw_sql(FROM_2).execute(connection).await?;
+        sqlx::raw_sql(FROM_2).execute(&mut *connection).await?;
+    }
+    if matches!(version, 2 | 3) {
+        sqlx::raw_sql(FROM_3).execute(connection).await?;
     }
     Ok(())
 }
@@ -61,17 +74,28 @@ mod tests {
         "INSERT INTO local_comments VALUES (1, 1, 'ada', 'thanks', NULL, 1)",
     ];
 
+    /// A file as the last program of version 3 would have made it.
+    async fn third(path: &Path) {
+        Store::open(path).await.unwrap().close().await;
+        let newer = ["DROP TABLE doubts", "DROP TABLE statuses", "DROP TABLE sweeps"];
+        sql(path, &newer).await;
+        sql(path, &["ALTER TABLE heads DROP COLUMN updated_at", "PRAGMA user_version = 3"]).await;
+    }
+
     /// A file as the last program of version 2 would have made it.
     async fn second(path: &Path) {
-        Store::open(path).await.unwrap().close().await;
+        third(path).await;
         sql(path, &["ALTER TABLE gradings DROP COLUMN wanted", "PRAGMA user_version = 2"]).await;
     }
 
     #[tokio::test]
-    async fn data_of_the_version_before_is_taken_over_whole() {
+    async fn data_of_the_versions_before_is_taken_over_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let (new, old) = (dir.path().join("new.db"), dir.path().join("old.db"));
+        let (new, old, third_one) = (dir.path().join("new.db"), dir.path().join("old.db"), dir.path().join("third.db"));
         Store::open(&new).await.unwrap().close().await;
+        third(&third_one).await;
+        Store::open(&third_one).await.unwrap().close().await;
+        assert_eq!(sql(&third_one, &[TABLES]).await, sql(&new, &[TABLES]).await, "the schemas are the same");
         second(&old).await;
         sql(&old, &LEFT).await;
         // Two programs at once, and once more later.

@@ -1,4 +1,4 @@
-//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the one
+//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the two
 //! before is taken over (`migrate`).
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
@@ -9,6 +9,7 @@
 mod again;
 pub mod budget;
 pub mod conversation;
+pub mod doubts;
 pub mod flags;
 pub mod gauges;
 pub mod heads;
@@ -16,6 +17,8 @@ pub mod journal;
 mod migrate;
 pub mod pulls;
 pub mod queue;
+pub mod statuses;
+mod sweeps;
 pub mod time;
 
 use std::path::{Path, PathBuf};
@@ -25,7 +28,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 3;
+pub const SCHEMA_VERSION: i64 = 4;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;
@@ -100,7 +103,7 @@ impl Store {
         if version < SCHEMA_VERSION {
             // Seen under the lock: of two programs that open it at once one does it.
             migrate::run(&mut transaction, version).await?;
-            sqlx::raw_sql("PRAGMA user_version = 3").execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;
@@ -215,6 +218,6 @@ mod tests {
     #[tokio::test]
     async fn the_constants_and_the_statement_agree() {
         assert_eq!(APPLICATION_ID, 1_198_679_155);
-        assert_eq!(SCHEMA_VERSION, 3);
+        assert_eq!(SCHEMA_VERSION, 4);
     }
 }

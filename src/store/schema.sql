@@ -25,6 +25,7 @@ CREATE TABLE heads (
     head        TEXT    NOT NULL,
     seen_at     INTEGER NOT NULL,
     answered_at INTEGER,                       -- a review of this head, or of a later one, stands
+    updated_at  INTEGER NOT NULL DEFAULT 0,    -- the forge's time of the pull request when it first showed this head
     PRIMARY KEY (workspace, number, seq)
 ) STRICT, WITHOUT ROWID;
 
@@ -67,6 +68,32 @@ CREATE TABLE journal (
     settled_at INTEGER,
     UNIQUE (workspace, number, head, digest)
 ) STRICT;
+
+-- Writes to forges that were begun and whose answer is not known: it was lost, or nobody is left who waited for it.
+CREATE TABLE doubts (
+    id        INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: another worker may have struck it out
+    workspace TEXT    NOT NULL,
+    number    INTEGER NOT NULL,
+    since     INTEGER NOT NULL
+) STRICT;
+CREATE INDEX doubts_by_pull ON doubts (workspace, number);
+
+-- What commit status each head is to show, noted before it is written.
+CREATE TABLE statuses (
+    workspace   TEXT    NOT NULL,
+    number      INTEGER NOT NULL,
+    head        TEXT    NOT NULL,
+    state       TEXT    NOT NULL,
+    description TEXT    NOT NULL,
+    written     INTEGER NOT NULL,              -- the forge took it
+    PRIMARY KEY (workspace, number, head)
+) STRICT, WITHOUT ROWID;
+
+-- When the last sweep of each workspace began that went through, or the first one that was tried.
+CREATE TABLE sweeps (
+    workspace TEXT    PRIMARY KEY,
+    begun_at  INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 
 -- Pull requests as they were when we last came to rest with them: what sweeps compare with.
 CREATE TABLE pulls (

@@ -246,7 +246,7 @@ impl LocalForge {
                 };
                 let key = self.key(number);
                 for seen in update.head.iter().chain([&head]) {
-                    crate::store::heads::see_head(&mut *transaction, &key, seen, now).await?;
+                    crate::store::heads::see_head(&mut *transaction, &key, seen, now, now).await?;
                 }
                 enqueue(&mut *transaction, &key, learner.as_str(), Hint::NewHead, now).await?;
                 let pending = Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() };

@@ -1,6 +1,7 @@
 //! The scenarios.
 
 use gradus::forge::pull::PullNumber;
+use gradus::store::time::Time;
 
 use super::{Desk, Files, Shown, Stage};
 
@@ -68,7 +69,7 @@ pub async fn of_two_pushes_the_newest_is_answered_and_the_other_named<S: Stage>(
         workspace: gradus::forge::Forge::workspace(&stage.forge(&desk.store).await).clone(),
         number,
     };
-    desk.store.see_head(&key, &skipped.parse().unwrap(), stage.clock().now()).await.unwrap();
+    desk.store.see_head(&key, &skipped.parse().unwrap(), Time(0), stage.clock().now()).await.unwrap();
     let newest = again(stage, number, 2, "aurora").await;
     desk.settle(stage).await;
     let reviews = stage.reviews(number).await;
