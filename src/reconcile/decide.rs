@@ -45,8 +45,8 @@ pub struct Observed {
     pub human: HumanReview,
     /// All entries, oldest first.
     pub journal: Vec<JournalEntry>,
-    /// Comments that were not looked at yet, oldest first.
-    pub comments: Vec<Comment>,
+    /// Comments that were not looked at yet, oldest first; none before they are asked for.
+    pub comments: Option<Vec<Comment>>,
     /// How long a passed pull request stays open; none leaves it open.
     pub close_after: Option<Duration>,
     /// From when on there is room for writes that nobody waits for.
@@ -93,6 +93,8 @@ pub enum Step {
     Quiet,
     /// Write down that an instructor approved.
     Approve(User),
+    /// Ask for the comments: nothing else goes before them.
+    Listen,
     /// Answer a command.
     Answer(CommentId, Command),
     /// Nothing is asked in this comment, nor in those before it.
@@ -132,7 +134,8 @@ pub fn decide(seen: &Observed) -> Step {
         },
         _ => None,
     };
-    if let Some(step) = on_comments(&seen.comments, seen.admission) {
+    let Some(comments) = &seen.comments else { return Step::Listen };
+    if let Some(step) = on_comments(comments, seen.admission) {
         return step;
     }
     let later = [open.and_then(|pull| closing(seen, pull)), retiring(seen)];
@@ -348,7 +351,7 @@ mod tests {
             heads: vec![head("b", false)],
             grading: None,
             journal: Vec::new(),
-            comments: Vec::new(),
+            comments: Some(Vec::new()),
             revision: Some(revision("1")),
             now: NOW,
         }
@@ -457,17 +460,17 @@ mod tests {
             comment(3, person(), "/progress"),
             comment(4, person(), "/regrade"),
         ];
-        let waiting = Observed { comments: comments.clone(), ..seen() };
+        let waiting = Observed { comments: Some(comments.clone()), ..seen() };
         assert_eq!(decide(&waiting), Step::Grade);
         let settled = Observed {
             grading: Some(graded(false, 1, SECOND, SECOND)),
             journal: vec![entry(7, "b", JournalState::Done)],
             heads: vec![head("b", true)],
-            comments,
+            comments: Some(comments.clone()),
             ..seen()
         };
         assert_eq!(decide(&settled), Step::Answer(CommentId(3), Command::Progress));
-        let talk = Observed { comments: settled.comments[..2].to_vec(), ..settled };
+        let talk = Observed { comments: Some(comments[..2].to_vec()), ..settled };
         assert_eq!(decide(&talk), Step::Skip(CommentId(2)));
     }
 
@@ -475,7 +478,7 @@ mod tests {
     fn a_command_is_answered_while_a_retry_waits() {
         let waiting = Observed {
             grading: Some(graded(true, 1, SECOND, SECOND)),
-            comments: vec![comment(3, person(), "/progress")],
+            comments: Some(vec![comment(3, person(), "/progress")]),
             ..seen()
         };
         assert_eq!(decide(&waiting), Step::Answer(CommentId(3), Command::Progress));
@@ -554,7 +557,12 @@ mod tests {
     #[test]
     fn who_was_refused_is_not_refused_again_for_each_comment() {
         let comments = vec![comment(3, person(), "/regrade")];
-        let asked = Observed { admission: Admission::Refused, comments, heads: vec![head("b", true)], ..seen() };
+        let asked = Observed {
+            admission: Admission::Refused,
+            comments: Some(comments),
+            heads: vec![head("b", true)],
+            ..seen()
+        };
         assert_eq!(decide(&asked), Step::Skip(CommentId(3)));
     }
 
@@ -562,7 +570,7 @@ mod tests {
     fn programs_are_not_answered() {
         let bot = Author::Person(User { kind: UserKind::Bot, ..ada() });
         let comments = vec![comment(3, bot, "/regrade")];
-        let asked = Observed { comments, ..answered(graded(false, 1, SECOND, SECOND)) };
+        let asked = Observed { comments: Some(comments), ..answered(graded(false, 1, SECOND, SECOND)) };
         assert_eq!(decide(&asked), Step::Skip(CommentId(3)));
     }
 }

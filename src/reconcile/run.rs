@@ -185,8 +185,13 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     async fn reconcile(&self, key: &PullKey) -> Result<Left> {
         self.probe.pass(Point::Claimed)?;
         for _ in 0..MAX_STEPS {
-            let seen = self.observe(key).await?;
-            let step = decide(&seen);
+            let mut seen = self.observe(key).await?;
+            let mut step = decide(&seen);
+            if step == Step::Listen {
+                let after = self.store.cursor(key).await?;
+                seen.comments = Some(self.forge.comments_after(key.number, after).await?);
+                step = decide(&seen);
+            }
             tracing::debug!(pull = %key, ?step, "next");
             match step {
                 Step::Rest => {
@@ -207,8 +212,9 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let policy = self.policy.get();
         let pull = self.forge.pull(key.number).await?;
         let known = self.store.knows(key).await?;
-        // Before `now`: room that there is at once is no room of later.
-        let idle_from = self.forge.write_room().await?.backlog;
+        let journal = self.store.journal(key).await?;
+        // Only what is folded waits for it. Before `now`: room that there is at once is no room of later.
+        let idle_from = if journal.len() > 1 { self.forge.write_room().await?.backlog } else { Time(0) };
         let now = self.clock.now();
         let mut heads = self.store.heads(key).await?;
         let open = pull.as_ref().filter(|pull| pull.state == PullState::Open);
@@ -239,8 +245,6 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             (Some(pull), Some(grading)) if grading.traits.human => self.human_review(key, pull).await?,
             _ => HumanReview::NotAsked,
         };
-        let journal = self.store.journal(key).await?;
-        let comments = self.forge.comments_after(key.number, self.store.cursor(key).await?).await?;
         let close_after = policy.close_after;
         let course = pull.as_ref().and_then(|pull| self.grader.course(&pull.course));
         let revision = course.map(|course| course.reference.revision.clone());
@@ -252,7 +256,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             grading,
             human,
             journal,
-            comments,
+            comments: None,
             close_after,
             idle_from,
             revision,
@@ -272,7 +276,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             (Step::Answered(_) | Step::Quiet, Some(pull)) => self.answered(key, seen, pull).await,
             (Step::Approve(by), Some(pull)) => self.approve(key, pull, &by).await,
             (Step::Answer(id, command), Some(pull)) => {
-                let comment = seen.comments.iter().find(|comment| comment.id == id);
+                let comment = seen.comments.iter().flatten().find(|comment| comment.id == id);
                 self.reply(key, seen, pull, comment.expect("decided on a comment that was seen"), &command).await
             }
             (Step::Skip(id), _) => Ok(self.store.move_cursor(key, id).await?),
@@ -281,7 +285,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             // Gone from the forge altogether: nothing can follow any more.
             (Step::Finish(id), None) => Ok(self.store.settle(id, JournalState::Failed, seen.now).await?),
             (_, None) => Ok(()),
-            (Step::Wait(_) | Step::Rest, Some(_)) => Ok(()),
+            (Step::Listen | Step::Wait(_) | Step::Rest, Some(_)) => Ok(()),
         }
     }
 
