@@ -19,7 +19,6 @@ use super::probe::{NoProbe, Point, Probe, Stopped};
 use super::pulse::{Pulse, What};
 use super::quarantine::Followed;
 use super::record;
-use super::sweep::{self, Extent};
 use crate::forge::pull::{Marker, Pull, PullKey, PullState};
 use crate::forge::{ErrorClass, Forge, ForgeError};
 use crate::grade::digest::OutcomeDigest;
@@ -28,7 +27,7 @@ use crate::gradebook::entry::Entry;
 use crate::gradebook::{Gradebook, GradebookError};
 use crate::store::heads::SeenHead;
 use crate::store::journal::{Graded, Intent, JournalEntry, JournalId, JournalState};
-use crate::store::queue::{Claim, Hint};
+use crate::store::queue::Claim;
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
 use crate::submission::sha::CommitId;
@@ -412,24 +411,6 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     async fn still(&self, key: &PullKey, head: &CommitId) -> Result<bool> {
         let pull = self.forge.pull(key.number).await?;
         Ok(pull.is_some_and(|pull| pull.state == PullState::Open && pull.head == *head))
-    }
-
-    /// Asks for everything to be looked at that hints may have missed. `since` makes it an incremental sweep: only what
-    /// changed since then is compared. How many were found.
-    pub async fn sweep(&self, since: Option<Time>) -> Result<usize> {
-        self.follow_quarantines().await?;
-        let listed = self.forge.pulls(since).await?;
-        let known = self.store.known(self.forge.workspace()).await?;
-        let extent = if since.is_some() { Extent::Recent } else { Extent::Full };
-        let due = sweep::due(&known, &listed, extent);
-        for (number, lane) in &due {
-            let key = PullKey { workspace: self.forge.workspace().clone(), number: *number };
-            self.store.enqueue(&key, lane, Hint::Housekeeping, self.clock.now()).await?;
-        }
-        if !due.is_empty() {
-            self.pulse.wake();
-        }
-        Ok(due.len())
     }
 }
 

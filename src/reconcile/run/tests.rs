@@ -21,6 +21,7 @@ use crate::reconcile::grader::GradedTask;
 use crate::reconcile::policy::Policy;
 use crate::reconcile::probe::Stopped;
 use crate::review::{Review, ReviewEvent, Status, StatusState};
+use crate::store::queue::Hint;
 use crate::store::time::ManualClock;
 
 /// Grades by what a commit's subject says: `score 3`, `inconclusive`, or an error for anything else.

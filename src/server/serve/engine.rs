@@ -20,6 +20,7 @@ use crate::reconcile::grader::Grader;
 use crate::reconcile::policy::LivePolicy;
 use crate::reconcile::pulse::{Pulse, What};
 use crate::reconcile::run::{ReconcileError, Reconciler};
+use crate::reconcile::sweep::Extent;
 use crate::server::listen::stopped;
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
@@ -268,18 +269,17 @@ impl Run {
     /// Sweeps until the end: everything at first and then every now and then, in between what changed lately.
     async fn sweep<F: Forge, G: Grader>(&mut self, reconciler: &Reconciler<F, G>) {
         let SweepConfig { overlap, full, .. } = self.ground.sweep;
-        let (mut looked, mut compared) = (None::<Time>, None::<Time>);
+        let mut compared = None::<Time>;
         let mut failures = 0u32;
         while !*self.stopping.borrow() {
             let begun = self.ground.clock.now();
             let due = compared.is_none_or(|last| last.plus(full.0) <= begun);
-            let since = looked.filter(|_| !due).map(|last| before(last, overlap.0));
-            let wait = match reconciler.sweep(since).await {
+            let extent = if due { Extent::Full } else { Extent::Recent };
+            let wait = match reconciler.catch_up(extent, overlap.0).await {
                 Ok(found) => {
-                    tracing::debug!(workspace = %self.workspace, found, full = since.is_none(), "swept");
-                    looked = Some(begun);
-                    if since.is_none() {
-                        compared = looked;
+                    tracing::debug!(workspace = %self.workspace, found, ?extent, "swept");
+                    if due {
+                        compared = Some(begun);
                     }
                     self.set(|condition| (condition.full_sweep, condition.trouble) = (compared, None));
                     failures = 0;
@@ -300,10 +300,6 @@ impl Run {
             }
         }
     }
-}
-
-fn before(time: Time, span: Duration) -> Time {
-    Time(time.0.saturating_sub(i64::try_from(span.as_millis()).unwrap_or(i64::MAX)))
 }
 
 /// Up to a tenth, so that daemons that were started together do not stay together.
