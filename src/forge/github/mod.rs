@@ -7,6 +7,7 @@ pub mod auth;
 mod examine;
 mod fold;
 mod forks;
+mod lag;
 mod mark;
 mod post;
 mod talk;
@@ -45,6 +46,7 @@ use crate::store::Store;
 use crate::store::time::{Clock, Time};
 use crate::submission::sha::CommitId;
 use auth::{App, Installation};
+use lag::Newest;
 use wire::{Account, PullWire, ReviewWire, learner, or_ghost};
 
 /// The REST API of github.com; that of an Enterprise Server is `https://HOST/api/v3`.
@@ -115,6 +117,8 @@ struct Inner {
     me: OnceCell<Account>,
     /// Labels that are known to be there.
     labels: std::sync::Mutex<BTreeSet<String>>,
+    /// What was seen of pull requests lately: see [`lag`].
+    newest: Newest,
     /// Pull requests on which a pending review of ours may land late, and since when: see [`post`].
     doubts: std::sync::Mutex<BTreeMap<PullNumber, Time>>,
 }
@@ -147,7 +151,8 @@ impl GitHub {
         let api = Api::new(settings.api.clone(), transport, credentials.clone(), budget, headers);
         let mirror = Mirror::new(fetches, git(&settings.api, &settings.repository), settings.mirror.clone());
         let (me, labels, doubts) = (OnceCell::new(), std::sync::Mutex::default(), std::sync::Mutex::default());
-        let inner = Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels, doubts };
+        let newest = Newest::default();
+        let inner = Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels, newest, doubts };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -189,10 +194,13 @@ impl Inner {
         Place { workspace: &self.settings.workspace, number: Some(number) }
     }
 
+    fn key(&self, number: PullNumber) -> PullKey {
+        PullKey { workspace: self.settings.workspace.clone(), number }
+    }
+
     /// Who waits for what we write about a pull request.
     async fn class(&self, number: PullNumber) -> Result<WriteClass, Failure> {
-        let key = PullKey { workspace: self.settings.workspace.clone(), number };
-        self.store.write_class(&key).await.map_err(|error| Failure::Store(error.into()))
+        self.store.write_class(&self.key(number)).await.map_err(|error| Failure::Store(error.into()))
     }
 
     async fn write<B: Serialize>(
@@ -228,8 +236,13 @@ impl Inner {
         }
     }
 
+    /// A pull request as it is now. An error while GitHub shows an older state than it did before.
     async fn pull_wire(&self, number: PullNumber) -> Result<Option<PullWire>, Failure> {
-        self.api.find(&self.url(&["pulls", &number.to_string()])).await
+        let found: Option<PullWire> = self.api.find(&self.url(&["pulls", &number.to_string()])).await?;
+        if let Some(wire) = &found {
+            self.is_news(number, wire).await?;
+        }
+        Ok(found)
     }
 
     /// A pull request that there is; none only when the repository itself is there to see.
@@ -337,6 +350,7 @@ impl Inner {
                 wires
             }
         };
+        self.newest.listed(&wires, self.clock.now());
         // What moved from one page to another is listed twice.
         let mut seen = BTreeSet::new();
         wires.iter().filter(|pull| seen.insert(pull.number)).map(|pull| self.read_pull(pull)).collect()

@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use gradus::forge::Forge;
-use gradus::forge::pull::{Label, Login, PullNumber, PullState, Readiness, Standing, User, UserKind};
+use gradus::forge::github::GitHub;
+use gradus::forge::pull::{Label, Login, PullKey, PullNumber, PullState, Readiness, Standing, User, UserKind};
+use gradus::forge::{ErrorClass, Forge};
 use gradus::store::time::Clock as _;
 
 use super::world::{World, head, sha};
+use crate::fake_github::faults::Fault;
 use crate::fake_github::state::ids::UserId;
 use crate::fake_github::state::repo::Role;
 
@@ -152,5 +154,36 @@ async fn we_know_ourselves_by_number_as_an_app_as_a_user_and_in_actions() {
     // What Actions gives a job is an installation's token, and there is no page of its user.
     let secret = world.installation_token().await;
     assert_eq!(world.with_token(&secret).me().await.unwrap().id.as_str(), id(world.app.bot));
+    world.hub.finish();
+}
+
+#[tokio::test]
+async fn a_head_that_was_replaced_is_not_taken_from_a_read_that_lags() {
+    let world = World::new().await;
+    world.hub.keep_past(600_000);
+    let (forge, listing) = (world.poster(), world.poster());
+    world.clock.advance(Duration::from_secs(60));
+    world.hub.push(world.at, &sha('b'));
+    let now = forge.pull(world.number()).await.unwrap().unwrap();
+    assert_eq!(now.head, head('b'));
+    listing.pulls(None).await.unwrap();
+    world.clock.advance(Duration::from_secs(1));
+    let lagging = async |forge: &GitHub| {
+        world.hub.plan("pulls/get", Fault::Stale(5_000));
+        forge.pull(world.number()).await
+    };
+    // Whoever saw it, be it in a list, or is on the store where it was noted.
+    let restarted = world.poster();
+    let key = PullKey { workspace: world.settings().workspace, number: world.number() };
+    world.store.see_head(&key, &now.head, now.updated_at, world.clock.now()).await.unwrap();
+    for forge in [&forge, &listing, &restarted] {
+        let error = lagging(forge).await.unwrap_err();
+        assert_eq!(error.class, ErrorClass::Retry, "{error}");
+        assert_eq!(forge.pull(world.number()).await.unwrap().unwrap().head, head('b'));
+    }
+    // A clock of theirs that was set back lasts.
+    world.clock.advance(Duration::from_secs(60));
+    world.hub.plan("pulls/get", Fault::Stale(65_000));
+    assert_eq!(forge.pull(world.number()).await.unwrap().unwrap().head, head('a'));
     world.hub.finish();
 }
