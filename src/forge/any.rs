@@ -8,7 +8,7 @@ use super::forks::{Fork, Forks};
 use super::gitea::Gitea;
 use super::github::GitHub;
 use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace};
-use super::{Answer, Forge, WriteRoom};
+use super::{Answer, Forge, StatusBefore, WriteRoom};
 use crate::review::{Review, Status};
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
@@ -99,8 +99,18 @@ impl Forge for AnyForge {
         each!(self, forge => forge.post_comment(number, marker, body).await)
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
-        each!(self, forge => forge.set_status(number, head, status).await)
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Answer<()> {
+        each!(self, forge => forge.set_status(number, head, status, before).await)
+    }
+
+    async fn tidy(&self, number: PullNumber) -> Answer<()> {
+        each!(self, forge => forge.tidy(number).await)
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {

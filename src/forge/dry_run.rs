@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use super::pull::{
     Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, PullState, Standing, User, Workspace,
 };
-use super::{Answer, Forge, WriteRoom};
+use super::{Answer, Forge, StatusBefore, WriteRoom};
 use crate::review::safe::is_invisible;
 use crate::review::{Review, ReviewEvent, Status};
 use crate::store::time::Time;
@@ -142,7 +142,7 @@ impl<F: Forge> Forge for DryRun<F> {
         Ok(CommentId::default())
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
+    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status, _: StatusBefore) -> Answer<()> {
         let known = self.pretended().entry(number).or_default().statuses.insert(head.clone(), status.clone());
         if known.as_ref() != Some(status) {
             self.say(
@@ -151,6 +151,10 @@ impl<F: Forge> Forge for DryRun<F> {
                 &status.description,
             );
         }
+        Ok(())
+    }
+
+    async fn tidy(&self, _: PullNumber) -> Answer<()> {
         Ok(())
     }
 

@@ -98,7 +98,12 @@ pub trait Forge: Send + Sync + 'static {
         number: PullNumber,
         head: &CommitId,
         status: &Status,
+        before: StatusBefore,
     ) -> impl Future<Output = Answer<()>> + Send;
+
+    /// Takes away what writes left whose answers never came: pending reviews of ours, and all but the first of several
+    /// texts with one marker.
+    fn tidy(&self, number: PullNumber) -> impl Future<Output = Answer<()>> + Send;
 
     /// Adds and removes labels; writes only what differs from `pull.labels`.
     fn set_labels(
@@ -121,6 +126,15 @@ pub trait Forge: Send + Sync + 'static {
 
     /// How somebody stands to the workspace now.
     fn standing(&self, who: &User) -> impl Future<Output = Answer<Standing>> + Send;
+}
+
+/// What is known of the status that a head shows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StatusBefore {
+    /// Nothing: it is looked at.
+    Unknown,
+    /// It is another one, whatever a list shows that lags.
+    Other,
 }
 
 /// From when on each class of writes has room.

@@ -28,6 +28,9 @@ pub const RETRIES: [Duration; 7] = [
 /// After this time without a final result a provisional review is posted (design §7).
 pub const PROVISIONAL_AFTER: Duration = Duration::from_secs(600);
 
+/// How long after a write began it may still take effect although nobody waits for its answer any more.
+pub const LATE: Duration = Duration::from_secs(120);
+
 /// What is seen of one pull request.
 #[derive(Debug, Clone)]
 pub struct Observed {
@@ -45,6 +48,8 @@ pub struct Observed {
     pub human: HumanReview,
     /// All entries, oldest first.
     pub journal: Vec<JournalEntry>,
+    /// When the newest write began whose answer is not known.
+    pub in_doubt: Option<Time>,
     /// Comments that were not looked at yet, oldest first; none before they are asked for.
     pub comments: Option<Vec<Comment>>,
     /// How long a passed pull request stays open; none leaves it open.
@@ -99,6 +104,8 @@ pub enum Step {
     Answer(CommentId, Command),
     /// Nothing is asked in this comment, nor in those before it.
     Skip(CommentId),
+    /// Put in order what may have been left behind until then.
+    Tidy(Time),
     /// Fold a review of ours: a newer one stands.
     Retire(JournalId),
     /// Close what passed and was left open long enough.
@@ -138,7 +145,7 @@ pub fn decide(seen: &Observed) -> Step {
     if let Some(step) = on_comments(comments, seen.admission) {
         return step;
     }
-    let later = [open.and_then(|pull| closing(seen, pull)), retiring(seen)];
+    let later = [doubting(seen), open.and_then(|pull| closing(seen, pull)), retiring(seen)];
     let mut waits = wait.into_iter().collect::<Vec<_>>();
     for next in later.into_iter().flatten() {
         match next {
@@ -243,6 +250,13 @@ fn closing(seen: &Observed, pull: &Pull) -> Option<Next> {
     }
     let at = head.answered_at?.plus(after);
     Some(if at <= seen.now { Next::Step(Step::Close) } else { Next::Wait(at) })
+}
+
+/// A write whose answer never came may still arrive, after others that were meant to replace it.
+fn doubting(seen: &Observed) -> Option<Next> {
+    let since = seen.in_doubt?;
+    let at = since.plus(LATE);
+    Some(if at <= seen.now { Next::Step(Step::Tidy(since)) } else { Next::Wait(at) })
 }
 
 /// Older reviews of ours are folded when the budget is idle.
@@ -351,6 +365,7 @@ mod tests {
             heads: vec![head("b", false)],
             grading: None,
             journal: Vec::new(),
+            in_doubt: None,
             comments: Some(Vec::new()),
             revision: Some(revision("1")),
             now: NOW,
@@ -450,6 +465,22 @@ mod tests {
         assert_eq!(decide(&answered(wanting("2"))), Step::Rest, "another one is served");
         let gone = Observed { revision: None, ..answered(wanting("1")) };
         assert_eq!(decide(&gone), Step::Rest);
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_put_in_order_once_nothing_of_it_can_arrive_any_more() {
+        let answered = answered(graded(false, 1, SECOND, SECOND));
+        let since = |ago: Duration| {
+            let in_doubt = Some(NOW.before(ago));
+            [PullState::Open, PullState::Closed]
+                .map(|state| decide(&Observed { in_doubt, pull: Some(pull("b", state)), ..answered.clone() }))
+        };
+        let early = Step::Wait(NOW.plus(SECOND));
+        assert_eq!(since(LATE - SECOND), [early.clone(), early]);
+        let late = Step::Tidy(NOW.before(LATE));
+        assert_eq!(since(LATE), [late.clone(), late]);
+        let unanswered = Observed { in_doubt: Some(NOW.before(LATE)), ..seen() };
+        assert_eq!(decide(&unanswered), Step::Grade, "first of all the head");
     }
 
     #[test]

@@ -9,15 +9,16 @@ use super::grader::{GradedTask, Grader, Grading};
 use super::policy::Labels;
 use super::probe::Point;
 use super::pulse::What;
-use super::run::{Reconciler, Result, marker, up_to};
+use super::run::{ReconcileError, Reconciler, Result, marker, up_to};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::TaskId;
 use crate::forge::pull::{Author, Label, Marker, PostedReview, Pull, PullKey, PullState, ReviewState, Standing, User};
-use crate::forge::{ErrorClass, Forge, ForgeError};
+use crate::forge::{ErrorClass, Forge, ForgeError, StatusBefore};
 use crate::gradebook::book::Book;
 use crate::gradebook::entry::{Approval, Entry, Verdict};
 use crate::review::{Status, StatusState, safe};
 use crate::store::journal::{JournalEntry, JournalState};
+use crate::store::statuses::Shown;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
@@ -27,16 +28,72 @@ const OURS: [&str; 2] = ["gradus/", "task/"];
 impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Says that a push was seen. No more than a courtesy: without room for it the grading goes on.
     pub(super) async fn announce(&self, key: &PullKey, pull: &Pull) -> Result<()> {
+        if self.store.grading_state(key, &pull.head).await?.is_some() {
+            // We stood still for longer than our lease, and another worker is further than this.
+            return Ok(());
+        }
         let length = self.store.queue_ahead(&key.workspace, self.clock.now()).await?;
-        match self.forge.set_status(key.number, &pull.head, &waiting(length)).await {
-            Err(ForgeError { class: ErrorClass::Throttled(_) | ErrorClass::Permanent, .. }) | Ok(()) => Ok(()),
-            Err(error) => Err(error.into()),
+        match self.show(key, &pull.head, &waiting(length)).await {
+            Err(ReconcileError::Forge(ForgeError {
+                class: ErrorClass::Throttled(_) | ErrorClass::Permanent, ..
+            })) => Ok(()),
+            other => other,
         }
     }
 
     /// Sets the status of a head.
     pub(super) async fn status(&self, key: &PullKey, head: &CommitId, status: &Status) -> Result<()> {
-        tolerated(key, self.forge.set_status(key.number, head, status).await)
+        let shown = self.show(key, head, status).await;
+        self.once_more(key, shown).await
+    }
+
+    /// Has a head show a status. It is noted before it is written: what was written before, and is known to be another one,
+    /// needs no look at the forge, and a look that lags must not be believed.
+    async fn show(&self, key: &PullKey, head: &CommitId, status: &Status) -> Result<()> {
+        let before = match self.store.shown(key, head).await? {
+            Some(shown) if !shown.written || shown.status != *status => StatusBefore::Other,
+            _ => StatusBefore::Unknown,
+        };
+        let shown = Shown { status: status.clone(), written: false };
+        self.store.show(key, head, &shown).await?;
+        self.forge.set_status(key.number, head, status, before).await?;
+        if !self.store.showing(key, head, status).await? {
+            // Another worker wrote something else meanwhile, and nobody knows which came last.
+            self.store.doubt(key, self.clock.now()).await?;
+        }
+        Ok(())
+    }
+
+    /// What the forge does not take is tried once more when what is in doubt is put in order: it refuses what it does not
+    /// know yet as it refuses what it will never take.
+    async fn once_more(&self, key: &PullKey, result: Result<()>) -> Result<()> {
+        match result {
+            Err(ReconcileError::Forge(error)) if error.class == ErrorClass::Permanent => {
+                tracing::warn!(pull = %key, %error, "tried once more later");
+                self.store.doubt(key, self.clock.now()).await?;
+                Ok(())
+            }
+            other => other,
+        }
+    }
+
+    /// Puts in order what writes may have left whose answers never came: they have arrived by now, or never will.
+    pub(super) async fn tidy(&self, key: &PullKey, seen: &Observed, until: Time) -> Result<()> {
+        tolerated(key, self.forge.tidy(key.number).await)?;
+        if let Some(pull) = &seen.pull {
+            if let Some(shown) = self.store.shown(key, &pull.head).await? {
+                match self.show(key, &pull.head, &shown.status).await {
+                    Err(ReconcileError::Forge(error)) => tolerated(key, Err(error))?,
+                    other => other?,
+                }
+            }
+            let answered = seen.heads.last().is_some_and(|head| head.answered_at.is_some());
+            if let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await?.filter(|_| answered) {
+                let book = self.gradebook.book(pull.learner())?;
+                tolerated(key, self.labels(pull, &grading, &book, seen.human.clone()).await)?;
+            }
+        }
+        Ok(self.store.doubts_settled(key, until).await?)
     }
 
     /// Does what follows from a review that stands.
@@ -115,7 +172,10 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// The head was here before and its review stands, or it asks for no review: a status answers it.
     pub(super) async fn answered(&self, key: &PullKey, seen: &Observed, pull: &Pull) -> Result<()> {
         let Some(grading) = self.store.grading::<Grading>(key, &pull.head).await? else { return Ok(()) };
-        self.status(key, &pull.head, &grading.review.status).await?;
+        // An approval by a person changed it since.
+        let shown = self.store.shown(key, &pull.head).await?.filter(|_| seen.human == HumanReview::Recorded);
+        let status = shown.map_or_else(|| grading.review.status.clone(), |shown| shown.status);
+        self.status(key, &pull.head, &status).await?;
         self.store.answer_heads(key, up_to(seen), seen.now).await?;
         self.pulse.tell(key.number, What::Answered(pull.head.clone()));
         Ok(())
@@ -145,13 +205,24 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         book: &Book,
         human: HumanReview,
     ) -> Result<()> {
+        let labelled = self.labels(pull, grading, book, human).await;
+        self.once_more(key, labelled.map_err(Into::into)).await
+    }
+
+    async fn labels(
+        &self,
+        pull: &Pull,
+        grading: &Grading,
+        book: &Book,
+        human: HumanReview,
+    ) -> std::result::Result<(), ForgeError> {
         if self.policy.get().labels == Labels::None {
             return Ok(());
         }
         let wanted = labels(grading, book, &human);
         let ours = |label: &&Label| OURS.iter().any(|prefix| label.0.starts_with(prefix));
         let stale: BTreeSet<Label> = pull.labels.iter().filter(ours).filter(|l| !wanted.contains(l)).cloned().collect();
-        tolerated(key, self.forge.set_labels(pull, &wanted, &stale).await)
+        self.forge.set_labels(pull, &wanted, &stale).await
     }
 
     /// Whether a person's review of the head is there.

@@ -12,6 +12,7 @@ use super::super::budget::{BudgetError, WriteClass, WriteKind};
 use super::super::hint::RepositoryName;
 use super::super::http::api::{Api, Call};
 use super::super::http::date::date;
+use super::super::http::doubt::noted;
 use super::super::http::failure::Failure;
 use super::super::http::{Response, TransportError};
 use super::super::pull::{PullKey, PullNumber, Workspace};
@@ -109,14 +110,13 @@ impl Desk {
         body: Option<&B>,
         kind: WriteKind,
     ) -> Result<Response, Failure> {
-        let class = match about {
-            Some(number) => {
-                let key = PullKey { workspace: self.workspace.clone(), number };
-                self.store.write_class(&key).await.map_err(BudgetError::Store)?
-            }
-            None => WriteClass::Live,
+        let Some(number) = about else {
+            return self.api.write(Call { method, url, body, kind, class: WriteClass::Live }).await;
         };
-        self.api.write(Call { method, url, body, kind, class }).await
+        let key = PullKey { workspace: self.workspace.clone(), number };
+        let class = self.store.write_class(&key).await.map_err(BudgetError::Store)?;
+        let write = self.api.write(Call { method, url, body, kind, class });
+        noted(&self.store, &key, self.api.budget().now(), write).await
     }
 
     /// Deletes something; what is gone already is fine.

@@ -34,7 +34,7 @@ use super::pull::{Comment, CommentId, Label, Marker, PostedReview, Pull, PullNum
 use super::seal::{Place, Seal};
 use super::tools::fingerprint;
 pub use super::tools::{InvalidToken, Tools};
-use super::{Answer, ErrorClass, Forge, ForgeError, WriteRoom};
+use super::{Answer, ErrorClass, Forge, ForgeError, StatusBefore, WriteRoom};
 use crate::course::id::CourseId;
 use crate::review::{Review, Status};
 use crate::store::time::Time;
@@ -241,8 +241,20 @@ impl Forge for Gitea {
         self.0.desk.say(&self.0.seal, number, marker, body).await.map_err(talk_error("post the comment"))
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
-        self.0.desk.set_status(number, head, status).await.map_err(failed("set the status"))
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Answer<()> {
+        self.0.desk.set_status(number, head, status, before).await.map_err(failed("set the status"))
+    }
+
+    async fn tidy(&self, number: PullNumber) -> Answer<()> {
+        let what = "put the pull request in order";
+        self.0.desk.one_of_each(&self.0.seal, number).await.map_err(failed(what))?;
+        self.0.desk.say_each_once(&self.0.seal, number).await.map_err(failed(what))
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {

@@ -1,5 +1,7 @@
 //! Reviews on Gitea: posting exactly one, editing, folding. What is decided lies in [`super::posting`].
 
+use std::collections::BTreeSet;
+
 use http::{Method, StatusCode};
 
 use super::super::budget::WriteKind;
@@ -120,6 +122,27 @@ impl Desk {
         let new = NewReview { event, commit_id, body, comments: attempt.comments.clone() };
         let url = self.pull(number, &["reviews"]);
         self.write(Some(number), Method::POST, &url, Some(&new), WriteKind::Notifying).await.map(|_| ())
+    }
+
+    /// Deletes reviews of ours that were left pending, and those whose marker stands in an earlier one.
+    pub async fn one_of_each(&self, seal: &Seal, number: PullNumber) -> Result<(), Failure> {
+        let place = Place { workspace: &self.workspace, number: Some(number) };
+        let me = self.identity().await?.id;
+        let seen = self.reviews(number).await?;
+        let key = |review: &WireReview| Some(review.posted(me, seal, place)?.marker?.key);
+        let submitted = seen.entries.iter().filter(|review| review.is_by(me) && review.is_submitted());
+        for wanted in submitted.filter_map(key).collect::<BTreeSet<String>>() {
+            let is_it = |review: &WireReview| key(review).as_ref() == Some(&wanted);
+            if let Before::Posted { extra, .. } = before(&seen.entries, me, is_it, seen.at) {
+                for id in extra {
+                    self.delete(number, &self.review(number, id)).await?;
+                }
+            }
+        }
+        match before(&seen.entries, me, |_| false, seen.at) {
+            Before::Nothing { debris } => self.sweep(number, &debris).await,
+            Before::Posted { .. } | Before::Busy => Ok(()),
+        }
     }
 
     /// Deletes pending reviews; each is looked at again first, since the request that began it may just have ended.

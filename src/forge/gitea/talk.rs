@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use http::{Method, StatusCode};
 
+use super::super::StatusBefore;
 use super::super::budget::WriteKind;
 use super::super::http::failure::Failure;
 use super::super::pull::{Author, Comment, CommentId, Label, Marker, Pull, PullNumber, Standing, User};
@@ -116,15 +117,37 @@ impl Desk {
         Ok(first)
     }
 
+    /// Deletes comments of ours whose marker stands in an earlier one.
+    pub async fn say_each_once(&self, seal: &Seal, number: PullNumber) -> Result<(), Failure> {
+        let comments = self.comments(seal, number).await?;
+        let ours = comments.iter().filter(|comment| comment.author == Author::Grader);
+        let mut seen = BTreeSet::new();
+        for (id, marker) in ours.filter_map(|comment| Some((comment.id, comment.marker.as_ref()?))) {
+            if !seen.insert(&marker.key) {
+                self.delete(number, &self.at(&["issues", "comments", &id.0.to_string()])).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Sets our status of a commit when it is not that already.
-    pub async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), Failure> {
+    pub async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Result<(), Failure> {
         let wanted = NewStatus {
             state: status.state.word(),
             context: CONTEXT,
             description: &status.description,
             target_url: self.status_page.as_ref().map(url::Url::as_str),
         };
-        let there = self.status(head).await?;
+        let there = match before {
+            StatusBefore::Unknown => self.status(head).await?,
+            StatusBefore::Other => None,
+        };
         if there.is_some_and(|(state, description)| state == wanted.state && description == wanted.description) {
             return Ok(());
         }

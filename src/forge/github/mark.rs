@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::wire::{PullWire, StatusWire};
 use super::{Inner, PAGE};
+use crate::forge::StatusBefore;
 use crate::forge::budget::{WriteClass, WriteKind};
 use crate::forge::http::failure::Failure;
 use crate::forge::pull::{Label, Pull, PullNumber, PullState};
@@ -29,27 +30,35 @@ struct NewStatus<'a> {
 }
 
 impl Inner {
-    pub(super) async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), Failure> {
+    pub(super) async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Result<(), Failure> {
         let context = format!("gradus/{}", self.settings.course);
         // Invisible characters take more room when they are shown.
         let description = safe::cut(&safe::plain(&status.description, MAX_DESCRIPTION - 1), MAX_DESCRIPTION - 1);
         let target_url = self.settings.status_page.as_ref().map(url::Url::as_str);
         let wanted = NewStatus { state: status.state.word(), description: &description, context: &context, target_url };
-        let url = self.list_url(&["commits", head.as_str(), "statuses"], &[]);
-        // Newest first: the first of our context is the one that counts.
-        let ours = |status: &StatusWire| status.context == context;
-        let known: Vec<StatusWire> = self.api.list(&url, PAGE, |page| !page.iter().any(ours)).await?;
-        let same = |known: &StatusWire| {
-            known.state == wanted.state
-                && known.description == wanted.description
-                && known.target_url.as_deref() == wanted.target_url
-        };
-        if known.iter().find(|status| ours(status)).is_some_and(same) {
-            return Ok(());
+        if before == StatusBefore::Unknown {
+            let url = self.list_url(&["commits", head.as_str(), "statuses"], &[]);
+            // Newest first: the first of our context is the one that counts.
+            let ours = |status: &StatusWire| status.context == context;
+            let known: Vec<StatusWire> = self.api.list(&url, PAGE, |page| !page.iter().any(ours)).await?;
+            let same = |known: &StatusWire| {
+                known.state == wanted.state
+                    && known.description == wanted.description
+                    && known.target_url.as_deref() == wanted.target_url
+            };
+            if known.iter().find(|status| ours(status)).is_some_and(same) {
+                return Ok(());
+            }
         }
         let url = self.url(&["statuses", head.as_str()]);
-        let class = self.class(number).await?;
-        self.write(class, WriteKind::Plain, (Method::POST, &url), Some(&wanted)).await.map(|_| ())
+        let on = (number, self.class(number).await?);
+        self.write_on(on, WriteKind::Plain, (Method::POST, &url), Some(&wanted)).await.map(|_| ())
     }
 
     pub(super) async fn set_labels(
@@ -64,16 +73,17 @@ impl Inner {
         let stale = remove.iter().map(|label| &label.0).filter(|name| there.contains(*name) && !wanted.contains(*name));
         let number = pull.number.to_string();
         let class = self.class(pull.number).await?;
+        let on = (pull.number, class);
         if !missing.is_empty() {
             for name in &missing {
                 self.ensure_label(class, name).await?;
             }
             let url = self.url(&["issues", &number, "labels"]);
-            self.write(class, WriteKind::Plain, (Method::POST, &url), Some(&json!({"labels": missing}))).await?;
+            self.write_on(on, WriteKind::Plain, (Method::POST, &url), Some(&json!({"labels": missing}))).await?;
         }
         for name in stale {
             let url = self.url(&["issues", &number, "labels", name]);
-            match self.write::<()>(class, WriteKind::Plain, (Method::DELETE, &url), None).await {
+            match self.write_on::<()>(on, WriteKind::Plain, (Method::DELETE, &url), None).await {
                 Ok(_) => {}
                 // Somebody was faster.
                 Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {}
@@ -108,8 +118,9 @@ impl Inner {
         if found.is_none_or(|pull| pull.pull_state() == PullState::Closed) {
             return Ok(());
         }
-        let class = self.class(number).await?;
-        self.write(class, WriteKind::Plain, (Method::PATCH, &url), Some(&json!({"state": "closed"}))).await.map(|_| ())
+        let on = (number, self.class(number).await?);
+        let closed = json!({"state": "closed"});
+        self.write_on(on, WriteKind::Plain, (Method::PATCH, &url), Some(&closed)).await.map(|_| ())
     }
 }
 

@@ -14,7 +14,7 @@ mod talk;
 pub mod webhook;
 mod wire;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -30,6 +30,7 @@ use super::hint::RepositoryName;
 use super::http::Response;
 use super::http::api::{Another, Api, Call, Credentials, Token};
 use super::http::base::{Base, Plain};
+use super::http::doubt::noted;
 use super::http::failure::{Failure, RefusalKind};
 use super::mirror::Mirror;
 use super::pull::{
@@ -39,10 +40,11 @@ use super::remote::{Refused, RemoteError, basic};
 use super::seal::{Place, Seal};
 use super::tools::fingerprint;
 pub use super::tools::{InvalidToken, Tools};
-use super::{ErrorClass, Forge, ForgeError, WriteRoom};
+use super::{ErrorClass, Forge, ForgeError, StatusBefore, WriteRoom};
 use crate::course::id::{CourseId, InvalidId};
 use crate::review::{Review, Status};
 use crate::store::Store;
+use crate::store::doubts::Doubt;
 use crate::store::time::{Clock, Time};
 use crate::submission::sha::CommitId;
 use auth::{App, Installation};
@@ -119,8 +121,6 @@ struct Inner {
     labels: std::sync::Mutex<BTreeSet<String>>,
     /// What was seen of pull requests lately: see [`lag`].
     newest: Newest,
-    /// Pull requests on which a pending review of ours may land late, and since when: see [`post`].
-    doubts: std::sync::Mutex<BTreeMap<PullNumber, Time>>,
 }
 
 impl GitHub {
@@ -150,9 +150,8 @@ impl GitHub {
         let budget = Budget::new(store.clone(), clock.clone(), &identity, settings.writes);
         let api = Api::new(settings.api.clone(), transport, credentials.clone(), budget, headers);
         let mirror = Mirror::new(fetches, git(&settings.api, &settings.repository), settings.mirror.clone());
-        let (me, labels, doubts) = (OnceCell::new(), std::sync::Mutex::default(), std::sync::Mutex::default());
-        let newest = Newest::default();
-        let inner = Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels, newest, doubts };
+        let (me, labels, newest) = (OnceCell::new(), std::sync::Mutex::default(), Newest::default());
+        let inner = Inner { settings, api, credentials, app, mirror, seal, store, clock, me, labels, newest };
         Ok(Self(Arc::new(inner)))
     }
 
@@ -194,15 +193,16 @@ impl Inner {
         Place { workspace: &self.settings.workspace, number: Some(number) }
     }
 
-    fn key(&self, number: PullNumber) -> PullKey {
-        PullKey { workspace: self.settings.workspace.clone(), number }
-    }
-
     /// Who waits for what we write about a pull request.
     async fn class(&self, number: PullNumber) -> Result<WriteClass, Failure> {
         self.store.write_class(&self.key(number)).await.map_err(|error| Failure::Store(error.into()))
     }
 
+    fn key(&self, number: PullNumber) -> PullKey {
+        PullKey { workspace: self.settings.workspace.clone(), number }
+    }
+
+    /// A write that is made good by itself, or about no pull request.
     async fn write<B: Serialize>(
         &self,
         class: WriteClass,
@@ -211,6 +211,34 @@ impl Inner {
         body: Option<&B>,
     ) -> Result<Response, Failure> {
         self.api.write(Call { method, url, body, kind, class }).await
+    }
+
+    /// A write about a pull request, which is put in order later should the answer be lost.
+    async fn write_on<B: Serialize>(
+        &self,
+        (number, class): (PullNumber, WriteClass),
+        kind: WriteKind,
+        call: (Method, &Url),
+        body: Option<&B>,
+    ) -> Result<Response, Failure> {
+        noted(&self.store, &self.key(number), self.clock.now(), self.write(class, kind, call, body)).await
+    }
+
+    /// From now on a pull request is in doubt, by what was noted before or anew.
+    async fn doubt_on(&self, number: PullNumber, doubt: Option<Doubt>) -> Result<Doubt, Failure> {
+        let (key, now) = (self.key(number), self.clock.now());
+        let noted = match doubt {
+            Some(doubt) => self.store.doubt_on(doubt, &key, now).await,
+            None => self.store.doubt(&key, now).await,
+        };
+        noted.map_err(|error| Failure::Store(error.into()))
+    }
+
+    /// Strikes a doubt out. Where that fails, it is looked at once more for nothing.
+    async fn sure(&self, doubt: Doubt) {
+        if let Err(error) = self.store.sure(doubt).await {
+            tracing::warn!(%error, "cannot note that nothing is in doubt");
+        }
     }
 
     /// Something that GitHub promises otherwise.
@@ -412,7 +440,6 @@ impl Forge for GitHub {
     }
 
     async fn pulls(&self, since: Option<Time>) -> Result<Vec<Pull>, ForgeError> {
-        self.0.tidy().await;
         self.0.pulls(since).await.map_err(repository_failed("list the pull requests"))
     }
 
@@ -450,8 +477,20 @@ impl Forge for GitHub {
         self.0.post_comment(number, marker, body).await
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), ForgeError> {
-        self.0.set_status(number, head, status).await.map_err(failed("set the status"))
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Result<(), ForgeError> {
+        self.0.set_status(number, head, status, before).await.map_err(failed("set the status"))
+    }
+
+    async fn tidy(&self, number: PullNumber) -> Result<(), ForgeError> {
+        let what = "put the pull request in order";
+        self.0.no_pending_review(number).await.map_err(failed(what))?;
+        self.0.each_comment_once(number).await.map_err(failed(what))
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Result<(), ForgeError> {

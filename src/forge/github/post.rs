@@ -11,9 +11,8 @@
 //! Each step may be done twice, in any order and by two posters: a second creation is refused, a second submission is
 //! refused, and both lead back to the list. Where an answer is lost, or the list does not show yet what we know to be
 //! there, it is asked again after a while. A creation that arrives late is a pending review that nobody sees; it is taken
-//! away by the next post, or by a later sweep of the process that made it.
+//! away by the next post, or when the doubts about its pull request are settled.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -26,6 +25,7 @@ use crate::forge::http::failure::{Failure, Refusal};
 use crate::forge::pull::{Marker, PostedReview, PullNumber, PullState};
 use crate::forge::{ErrorClass, ForgeError};
 use crate::review::{MARKER_ROOM, MAX_BODY, Review, ReviewEvent, safe};
+use crate::store::doubts::Doubt;
 use crate::submission::sha::CommitId;
 
 /// Most looks at the list in one go: create, submit, and some for whatever comes in between.
@@ -40,8 +40,8 @@ const MAX_SETTLE: Duration = Duration::from_secs(4);
 /// Refusals for no reason that we can find, until it is for ever: with the waits in between about eight seconds.
 const UNEXPLAINED: u32 = 5;
 
-/// How long a lost creation may still arrive.
-const LATE: Duration = Duration::from_secs(120);
+/// How GitHub refuses to delete or submit a review that is gone, or no pending one.
+const GONE: [StatusCode; 2] = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY];
 
 const WHAT: &str = "post the review";
 
@@ -68,6 +68,10 @@ struct Posting<'a> {
     made: Made,
     waits: u32,
     unexplained: u32,
+    /// Noted before the first creation: whatever interrupts this go may leave a pending review.
+    doubt: Option<Doubt>,
+    /// A creation may still arrive.
+    lost: bool,
 }
 
 /// What we know of our pending review.
@@ -120,14 +124,18 @@ impl Inner {
             made: Made::No,
             waits: 0,
             unexplained: 0,
+            doubt: None,
+            lost: false,
         };
-        for _ in 0..ROUNDS {
-            if let Some(id) = posting.round().await? {
-                return Ok(id.to_string());
-            }
+        let posted = posting.go().await;
+        let nothing_left = match &posted {
+            Ok(_) => true,
+            Err(error) => error.class == ErrorClass::Superseded && posting.made == Made::No,
+        };
+        if let Some(doubt) = posting.doubt.filter(|_| nothing_left && !posting.lost) {
+            self.sure(doubt).await;
         }
-        let why = "GitHub does not show yet what was written; it is looked at again later";
-        Err(self.odd(why).classed(WHAT, ErrorClass::Retry))
+        Ok(posted?.to_string())
     }
 
     /// Our own reviews of a pull request.
@@ -143,36 +151,19 @@ impl Inner {
         Ok(self.review_wires(number).await?.into_iter().filter_map(own).collect())
     }
 
-    /// Notes that a creation was sent whose answer did not come.
-    fn doubt(&self, number: PullNumber) {
-        self.doubts.lock().unwrap_or_else(PoisonError::into_inner).insert(number, self.clock.now());
-    }
-
-    /// Takes away what lost creations left. Whatever fails is tried again at the next sweep.
-    pub(super) async fn tidy(&self) {
-        let now = self.clock.now();
-        let doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for (number, since) in doubts.into_iter().filter(|(_, since)| now.since(*since) >= LATE) {
-            match self.tidy_one(number).await {
-                Ok(()) => {
-                    let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
-                    if doubts.get(&number) == Some(&since) {
-                        doubts.remove(&number);
-                    }
-                }
-                Err(error) => tracing::debug!(%number, %error, "cannot look for a review that came late"),
+    /// Takes away a pending review that a lost creation left, or a process that ended before it was submitted. Whoever is
+    /// posting right now begins once more.
+    pub(super) async fn no_pending_review(&self, number: PullNumber) -> Result<(), Failure> {
+        // One that somebody began with our account has no marker.
+        if let Some(left) = self.own(number).await?.iter().find(|own| own.pending && own.key.is_some()) {
+            let url = self.url(&["pulls", &number.to_string(), "reviews", &left.id.to_string()]);
+            let on = (number, WriteClass::Backlog);
+            match self.write_on::<()>(on, WriteKind::Plain, (Method::DELETE, &url), None).await {
+                Ok(_) => {}
+                // Gone, or submitted meanwhile.
+                Err(error) if GONE.into_iter().any(|status| error.refused(status).is_some()) => {}
+                Err(error) => return Err(error),
             }
-        }
-    }
-
-    /// Only what stands already is a leftover: any other pending review is somebody's work in progress.
-    async fn tidy_one(&self, number: PullNumber) -> Result<(), Failure> {
-        let own = self.own(number).await?;
-        let stands =
-            |key: &Option<String>| key.is_some() && own.iter().any(|other| !other.pending && other.key == *key);
-        if let Some(late) = own.iter().find(|review| review.pending && stands(&review.key)) {
-            let url = self.url(&["pulls", &number.to_string(), "reviews", &late.id.to_string()]);
-            self.write::<()>(WriteClass::Backlog, WriteKind::Plain, (Method::DELETE, &url), None).await?;
         }
         Ok(())
     }
@@ -218,6 +209,17 @@ impl Inner {
 }
 
 impl Posting<'_> {
+    /// Looks and acts until it stands.
+    async fn go(&mut self) -> Result<u64, ForgeError> {
+        for _ in 0..ROUNDS {
+            if let Some(id) = self.round().await? {
+                return Ok(id);
+            }
+        }
+        let why = "GitHub does not show yet what was written; it is looked at again later";
+        Err(self.forge.odd(why).classed(WHAT, ErrorClass::Retry))
+    }
+
     /// One look at the list and one step. The review's id when it stands.
     async fn round(&mut self) -> Result<Option<u64>, ForgeError> {
         let own = self.forge.own(self.number).await.map_err(failed(WHAT))?;
@@ -260,6 +262,10 @@ impl Posting<'_> {
         self.forge.url(&segments)
     }
 
+    fn on(&self) -> (PullNumber, WriteClass) {
+        (self.number, self.class)
+    }
+
     /// Waits for GitHub to show what is there.
     async fn settle(&mut self) {
         let wait = SETTLE.saturating_mul(1 << self.waits.min(8)).min(MAX_SETTLE);
@@ -268,13 +274,17 @@ impl Posting<'_> {
     }
 
     async fn create(&mut self) -> Result<(), ForgeError> {
+        self.doubt = Some(self.forge.doubt_on(self.number, self.doubt).await.map_err(failed(WHAT))?);
         let new = NewReview { commit_id: self.head, body: &self.body, comments: self.comments.clone() };
         let call = (Method::POST, &self.url(&[]));
         match self.forge.write(self.class, WriteKind::Content, call, Some(&new)).await {
-            Ok(_) => self.made = Made::Yes,
+            Ok(_) => {
+                self.made = Made::Yes;
+                self.doubt = Some(self.forge.doubt_on(self.number, self.doubt).await.map_err(failed(WHAT))?);
+            }
             Err(error) if error.in_doubt() => {
                 self.made = Made::Perhaps(2);
-                self.forge.doubt(self.number);
+                self.lost = true;
                 self.settle().await;
             }
             Err(error) => match error.refused(StatusCode::UNPROCESSABLE_ENTITY) {
@@ -313,12 +323,12 @@ impl Posting<'_> {
         }
         let url = self.url(&[&id.to_string(), "events"]);
         let event = json!({"event": event_word(self.event)});
-        let error = match self.forge.write(self.class, WriteKind::Notifying, (Method::POST, &url), Some(&event)).await {
+        let error = match self.forge.write_on(self.on(), WriteKind::Notifying, (Method::POST, &url), Some(&event)).await
+        {
             Ok(_) => return Ok(Some(id)),
             Err(error) => error,
         };
-        let refused = [StatusCode::UNPROCESSABLE_ENTITY, StatusCode::NOT_FOUND];
-        let refused = refused.into_iter().any(|status| error.refused(status).is_some());
+        let refused = GONE.into_iter().any(|status| error.refused(status).is_some());
         if !refused && !error.in_doubt() {
             return Err(error.forge(WHAT));
         }
@@ -382,12 +392,11 @@ impl Posting<'_> {
     async fn delete(&mut self, id: u64) -> Result<Deleted, ForgeError> {
         self.made = Made::No;
         let url = self.url(&[&id.to_string()]);
-        let error = match self.forge.write::<()>(self.class, WriteKind::Plain, (Method::DELETE, &url), None).await {
+        let error = match self.forge.write_on::<()>(self.on(), WriteKind::Plain, (Method::DELETE, &url), None).await {
             Ok(_) => return Ok(Deleted::Yes),
             Err(error) => error,
         };
-        let none = [StatusCode::NOT_FOUND, StatusCode::UNPROCESSABLE_ENTITY];
-        if !error.in_doubt() && none.into_iter().all(|status| error.refused(status).is_none()) {
+        if !error.in_doubt() && GONE.into_iter().all(|status| error.refused(status).is_none()) {
             return Err(error.forge(WHAT));
         }
         // The list showed what is not so any more, or we do not know: look after a while.

@@ -3,6 +3,7 @@
 //! Nothing on GitHub stands in the way of a second comment, so what was posted is looked at afterwards: of several with
 //! one marker the oldest stays. Two posters come to the same end.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use http::{Method, StatusCode};
@@ -63,44 +64,71 @@ impl Inner {
         let text = safe::cut(body, MAX_BODY - MARKER_ROOM);
         let sealed = self.seal.close(self.place(number), marker, &text);
         let sealed = sealed.map_err(|error| self.odd(error).classed(what, ErrorClass::Permanent))?;
-        if let Some(first) = self.ours(number, marker).await.map_err(failed(what))?.first() {
+        let on = (number, self.class(number).await.map_err(failed(what))?);
+        let there = self.ours(number, marker).await.map_err(failed(what))?;
+        if let Some((first, extra)) = there.split_first() {
+            self.delete_comments(on, extra).await.map_err(failed(what))?;
             return Ok(*first);
         }
         let url = self.url(&["issues", &number.to_string(), "comments"]);
-        let class = self.class(number).await.map_err(failed(what))?;
+        // In doubt until it was seen that it stands there once: what was taken may have been taken twice.
+        let doubt = self.doubt_on(number, None).await.map_err(failed(what))?;
         let call = (Method::POST, &url);
-        let posted = match self.write(class, WriteKind::Notifying, call, Some(&json!({"body": sealed}))).await {
+        let posted = match self.write(on.1, WriteKind::Notifying, call, Some(&json!({"body": sealed}))).await {
             Ok(answer) => match self.api.decode::<CommentWire>(&answer) {
                 Ok(comment) => Some(comment.comment_id()),
                 Err(_) => None,
             },
             Err(error) if error.in_doubt() => None,
-            Err(error) => return Err(error.forge(what)),
+            Err(error) => {
+                self.sure(doubt).await;
+                return Err(error.forge(what));
+            }
         };
-        self.only_one(class, number, marker, posted).await.map_err(failed(what))
+        let doubt = self.doubt_on(number, Some(doubt)).await.map_err(failed(what))?;
+        let only = self.only_one(on, marker, posted).await.map_err(failed(what))?;
+        if posted.is_some() {
+            self.sure(doubt).await;
+        }
+        Ok(only)
+    }
+
+    /// Deletes comments of ours; what is gone already is fine.
+    async fn delete_comments(&self, on: (PullNumber, WriteClass), extra: &[CommentId]) -> Result<(), Failure> {
+        for id in extra {
+            let url = self.url(&["issues", "comments", &id.0.to_string()]);
+            match self.write_on::<()>(on, WriteKind::Plain, (Method::DELETE, &url), None).await {
+                Ok(_) => {}
+                Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Deletes comments of ours whose marker stands in an earlier one.
+    pub(super) async fn each_comment_once(&self, number: PullNumber) -> Result<(), Failure> {
+        let comments = self.comments_after(number, CommentId::default()).await?;
+        let ours = comments.iter().filter(|comment| comment.author == Author::Grader);
+        let mut seen = BTreeSet::new();
+        let marked = ours.filter_map(|comment| Some((comment.id, &comment.marker.as_ref()?.key)));
+        let extra: Vec<CommentId> = marked.filter(|(_, key)| !seen.insert(*key)).map(|(id, _)| id).collect();
+        self.delete_comments((number, WriteClass::Backlog), &extra).await
     }
 
     /// Looks until what was posted is shown, and keeps the oldest of several.
     async fn only_one(
         &self,
-        class: WriteClass,
-        number: PullNumber,
+        on: (PullNumber, WriteClass),
         marker: &Marker,
         posted: Option<CommentId>,
     ) -> Result<CommentId, Failure> {
         for wait in LOOKS {
             self.clock.sleep(wait).await;
-            let found = self.ours(number, marker).await?;
+            let found = self.ours(on.0, marker).await?;
             let shown = posted.is_none_or(|posted| found.contains(&posted));
-            let (Some(first), true) = (found.first(), shown) else { continue };
-            for extra in &found[1..] {
-                let url = self.url(&["issues", "comments", &extra.0.to_string()]);
-                match self.write::<()>(class, WriteKind::Plain, (Method::DELETE, &url), None).await {
-                    Ok(_) => {}
-                    Err(error) if error.refused(StatusCode::NOT_FOUND).is_some() => {}
-                    Err(error) => return Err(error),
-                }
-            }
+            let (Some((first, extra)), true) = (found.split_first(), shown) else { continue };
+            self.delete_comments(on, extra).await?;
             return Ok(*first);
         }
         // It was taken: reads are slow today, and a second poster is rarer than that.

@@ -9,6 +9,7 @@ pub mod base;
 mod cache;
 pub mod client;
 pub mod date;
+pub mod doubt;
 pub mod failure;
 mod pages;
 

@@ -25,7 +25,7 @@ use super::pull::{
     Author, Branch, Comment, CommentId, Label, Marker, PostedReview, Pull, PullKey, PullNumber, PullState, ReviewState,
     Standing, User, Workspace,
 };
-use super::{ErrorClass, Forge, ForgeError, WriteRoom};
+use super::{ErrorClass, Forge, ForgeError, StatusBefore, WriteRoom};
 use crate::course::id::{CourseId, Learner};
 use crate::review::{Review, ReviewEvent, Status, StatusState};
 use crate::store::queue::{Hint, enqueue};
@@ -398,10 +398,21 @@ impl Forge for LocalForge {
         id.map_err(failed("post the comment"))
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Result<(), ForgeError> {
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        _: StatusBefore,
+    ) -> Result<(), ForgeError> {
         let now = self.clock.now();
         let set = rows::set_status(self.store.writer(), number, head, status, now, rows::Overwrite::Differing).await;
         set.map_err(failed("set the status"))
+    }
+
+    /// Every write here is whole or not at all, and its answer comes.
+    async fn tidy(&self, _: PullNumber) -> Result<(), ForgeError> {
+        Ok(())
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Result<(), ForgeError> {

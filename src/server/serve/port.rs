@@ -10,7 +10,7 @@ use crate::forge::hint::RepositoryName;
 use crate::forge::pull::{
     Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace,
 };
-use crate::forge::{ErrorClass, Forge, ForgeError, WriteRoom};
+use crate::forge::{ErrorClass, Forge, ForgeError, StatusBefore, WriteRoom};
 use crate::review::{Review, Status};
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
@@ -126,8 +126,18 @@ impl<F: Forge> Forge for Port<F> {
         self.write("post the comment", self.forge.post_comment(number, marker, body)).await
     }
 
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
-        self.write("set the status", self.forge.set_status(number, head, status)).await
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Answer<()> {
+        self.write("set the status", self.forge.set_status(number, head, status, before)).await
+    }
+
+    async fn tidy(&self, number: PullNumber) -> Answer<()> {
+        self.write("put the pull request in order", self.forge.tidy(number)).await
     }
 
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {

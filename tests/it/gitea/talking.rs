@@ -2,9 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use gradus::forge::Forge;
 use gradus::forge::http::Limits;
 use gradus::forge::pull::{Author, CommentId, Label, Login, Marker, Standing, User, UserKind};
+use gradus::forge::{Forge, StatusBefore};
 use gradus::review::{Status, StatusState};
 use gradus::store::Store;
 use serde_json::json;
@@ -67,7 +67,10 @@ async fn a_status_is_written_only_when_it_differs() {
     let gitea = case.academy.daemon("a").await;
     let status = |state, text: &str| Status { state, description: text.to_owned() };
     // Others' newer ones fill the first page.
-    gitea.set_status(case.pull, &head.parse().unwrap(), &status(StatusState::Pending, "Waiting")).await.unwrap();
+    gitea
+        .set_status(case.pull, &head.parse().unwrap(), &status(StatusState::Pending, "Waiting"), StatusBefore::Unknown)
+        .await
+        .unwrap();
     for number in 0..7 {
         let body = json!({"state": "success", "context": format!("other {number}")});
         case.academy.ask("teacher", "POST", &format!("/statuses/{head}"), Some(body), 201);
@@ -87,7 +90,7 @@ async fn a_status_is_written_only_when_it_differs() {
         (StatusState::Success, "Passed", 4),
         (StatusState::Error, "Ours", 5),
     ] {
-        gitea.set_status(case.pull, &head.parse().unwrap(), &status(state, text)).await.unwrap();
+        gitea.set_status(case.pull, &head.parse().unwrap(), &status(state, text), StatusBefore::Unknown).await.unwrap();
         assert_eq!(count(), expected, "{text}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use gradus::forge::pull::Label;
-use gradus::forge::{ErrorClass, Forge};
+use gradus::forge::{ErrorClass, Forge, StatusBefore};
 use gradus::review::{Status, StatusState};
 
 use super::world::{World, head, sha};
@@ -30,7 +30,7 @@ async fn a_status_is_written_when_it_differs_and_only_then() {
         status(StatusState::Failure, "Not yet: 7 of 12 points"),
     ];
     for status in &wanted {
-        forge.set_status(world.number(), &head('a'), status).await.unwrap();
+        forge.set_status(world.number(), &head('a'), status, StatusBefore::Unknown).await.unwrap();
     }
     let all = world.hub.all_statuses(world.repo, &sha('a'));
     let seen: Vec<_> = all.iter().map(|status| status.state.as_str()).collect();
@@ -45,7 +45,7 @@ async fn a_description_fits_and_is_the_same_the_second_time() {
     let forge = world.poster();
     for _ in 0..2 {
         let long = status(StatusState::Error, &"\u{202e}ä".repeat(300));
-        forge.set_status(world.number(), &head('a'), &long).await.unwrap();
+        forge.set_status(world.number(), &head('a'), &long, StatusBefore::Unknown).await.unwrap();
     }
     assert_eq!(world.hub.all_statuses(world.repo, &sha('a')).len(), 1);
     world.hub.finish();

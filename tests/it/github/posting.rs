@@ -73,7 +73,7 @@ async fn a_crash_at_any_request_leaves_one_review_in_the_end() {
 #[tokio::test]
 async fn every_fault_at_every_request_leaves_one_review() {
     for fault in all() {
-        // What lands late is a pending review that nobody sees, taken away by a later sweep.
+        // What lands late is a pending review that nobody sees, taken away once it is put in order.
         let late = matches!(fault, Fault::TimeoutThenEffect(_));
         for number in 1..=10 {
             let world = World::new().await;
@@ -87,10 +87,7 @@ async fn every_fault_at_every_request_leaves_one_review() {
             let id = world.post_until_done(&forge).await.unwrap_or_else(|error| panic!("{fault:?} {number}: {error}"));
             if late {
                 world.clock.advance(Duration::from_secs(200));
-                for _ in 0..2 {
-                    world.sweep(&forge).await;
-                    world.clock.advance(Duration::from_secs(100));
-                }
+                world.tidy(&forge).await;
                 assert_eq!(world.post_until_done(&forge).await.unwrap(), id);
             }
             world.assert_one(&format!("{fault:?} at request {number}"));
@@ -118,14 +115,10 @@ async fn any_schedule_of_faults_over_two_posters_leaves_one_review() {
         for posted in [first, second] {
             posted.unwrap_or_else(|error| panic!("GRADUS_SEED={seed}: {error}"));
         }
-        // What lands late, and the sweep of each that takes it away.
+        // What lands late, and is taken away.
         world.clock.advance(Duration::from_secs(200));
-        for forge in [&one, &two] {
-            // A sweep may have its own bad luck.
-            for _ in 0..6 {
-                world.sweep(forge).await;
-            }
-        }
+        world.hub.schedule(Box::new(|_| None));
+        world.tidy(&one).await;
         world.assert_one(&format!("GRADUS_SEED={seed}"));
         world.hub.finish();
     }

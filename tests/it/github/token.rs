@@ -6,7 +6,7 @@ use gradus::forge::github::auth::{App, AppKey};
 use gradus::forge::github::{Access, GitHub, Settings, Tools};
 use gradus::forge::http::base::{Base, Plain};
 use gradus::forge::http::{Limits, Transport};
-use gradus::forge::{ErrorClass, Forge};
+use gradus::forge::{ErrorClass, Forge, StatusBefore};
 
 use super::world::{World, review};
 use crate::fake_github::state::account::TokenShape;
@@ -125,7 +125,7 @@ async fn no_secret_is_in_any_error_or_debug_text() {
         forge.pull(world.number()).await.map(|_| ()),
         forge.pulls(None).await.map(|_| ()),
         world.post(&forge).await.map(|_| ()),
-        forge.set_status(world.number(), &super::world::head('a'), &review().status).await,
+        forge.set_status(world.number(), &super::world::head('a'), &review().status, StatusBefore::Unknown).await,
     ];
     for error in errors {
         let error = error.unwrap_err();

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use gradus::forge::{ErrorClass, Forge};
+use gradus::forge::{ErrorClass, Forge, StatusBefore};
 use gradus::store::time::Clock as _;
 
 use super::world::{BEGIN, World, head, marker, review, sha};
@@ -59,7 +59,7 @@ async fn forty_pushes_in_a_minute_stay_within_the_limits_and_all_are_answered() 
             let number = world.number();
             let posted = async {
                 forge.post_review(number, &head('a'), &marker('a'), &review()).await?;
-                forge.set_status(number, &head('a'), &review().status).await
+                forge.set_status(number, &head('a'), &review().status, StatusBefore::Unknown).await
             };
             match posted.await {
                 Ok(()) => break,

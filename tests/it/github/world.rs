@@ -193,9 +193,9 @@ impl World {
         }
     }
 
-    /// A sweep that goes through in the end.
-    pub async fn sweep(&self, forge: &GitHub) {
-        while let Err(error) = forge.pulls(None).await {
+    /// Puts in order what is in doubt, and goes through in the end.
+    pub async fn tidy(&self, forge: &GitHub) {
+        while let Err(error) = forge.tidy(self.number()).await {
             assert!(matches!(error.class, ErrorClass::Retry | ErrorClass::Throttled(_)), "{error}");
             self.clock.advance(Duration::from_secs(120));
         }
