@@ -12,7 +12,7 @@ use super::pulse::What;
 use super::run::{ReconcileError, Reconciler, Result, marker, up_to};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::TaskId;
-use crate::forge::pull::{Author, Label, Marker, PostedReview, Pull, PullKey, PullState, ReviewState, Standing, User};
+use crate::forge::pull::{Author, Label, Marker, PostedReview, Pull, PullKey, ReviewState, Standing, User};
 use crate::forge::{ErrorClass, Forge, ForgeError, StatusBefore};
 use crate::gradebook::book::Book;
 use crate::gradebook::entry::{Approval, Entry, Verdict};
@@ -108,7 +108,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let now = self.clock.now();
         if let Some(grading) = self.store.grading::<Grading>(key, &entry.head).await? {
             let book = self.note(key, pull, &entry.head, &grading).await?;
-            if pull.state == PullState::Open && pull.head == entry.head {
+            if pull.head == entry.head {
                 self.label(key, pull, &grading, &book, HumanReview::Due).await?;
             }
         }
@@ -176,6 +176,11 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let shown = self.store.shown(key, &pull.head).await?.filter(|_| seen.human == HumanReview::Recorded);
         let status = shown.map_or_else(|| grading.review.status.clone(), |shown| shown.status);
         self.status(key, &pull.head, &status).await?;
+        if !grading.quiet {
+            // They tell of the head that was here in between.
+            let book = self.gradebook.book(pull.learner())?;
+            self.label(key, pull, &grading, &book, seen.human.clone()).await?;
+        }
         self.store.answer_heads(key, up_to(seen), seen.now).await?;
         self.pulse.tell(key.number, What::Answered(pull.head.clone()));
         Ok(())
