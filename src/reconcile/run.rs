@@ -19,7 +19,7 @@ use super::probe::{NoProbe, Point, Probe, Stopped};
 use super::pulse::{Pulse, What};
 use super::quarantine::Followed;
 use super::record;
-use crate::forge::pull::{Marker, Pull, PullKey, PullState};
+use crate::forge::pull::{Marker, Pull, PullKey, PullNumber, PullState};
 use crate::forge::{ErrorClass, Forge, ForgeError};
 use crate::grade::digest::OutcomeDigest;
 use crate::gradebook::book::Book;
@@ -176,7 +176,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
 
     async fn failed(&self, claim: &Claim, error: &ReconcileError) -> Result<()> {
         let failures = claim.failures.saturating_add(1);
-        let at = self.clock.now().plus(backoff(claim.failures));
+        let now = self.clock.now();
+        let at = now.plus(backoff(claim.failures, now, claim.key.number));
         tracing::error!(pull = %claim.key, %error, failures, "cannot reconcile; trying again at {at}");
         Ok(self.store.postpone(claim, at, failures).await?)
     }
@@ -447,11 +448,11 @@ pub(super) fn marker(entry: &JournalEntry) -> Marker {
     Marker::new(format!("{}:{}", entry.head, entry.digest))
 }
 
-/// Doubles with each failure; a quarter of it depends on the time, so that entries do not come back all at once.
-fn backoff(failures: u32) -> Duration {
+/// Doubles with each failure; up to a quarter more, so that entries do not come back all at once.
+fn backoff(failures: u32, now: Time, number: PullNumber) -> Duration {
     let base = BACKOFF.saturating_mul(1 << failures.min(16)).min(MAX_BACKOFF);
-    let jitter = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default().subsec_nanos();
-    base + base / 4 * (jitter % 1000) / 1000
+    let jitter = now.0.wrapping_add(number.0.wrapping_mul(7_919)).rem_euclid(1_000);
+    base + base / 4 * u32::try_from(jitter).unwrap_or_default() / 1_000
 }
 
 pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {

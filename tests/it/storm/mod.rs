@@ -1,52 +1,73 @@
-//! Seeded schedules of what goes wrong: the real reconcile, store, journal and GitHub dialect against the fake
-//! GitHub in process, with a grader that judges by the commit's name and a clock that is moved.
+//! Seeded schedules of what goes wrong: the real reconcile, store, journal and GitHub dialect against the fake GitHub in
+//! process, with a grader that judges by the commit's name and a clock that is moved.
 //!
-//! Each schedule has learners who push, push back, comment and close; two daemons, with one store or with two; requests
-//! that time out before or after their effect, fail, break off or read what is old; and crashes in the middle of a
-//! request. When the weather has cleared, everything must be answered exactly once. `GRADUS_SEED=N` plays one again.
+//! Each schedule has learners who push, push back, comment and close, at any moment; two daemons, with one store or with
+//! two; webhooks that are lost, late and repeated; requests that time out before or after their effect, arrive late, fail,
+//! break off or read what is old; processes that die in the middle of a request, or stand still there while everything
+//! else goes on. When the weather has cleared, everything must be answered exactly once. `GRADUS_SEED=N` plays one again.
 
-mod crash;
+mod judge;
+mod late;
+mod learners;
+mod line;
 mod script;
 mod weather;
+mod world;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Schedules of a run unless `GRADUS_SCHEDULES` says otherwise. Issue 4 asks for 1,000: those above 319 were not yet
-/// played to the end.
-const SCHEDULES: u64 = 300;
+/// Schedules of a run unless `GRADUS_SCHEDULES` says otherwise.
+const SCHEDULES: u64 = 1_000;
 
 /// Most time for all of them (issue 4: within a minute); printed, since a shared machine may take longer.
 const WITHIN: Duration = Duration::from_secs(60);
 
-/// Schedules that are played at once: they mostly wait for answers that never come.
-const AT_ONCE: usize = 16;
+/// Failures that are told whole.
+const TOLD: usize = 3;
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn schedules_of_faults_leave_one_review_per_verdict_and_lose_none() {
-    if let Ok(seed) = std::env::var("GRADUS_SEED") {
-        let seed = seed.parse().expect("GRADUS_SEED is a number");
-        return weather::play(seed).await.unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+/// Plays one seed on this thread: nothing in it waits, so more at once than there are cores would only stand in each
+/// other's way. What does not hold, if anything.
+fn play(seed: u64) -> Result<(), String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    match runtime.block_on(runtime.spawn(weather::play(seed))) {
+        Ok(played) => played.map(|_| ()),
+        Err(panic) => Err(panic.to_string()),
     }
-    let schedules = std::env::var("GRADUS_SCHEDULES").map_or(SCHEDULES, |n| n.parse().expect("a number"));
+}
+
+#[test]
+fn schedules_of_faults_leave_one_review_per_verdict_and_lose_none() {
+    let number =
+        |name| std::env::var(name).ok().map(|n| n.parse::<u64>().unwrap_or_else(|_| panic!("{name} is a number")));
+    if let Some(seed) = number("GRADUS_SEED") {
+        play(seed).unwrap_or_else(|what| panic!("seed {seed}: {what}"));
+        return;
+    }
+    let schedules = number("GRADUS_SCHEDULES").unwrap_or(SCHEDULES);
     let begin = Instant::now();
-    let next = std::sync::Arc::new(std::sync::atomic::AtomicU64::new(0));
-    let mut players = tokio::task::JoinSet::new();
-    for _ in 0..AT_ONCE {
-        let next = next.clone();
-        players.spawn(async move {
-            loop {
-                let seed = next.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
-                if seed >= schedules {
-                    return Ok::<(), String>(());
-                }
-                let played: Result<(), String> = weather::play(seed).await;
-                played.map_err(|what| format!("{what}\nplay it again with GRADUS_SEED={seed}"))?;
-            }
-        });
+    let next = AtomicU64::new(0);
+    let player = || {
+        let seeds = std::iter::from_fn(|| Some(next.fetch_add(1, Ordering::Relaxed)).filter(|seed| *seed < schedules));
+        seeds.filter_map(|seed| Some((seed, play(seed).err()?))).collect::<Vec<(u64, String)>>()
+    };
+    let mut failed: Vec<(u64, String)> = std::thread::scope(|scope| {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        let players: Vec<_> = (0..cores).map(|_| scope.spawn(player)).collect();
+        players.into_iter().flat_map(|player| player.join().unwrap()).collect()
+    });
+    println!("{schedules} schedules in {:.1?} (aim: {WITHIN:?})", begin.elapsed());
+    failed.sort();
+    let seeds: Vec<u64> = failed.iter().map(|(seed, _)| *seed).collect();
+    let told: String = failed.iter().take(TOLD).map(|(seed, what)| format!("\n\nseed {seed}: {what}")).collect();
+    assert!(failed.is_empty(), "play again with GRADUS_SEED=N: {seeds:?}{told}");
+}
+
+#[tokio::test]
+async fn a_seed_is_played_the_same_way_each_time() {
+    for seed in [1, 2] {
+        let (one, other) = (weather::play(seed).await, weather::play(seed).await);
+        let calls = |played: Result<Vec<_>, String>| format!("{:#?}", played.unwrap());
+        assert_eq!(calls(one), calls(other), "seed {seed}");
     }
-    while let Some(played) = players.join_next().await {
-        played.unwrap().unwrap_or_else(|what| panic!("{what}"));
-    }
-    let took = begin.elapsed();
-    println!("{schedules} schedules in {took:.1?} (aim: {WITHIN:?})");
 }

@@ -9,7 +9,7 @@ use gradus::course::id::{CourseId, TaskId};
 use gradus::forge::pull::{
     Comment, CommentId, Label, Marker, PostedReview, Pull, PullNumber, Standing, User, Workspace,
 };
-use gradus::forge::{Forge, ForgeError, WriteRoom};
+use gradus::forge::{Forge, ForgeError, StatusBefore, WriteRoom};
 use gradus::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use gradus::reconcile::courses::OpenCourse;
 use gradus::reconcile::grader::{GradeError, GradedTask, Grader, Grading, Request};
@@ -127,8 +127,17 @@ impl<F: Forge> Forge for Blind<F> {
     async fn post_comment(&self, number: PullNumber, marker: &Marker, body: &str) -> Answer<CommentId> {
         self.0.post_comment(number, marker, body).await
     }
-    async fn set_status(&self, number: PullNumber, head: &CommitId, status: &Status) -> Answer<()> {
-        self.0.set_status(number, head, status).await
+    async fn set_status(
+        &self,
+        number: PullNumber,
+        head: &CommitId,
+        status: &Status,
+        before: StatusBefore,
+    ) -> Answer<()> {
+        self.0.set_status(number, head, status, before).await
+    }
+    async fn tidy(&self, number: PullNumber) -> Answer<()> {
+        self.0.tidy(number).await
     }
     async fn set_labels(&self, pull: &Pull, add: &BTreeSet<Label>, remove: &BTreeSet<Label>) -> Answer<()> {
         self.0.set_labels(pull, add, remove).await
