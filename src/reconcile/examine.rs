@@ -3,13 +3,14 @@
 //! Rubric, hints and hidden fixtures come from the course as it was loaded, never from the head (design §1, promise 4).
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
 use git2::Repository;
 
 use super::courses::{Courses, OpenCourse};
-use super::grader::{GradeError, GradedTask, Grader, Grading, Request};
+use super::grader::{GradeError, GradedTask, Grader, Grading, Objects, Request};
 use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
 use crate::course::CourseTask;
 use crate::course::diagnostic::Diagnostic;
@@ -27,7 +28,7 @@ use crate::sandbox::Sandbox;
 use crate::store::Store;
 use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, DiffLines};
-use crate::submission::scope::{Scope, scope};
+use crate::submission::scope::{Scope, scope, too_large};
 use crate::submission::sha::TreeId;
 use crate::submission::{Submission, heads, tree_id};
 
@@ -76,9 +77,13 @@ impl Grader for Examiner {
             .course(&request.pull.course)
             .ok_or_else(|| GradeError::from(format!("the course `{}` is not served any more", request.pull.course)))?;
         let request = Arc::new(request);
+        let repository = match &request.objects {
+            Objects::Here(repository) => repository.clone(),
+            Objects::TooLarge => return Ok(self.unread(&course, &request)),
+        };
         let reading = {
             let (course, request) = (course.clone(), request.clone());
-            blocking(move || read(&course, &request)).await?
+            blocking(move || read(&course, &request, &repository)).await?
         };
         let mut previous = BTreeMap::new();
         for (drawn, files) in &reading.tasks {
@@ -100,11 +105,44 @@ impl Grader for Examiner {
     }
 }
 
-fn read(course: &OpenCourse, request: &Request) -> Result<Reading, GradeError> {
+impl Examiner {
+    /// Says why a head was not read, and what to do.
+    fn unread(&self, course: &OpenCourse, request: &Request) -> Grading {
+        let misses = [too_large(request.pull.branch.as_str())];
+        let practice = request.pull.readiness == Readiness::Draft;
+        let (page, policy) = (self.page.as_ref().map(|page| page(request.pull.number)), self.policy.get());
+        let input = ReviewInput {
+            head: &request.pull.head,
+            course: &course.reference,
+            sections: Vec::new(),
+            passed_before: Vec::new(),
+            near_misses: &misses,
+            skipped: &request.skipped,
+            diff: &DiffLines::default(),
+            mode: if practice { Mode::Practice } else { Mode::Graded },
+            page: page.as_deref(),
+            upstream: &policy.upstream,
+            merging: policy.merging,
+        };
+        Grading {
+            course: course.reference.clone(),
+            tasks: Vec::new(),
+            passed_before: Vec::new(),
+            review: compose(&input),
+            terminal: terminal::push_output(&input),
+            practice,
+            quiet: request.bot,
+            human: Vec::new(),
+            again_at: None,
+        }
+    }
+}
+
+fn read(course: &OpenCourse, request: &Request, repository: &Path) -> Result<Reading, GradeError> {
     let Pull { head, base, branch, .. } = &request.pull;
     let learner = request.pull.learner();
     let deadline = Deadline::after(READING);
-    let repository = Repository::open_bare(&request.repository)?;
+    let repository = Repository::open_bare(repository)?;
     let base =
         base.as_ref().or(course.main.as_ref()).ok_or("the forge does not say what this pull request is based on")?;
     let submission = heads::read_against(&repository, head, base, course.published.as_ref(), deadline)?;

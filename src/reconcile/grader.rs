@@ -26,8 +26,8 @@ use crate::submission::sha::{CommitId, TreeId};
 pub struct Request {
     /// Whose, of which course, and which head.
     pub pull: Pull,
-    /// A bare repository that holds head and base.
-    pub repository: PathBuf,
+    /// Where head and base are.
+    pub objects: Objects,
     /// Heads that this one's review answers too, oldest first.
     pub skipped: Vec<CommitId>,
     /// What the learner reached before.
@@ -38,6 +38,15 @@ pub struct Request {
     pub bot: bool,
     /// Set when the head moved on: what comes of it is thrown away.
     pub cancelled: Cancelled,
+}
+
+/// Where the objects of a head are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Objects {
+    /// In this bare repository.
+    Here(PathBuf),
+    /// Not here: its history is larger than is taken, and will not become smaller.
+    TooLarge,
 }
 
 /// What became of a head: kept in the store, the source of pages and answers.

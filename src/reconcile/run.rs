@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use super::cancel::CancelOnDrop;
 use super::decide::{HumanReview, Observed, Step, decide};
-use super::grader::{GradeError, Grader, Grading, Request};
+use super::grader::{GradeError, Grader, Grading, Objects, Request};
 use super::policy::{Admission, LivePolicy};
 use super::probe::{NoProbe, Point, Probe, Stopped};
 use super::pulse::{Pulse, What};
@@ -302,7 +302,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             bot: seen.admission == Admission::Bot,
             cancelled: cancel.watch(),
             pull: pull.clone(),
-            repository: self.forge.objects(pull).await?,
+            objects: self.objects(key, pull).await?,
             skipped: skipped(&seen.heads, &pull.head),
             book: self.gradebook.book(pull.learner())?,
             quarantines: super::quarantine::in_force(self.gradebook.decisions()?.as_ref(), self.clock.now()),
@@ -352,6 +352,18 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             self.pulse.tell(key.number, What::Provisional(pull.head.clone()));
         }
         Ok(Some(grading))
+    }
+
+    async fn objects(&self, key: &PullKey, pull: &Pull) -> Result<Objects> {
+        match self.forge.objects(pull).await {
+            Ok(repository) => Ok(Objects::Here(repository)),
+            // Trying again would not help, and saying nothing would leave the learner waiting.
+            Err(error) if error.class == ErrorClass::Permanent => {
+                tracing::warn!(pull = %key, head = %pull.head, %error, "told instead of graded");
+                Ok(Objects::TooLarge)
+            }
+            Err(error) => Err(error.into()),
+        }
     }
 
     /// Ready when a hint came meanwhile and the pull request is not at this head any more.

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use super::Submission;
 use super::history::Change;
+use super::limits::MAX_FETCH_BYTES;
 use super::shell::quoted;
 use super::tree::Tree;
 use crate::course::id::TaskId;
@@ -142,17 +143,33 @@ fn is_below(path: &str, id: &TaskId) -> bool {
 }
 
 fn unrelated(branch: Option<&str>) -> NearMiss {
-    let old = branch.filter(|name| quoted(name).is_some()).unwrap_or("HEAD");
-    let new = quoted(&format!("{}-again", branch.unwrap_or("work"))).unwrap_or_else(|| "work-again".to_owned());
     NearMiss {
         found: branch.unwrap_or("this head").to_owned(),
         meant: "a branch that starts from the workspace's `main`".to_owned(),
         why: "shares no commit with the workspace, so nothing can be compared".to_owned(),
-        remedy: format!(
-            "git fetch origin && git switch -c {new} origin/main && git checkout {} -- tasks",
-            quoted(old).unwrap_or_else(|| "HEAD".to_owned())
-        ),
+        remedy: begun_again(branch),
     }
+}
+
+/// What a head adds is larger than is fetched, so nobody knows what it is about.
+pub fn too_large(branch: &str) -> NearMiss {
+    let megabytes = MAX_FETCH_BYTES >> 20;
+    NearMiss {
+        found: branch.to_owned(),
+        meant: format!("a branch whose commits add less than {megabytes} MiB to the workspace"),
+        why: format!(
+            "adds more than {megabytes} MiB, so it was not read; a file that a later commit takes away counts too: begin \
+             again without what is large"
+        ),
+        remedy: begun_again(Some(branch)),
+    }
+}
+
+/// A new branch from the workspace with the work of the old one.
+fn begun_again(branch: Option<&str>) -> String {
+    let old = branch.and_then(quoted).unwrap_or_else(|| "HEAD".to_owned());
+    let new = quoted(&format!("{}-again", branch.unwrap_or("work"))).unwrap_or_else(|| "work-again".to_owned());
+    format!("git fetch origin && git switch -c {new} origin/main && git checkout {old} -- tasks")
 }
 
 /// Nothing was changed that any task looks at.

@@ -16,7 +16,7 @@ use crate::gradebook::Gradebook;
 use crate::reconcile::cancel::Cancelled;
 use crate::reconcile::courses::{Courses, OpenCourse};
 use crate::reconcile::examine::Examiner;
-use crate::reconcile::grader::{Grader, Grading, Request};
+use crate::reconcile::grader::{Grader, Grading, Objects, Request};
 use crate::reconcile::policy::{LivePolicy, Policy};
 use crate::reconcile::regrade::Regraded;
 use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
@@ -159,7 +159,8 @@ impl Ground {
                 let (pull, bot) = (pull(base), before.quiet);
                 // As it will be once every checkpoint is trusted again: who would lose then is to be seen now.
                 let quarantines = Vec::new();
-                Ok(Request { pull, repository, skipped, book, quarantines, bot, cancelled })
+                let objects = Objects::Here(repository);
+                Ok(Request { pull, objects, skipped, book, quarantines, bot, cancelled })
             }
             Err(error) => Err(format!("its commits are not here: {}", error.message())),
         };

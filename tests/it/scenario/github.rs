@@ -17,7 +17,8 @@ use gradus::store::Store;
 use gradus::store::time::{Clock, ManualClock, Time};
 use tempfile::TempDir;
 
-use super::{Files, Shown, Stage};
+use super::{Desk, Files, Shown, Stage};
+use crate::fake_github::faults::Dice;
 use crate::fake_github::hub::{AppHandle, Hub};
 use crate::fake_github::state::ids::{IssueRef, RepoId, UserId};
 use crate::git_http::{self, Repositories};
@@ -32,9 +33,40 @@ struct FakeHub {
     repo: RepoId,
     course: Arc<OpenCourse>,
     repositories: Repositories,
+    /// Most that one fetch brings.
+    fetch: usize,
 }
 
 super::play!(FakeHub);
+
+#[tokio::test]
+async fn a_history_that_is_too_large_to_be_fetched_is_answered_with_what_to_do() {
+    let mut stage = FakeHub::new().await;
+    stage.fetch = 64 << 10;
+    let desk = Desk::open(&stage, "one").await;
+    // Nothing that compression makes small.
+    let mut dice = Dice::new(1);
+    let large: String = (0..400_000).map(|_| char::from(b' ' + dice.below(95) as u8)).collect();
+    let number = stage.open("first", &[("tasks/first/large.txt", &large)]).await;
+    desk.settle(&stage).await;
+    let (state, says) = stage.status(number, &stage.head(number).await).await.unwrap();
+    assert_eq!(state, "failure", "{says}");
+    let reviews = stage.reviews(number).await;
+    assert_eq!(reviews.len(), 1, "{reviews:#?}");
+    assert!(reviews[0].body.contains("adds more than 64 MiB"), "{}", reviews[0].body);
+    assert!(reviews[0].body.contains("git switch -c first-again origin/main"), "{}", reviews[0].body);
+    // Asked again, the answer is the same; without the file it is graded.
+    stage.say(number, "/regrade").await;
+    desk.settle(&stage).await;
+    let answers = stage.answers(number).await;
+    assert!(answers[0].contains("with the same result"), "{answers:?}");
+    stage.force_push(number, &[("tasks/first/deployment.yaml", "kind: Deployment\n")]).await;
+    desk.settle(&stage).await;
+    let reviews = stage.reviews(number).await;
+    assert_eq!(reviews.len(), 2, "{reviews:#?}");
+    assert!(reviews[1].body.contains("points"), "{}", reviews[1].body);
+    stage.finish().await;
+}
 
 impl FakeHub {
     fn at(&self, number: PullNumber) -> IssueRef {
@@ -77,7 +109,7 @@ impl Stage for FakeHub {
         let bare = dir.path().join("tiny.git");
         let repositories = Repositories::default();
         repositories.lock().unwrap().insert("acme/tiny".to_owned(), bare.clone());
-        let stage = Self { dir, hub, clock, app, ada, repo, course, repositories };
+        let stage = Self { dir, hub, clock, app, ada, repo, course, repositories, fetch: Limits::default().bytes };
         let shipped = stage.whole(&[]);
         stage.hub.with_git(repo, &bare, &borrowed(&shipped));
         stage
@@ -111,7 +143,10 @@ impl Stage for FakeHub {
         };
         let tools = Tools {
             transport: Transport::over(self.hub.service(), Limits::default()),
-            fetches: Transport::over(git_http::router(self.repositories.clone()), Limits::default()),
+            fetches: Transport::over(
+                git_http::router(self.repositories.clone()),
+                Limits { bytes: self.fetch, ..Limits::default() },
+            ),
             seal: Seal::with_keys("the-key-of-the-operator-of-acme").unwrap(),
             store: store.clone(),
             clock: self.clock.clone(),
