@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use super::allowed::Allowed;
 use super::application::{OperationState, Phase};
 use super::object::Object;
 use crate::checkpoint::outcome::Blame;
@@ -39,22 +40,6 @@ pub struct Failure {
     pub message: String,
     /// What was refused, each with the words that are about it.
     pub objects: Vec<(Object, String)>,
-}
-
-/// What an environment lets its learner apply.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Allowed {
-    /// API group and kind.
-    pub kinds: Vec<(String, String)>,
-    /// Where.
-    pub namespace: String,
-}
-
-impl Allowed {
-    fn holds(&self, object: &Object) -> bool {
-        let kind = self.kinds.iter().any(|(group, kind)| *group == object.group && *kind == object.kind);
-        kind && (object.namespace.is_empty() || object.namespace == self.namespace)
-    }
 }
 
 impl Failure {
@@ -178,13 +163,15 @@ pub(super) fn cut(words: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gitops::allowed::{AllowedKind, Scope};
 
     fn object(kind: &str, namespace: &str) -> Object {
         Object { group: "apps".into(), kind: kind.into(), namespace: namespace.into(), name: "web".into() }
     }
 
     fn allowed() -> Allowed {
-        Allowed { kinds: vec![("apps".into(), "Deployment".into())], namespace: "team-a".into() }
+        let kinds = vec![AllowedKind { group: "apps".into(), kind: "Deployment".into(), scope: Scope::Namespace }];
+        Allowed { kinds, namespace: "team-a".into(), ..Allowed::default() }
     }
 
     #[test]

@@ -5,8 +5,9 @@
 
 use std::time::Duration;
 
+use super::allowed::Allowed;
 use super::application::{Application, Destination, Mode, OperationState, Phase, Resource, SyncStatus};
-use super::failure::{Allowed, Failure};
+use super::failure::Failure;
 use super::object::Object;
 use super::reason::{Field, Reason};
 use super::tracking::Live;

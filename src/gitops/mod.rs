@@ -1,10 +1,12 @@
-//! What we say to Argo CD and believe of it. So far: what one read of an Application shows, and whether that proves the
-//! live state to be a given commit (`docs/argocd.md`). Pure: no cluster, no clock.
+//! What we say to Argo CD and believe of it (`docs/argocd.md`): whether a commit may be offered (`preflight`), and whether
+//! one read of an Application proves the live state to be that commit (`gate`). Pure: no cluster, no clock.
 
+pub mod allowed;
 pub mod application;
 pub mod failure;
 pub mod gate;
 pub mod object;
+pub mod preflight;
 pub mod reason;
 pub mod tracking;
 pub mod waiting;

@@ -431,7 +431,8 @@ impl Collector {
 }
 
 /// As the specification of Git LFS has it: a short text whose first line names the version.
-fn is_lfs_pointer(bytes: &[u8]) -> bool {
+/// Whether a file is only the address of one that Git LFS keeps elsewhere.
+pub(crate) fn is_lfs_pointer(bytes: &[u8]) -> bool {
     bytes.len() < 1024 && bytes.starts_with(b"version https://git-lfs.github.com/spec/")
 }
 

@@ -5,6 +5,7 @@ use proptest::strategy::ValueTree;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::gitops::allowed::{AllowedKind, Scope};
 
 pub const COMMIT: &str = "6f1d0c2b9a8e47350d1c2b3a4958676a7b8c9d0e";
 pub const EARLIER: &str = "11d0c2b9a8e47350d1c2b3a4958676a7b8c9d0e6";
@@ -71,13 +72,18 @@ pub fn question() -> Question {
         },
         needs: vec![service(), deployment()],
         allowed: Allowed {
-            kinds: vec![(String::new(), "Service".into()), ("apps".into(), "Deployment".into())],
+            kinds: [("", "Service"), ("apps", "Deployment")].map(|(group, kind)| allowed_kind(group, kind)).to_vec(),
             namespace: "ada-shop".into(),
+            ..Allowed::default()
         },
         asked_at: at("2026-11-24T12:00:01Z"),
         budget: Duration::from_secs(120),
         now: at("2026-11-24T12:00:10Z"),
     }
+}
+
+fn allowed_kind(group: &str, kind: &str) -> AllowedKind {
+    AllowedKind { group: group.into(), kind: kind.into(), scope: Scope::Namespace }
 }
 
 pub fn of_two_sources() -> Question {

@@ -1,6 +1,7 @@
 //! YAML of learners: a span tree over granit-parser, with scalars resolved late, in the dialect of the tool that reads
 //! the file (`docs/yaml.md`).
 
+mod common;
 mod files;
 mod limits;
 mod lint;
@@ -23,6 +24,7 @@ use crate::checkpoint::evidence::Place;
 use limits::Budget;
 use tree::{Arena, NodeId, Size};
 
+pub use common::uncommon;
 pub use files::{File, Identity, Object, Objects, Word, YamlFiles};
 pub use lint::ambiguities;
 
