@@ -23,7 +23,7 @@ use crate::fake_github::Clock;
 use crate::fake_github::hub::{AppHandle, Hub};
 use crate::fake_github::state::ids::{IssueRef, RepoId};
 use crate::sample::Sample;
-use crate::script::{Blind, Script};
+use crate::script::{Blind, Objects, Script};
 
 /// 2026-11-24T08:00:00Z.
 const BEGIN: Time = Time(1_795_507_200_000);
@@ -89,7 +89,7 @@ impl Desk {
         std::fs::create_dir_all(&books).unwrap();
         let policy = LivePolicy::new(Policy::forge("https://github.com/acme/cnpe.git".to_owned()));
         let (book, clock) = (Arc::new(Gradebook::new(books)), self.clock.clone());
-        Reconciler::new(Blind(forge), Script, store, book, policy, clock, Pulse::default())
+        Reconciler::new(Blind(forge, Objects::None), Script, store, book, policy, clock, Pulse::default())
     }
 
     async fn store(&self) -> Store {

@@ -16,6 +16,7 @@ mod live;
 #[allow(dead_code, reason = "shared with the other benchmark")]
 #[path = "../speed/sample.rs"]
 mod sample;
+#[allow(dead_code, reason = "the storms use more of it")]
 #[path = "../../tests/it/storm/script.rs"]
 mod script;
 #[allow(dead_code, reason = "shared with the tests of `gradus up`")]

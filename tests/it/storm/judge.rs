@@ -5,8 +5,7 @@ use std::collections::BTreeMap;
 use gradus::forge::pull::PullNumber;
 use gradus::forge::seal::Place;
 
-use super::learners::Story;
-use super::script::score;
+use super::learners::{Learners, Story};
 use super::world::World;
 use crate::fake_github::state::ids::IssueRef;
 
@@ -17,7 +16,7 @@ pub fn judge(world: &World) -> Result<(), String> {
         return Err(wrong.clone());
     }
     for (number, story) in &learners.stories {
-        let one = One { world, at: world.at(*number), story };
+        let one = One { world, at: world.at(*number), story, learners: &learners };
         let judged = one.reviews().and_then(|()| one.shown()).and_then(|()| one.answers());
         judged.map_err(|what| format!("#{number}: {what}"))?;
     }
@@ -31,6 +30,7 @@ struct One<'a> {
     world: &'a World,
     at: IssueRef,
     story: &'a Story,
+    learners: &'a Learners,
 }
 
 impl One<'_> {
@@ -72,9 +72,9 @@ impl One<'_> {
             return Ok(());
         }
         let head = self.world.hub.pull(self.at).head_sha;
-        let points = score(&head.parse().expect("a commit")).min(4);
-        let state = if points == 4 { "success" } else { "failure" };
-        let wanted = [(state.to_owned(), Some(format!("{points} of 4 points")))];
+        let (says, passes) = self.learners.verdict(&head);
+        let state = if passes { "success" } else { "failure" };
+        let wanted = [(state.to_owned(), Some(says))];
         let statuses = self.world.hub.statuses(self.world.repo, &head);
         let shown: Vec<_> = statuses.into_iter().map(|status| (status.state, status.description)).collect();
         if shown != wanted {
@@ -82,8 +82,8 @@ impl One<'_> {
         }
         let labels = self.world.hub.labels(self.at);
         let has = |name: &str| labels.iter().any(|label| label == name);
-        if has("gradus/passed") != (points == 4) || !has("task/first") {
-            return Err(format!("{points} of 4 points at {head}, and labels {labels:?}"));
+        if has("gradus/passed") != passes || !has("task/first") {
+            return Err(format!("{wanted:?} at {head}, and labels {labels:?}"));
         }
         Ok(())
     }

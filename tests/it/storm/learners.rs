@@ -7,6 +7,8 @@ use std::time::Duration;
 use gradus::store::queue::Hint;
 use gradus::store::time::{Clock as _, ManualClock};
 
+use super::ground::{Ground, borrowed};
+use super::script;
 use super::world::BEGIN;
 use crate::fake_github::faults::Dice;
 use crate::fake_github::hub::Hub;
@@ -31,6 +33,8 @@ pub struct Learners {
     hub: Hub,
     clock: Arc<ManualClock>,
     repo: RepoId,
+    /// Where heads are commits.
+    ground: Option<Arc<Ground>>,
     people: Vec<UserId>,
     pub stories: BTreeMap<u64, Story>,
     /// Webhooks that are on their way.
@@ -40,10 +44,10 @@ pub struct Learners {
 }
 
 impl Learners {
-    pub fn new(dice: Dice, hub: Hub, clock: Arc<ManualClock>, repo: RepoId) -> Self {
+    pub fn new(dice: Dice, hub: Hub, clock: Arc<ManualClock>, repo: RepoId, ground: Option<Arc<Ground>>) -> Self {
         let people = ["ada", "bob"].map(|login| hub.user(login)).to_vec();
         let (stories, hints, wrong) = (BTreeMap::new(), Vec::new(), Vec::new());
-        Self { dice, hub, clock, repo, people, stories, hints, wrong }
+        Self { dice, hub, clock, repo, ground, people, stories, hints, wrong }
     }
 
     pub fn at(&self, number: u64) -> IssueRef {
@@ -58,6 +62,14 @@ impl Learners {
     /// The place of a head; of one that came back the last one.
     pub fn place(&self, number: u64, head: &str) -> Option<usize> {
         self.stories.get(&number)?.heads.iter().rposition(|known| known == head)
+    }
+
+    /// What the status of a head is to say, and whether it passes.
+    pub fn verdict(&self, head: &str) -> (String, bool) {
+        match &self.ground {
+            Some(ground) => ground.verdict(head),
+            None => script::verdict(head),
+        }
     }
 
     fn sha(&mut self) -> String {
@@ -76,17 +88,36 @@ impl Learners {
 
     /// Somebody opens a pull request. Its number.
     pub fn opens(&mut self) -> u64 {
-        let (sha, branch) = (self.sha(), format!("work-{}", self.stories.len()));
+        let branch = format!("work-{}", self.stories.len());
         let who = self.people[self.dice.below(self.people.len() as u64) as usize];
-        let number = self.hub.open_pull(self.repo, who, &branch, &sha).number;
-        self.did(number, "opens");
-        self.moves(number, sha, Hint::NewHead);
-        number
+        let at = match self.ground.clone() {
+            Some(ground) => {
+                let (files, points) = ground.answer(&mut self.dice);
+                let at = self.hub.open_pull_with(self.repo, who, &branch, &borrowed(&files));
+                ground.note(&self.hub.pull(at).head_sha, points);
+                at
+            }
+            None => {
+                let sha = self.sha();
+                self.hub.open_pull(self.repo, who, &branch, &sha)
+            }
+        };
+        let sha = self.hub.pull(at).head_sha;
+        self.did(at.number, "opens");
+        self.moves(at.number, sha, Hint::NewHead);
+        at.number
     }
 
     pub fn pushes(&mut self, number: u64) {
-        let sha = self.sha();
-        self.pushes_head(number, sha);
+        let Some(ground) = self.ground.clone() else {
+            let sha = self.sha();
+            return self.pushes_head(number, sha);
+        };
+        let (files, points) = ground.answer(&mut self.dice);
+        let sha = self.hub.push_files(self.at(number), &borrowed(&files));
+        ground.note(&sha, points);
+        self.did(number, "pushes");
+        self.moves(number, sha, Hint::NewHead);
     }
 
     pub fn pushes_head(&mut self, number: u64, sha: String) {
@@ -96,8 +127,19 @@ impl Learners {
     }
 
     pub fn rewrites(&mut self, number: u64) {
-        let sha = self.sha();
-        self.hub.force_push(self.at(number), &sha);
+        let sha = match self.ground.clone() {
+            Some(ground) => {
+                let (files, points) = ground.answer(&mut self.dice);
+                let sha = self.hub.force_push_files(self.at(number), &borrowed(&files));
+                ground.note(&sha, points);
+                sha
+            }
+            None => {
+                let sha = self.sha();
+                self.hub.force_push(self.at(number), &sha);
+                sha
+            }
+        };
         self.did(number, "rewrites");
         self.moves(number, sha, Hint::NewHead);
     }
@@ -106,7 +148,10 @@ impl Learners {
     pub fn goes_back(&mut self, number: u64, place: usize) {
         let back = self.stories[&number].heads[place].clone();
         if back != self.hub.pull(self.at(number)).head_sha {
-            self.hub.force_push(self.at(number), &back);
+            match self.ground {
+                Some(_) => self.hub.force_push_back(self.at(number), &back),
+                None => self.hub.force_push(self.at(number), &back),
+            }
             self.did(number, "goes back");
             self.moves(number, back, Hint::NewHead);
         }

@@ -1,8 +1,8 @@
 //! The line between a daemon and GitHub: where the process may die in the middle of a request, or stand still while the
 //! rest of the world goes on. It also notes which heads the daemon has been shown.
 //!
-//! In process an answer that comes at all comes at once: what is not there when it is asked for never comes. Nothing here
-//! waits for real time, and so a seed is played the same way each time.
+//! In process an answer that comes at all comes at once: what is not there when it is asked for never comes. Nothing there
+//! waits for real time, and so a seed is played the same way each time. Over a socket it is waited for a little.
 
 use std::collections::BTreeMap;
 use std::pin::pin;
@@ -61,6 +61,12 @@ impl Line {
         Self { world, disk, fate, sent: Arc::default(), looked: Arc::default(), dead: Arc::default() }
     }
 
+    fn in_process(&self, request: http::Request<Body>) -> Result<Answer, Silence> {
+        let answer = at_once(self.world.hub.service().call(request)).and_then(Result::ok).ok_or(Silence)?;
+        let (head, body) = answer.into_parts();
+        Ok(Answer::from_parts(head, Full::new(whole(body)?)))
+    }
+
     fn turn(&self) -> Option<Turn> {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         *sent += 1;
@@ -107,7 +113,7 @@ impl Line {
     }
 }
 
-type Answer = http::Response<Full<Bytes>>;
+pub type Answer = http::Response<Full<Bytes>>;
 
 /// The answer when it is there at once.
 fn at_once<F: Future>(future: F) -> Option<F::Output> {
@@ -153,11 +159,10 @@ impl Service<http::Request<Body>> for Line {
             }
             let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
             line.judge(&method, &path);
-            let answer = at_once(line.world.hub.service().call(request)).and_then(Result::ok).ok_or(Silence);
-            let answer = answer.and_then(|answer| {
-                let (head, body) = answer.into_parts();
-                Ok(Answer::from_parts(head, Full::new(whole(body)?)))
-            });
+            let answer = match &line.world.ground {
+                Some(ground) => ground.ask(request).await,
+                None => line.in_process(request),
+            };
             if turn == Some(Turn::DiesAfter) {
                 line.dead.notify_one();
                 return std::future::pending().await;

@@ -1,4 +1,4 @@
-//! A grader that judges by the commit's name, and a dialect that needs no objects for it.
+//! A grader that judges by the commit's name, and a dialect that needs no objects for it; the real ones beside them.
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
@@ -12,6 +12,7 @@ use gradus::forge::pull::{
 use gradus::forge::{Forge, ForgeError, StatusBefore, WriteRoom};
 use gradus::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use gradus::reconcile::courses::OpenCourse;
+use gradus::reconcile::examine::Examiner;
 use gradus::reconcile::grader::{GradeError, GradedTask, Grader, Grading, Request};
 use gradus::review::{Review, ReviewEvent, Status, StatusState};
 use gradus::store::time::Time;
@@ -21,14 +22,42 @@ use gradus::submission::sha::CommitId;
 #[derive(Clone, Default)]
 pub struct Script;
 
-pub fn score(head: &CommitId) -> u32 {
-    u32::from_str_radix(&head.as_str()[..1], 16).unwrap_or(0) / 3
+fn score(head: &str) -> u32 {
+    (u32::from_str_radix(&head[..1], 16).unwrap_or(0) / 3).min(4)
+}
+
+/// What the status of a head says, and whether it passes.
+pub fn verdict(head: &str) -> (String, bool) {
+    let score = score(head);
+    (format!("{score} of 4 points"), score == 4)
+}
+
+/// Who judges.
+pub enum Judge {
+    Script(Script),
+    Real(Box<Examiner>),
+}
+
+impl Grader for Judge {
+    async fn grade(&self, request: Request) -> Result<Grading, GradeError> {
+        match self {
+            Self::Script(script) => script.grade(request).await,
+            Self::Real(examiner) => examiner.grade(request).await,
+        }
+    }
+
+    fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>> {
+        match self {
+            Self::Script(script) => script.course(id),
+            Self::Real(examiner) => examiner.course(id),
+        }
+    }
 }
 
 impl Grader for Script {
     async fn grade(&self, request: Request) -> Result<Grading, GradeError> {
         let head = &request.pull.head;
-        let score = score(head).min(4);
+        let score = score(head.as_str());
         let outcome = if score == 4 { Outcome::Pass } else { Outcome::Fail };
         let task: TaskId = "first".parse()?;
         let course = CourseRef { id: request.pull.course.clone(), revision: "0".repeat(40).parse()? };
@@ -82,8 +111,15 @@ impl Grader for Script {
     }
 }
 
-/// A dialect whose heads are names only.
-pub struct Blind<F>(pub F);
+/// Whether there are objects behind heads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Objects {
+    None,
+    Fetched,
+}
+
+/// A dialect whose heads may be names only.
+pub struct Blind<F>(pub F, pub Objects);
 
 type Answer<T> = Result<T, ForgeError>;
 
@@ -100,8 +136,11 @@ impl<F: Forge> Forge for Blind<F> {
     async fn pulls(&self, since: Option<Time>) -> Answer<Vec<Pull>> {
         self.0.pulls(since).await
     }
-    async fn objects(&self, _: &Pull) -> Answer<PathBuf> {
-        Ok(PathBuf::new())
+    async fn objects(&self, pull: &Pull) -> Answer<PathBuf> {
+        match self.1 {
+            Objects::None => Ok(PathBuf::new()),
+            Objects::Fetched => self.0.objects(pull).await,
+        }
     }
     async fn reviews(&self, number: PullNumber) -> Answer<Vec<PostedReview>> {
         self.0.reviews(number).await

@@ -8,7 +8,7 @@ use gradus::reconcile::sweep::Extent;
 
 use super::judge::judge;
 use super::line::{Fate, Line, Turn};
-use super::world::{BEGIN, OVERLAP, World};
+use super::world::{BEGIN, OVERLAP, Played, World};
 use crate::fake_github::faults::{self, Fault};
 use crate::fake_github::hub::Record;
 
@@ -25,8 +25,8 @@ const STORMY: u64 = 150;
 const PATIENCE: usize = 200;
 
 /// Plays the schedule of a seed. Its requests, or what does not hold.
-pub async fn play(seed: u64) -> Result<Vec<Record>, String> {
-    let world = World::new(seed).await;
+pub async fn play(seed: u64, ground: Played) -> Result<Vec<Record>, String> {
+    let world = World::new(seed, ground).await;
     let heads_lag = Arc::new(AtomicBool::new(false));
     let (lag, mut drawn) = (heads_lag.clone(), faults::seeded(seed, 12, faults::all(), STORMY));
     world.hub.schedule(Box::new(move |asked| {
@@ -66,6 +66,9 @@ pub async fn end(world: &Arc<World>) -> Result<(), String> {
 /// Nothing goes wrong any more: both daemons work, side by side, until nothing is left to do.
 async fn clear_up(world: &Arc<World>) -> Result<(), String> {
     world.hub.schedule(Box::new(|_| None));
+    if let Some(ground) = &world.ground {
+        ground.clears();
+    }
     let mut daemons = Vec::new();
     for disk in &world.disks {
         disk.store.break_leases().await.expect("a store");

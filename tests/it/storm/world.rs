@@ -1,5 +1,6 @@
 //! A workspace on the fake GitHub, learners, and daemons that come and go.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -12,16 +13,19 @@ use gradus::forge::http::{Limits, Transport};
 use gradus::forge::pull::{PullKey, PullNumber, Workspace};
 use gradus::forge::seal::Seal;
 use gradus::gradebook::Gradebook;
+use gradus::reconcile::examine::Examiner;
 use gradus::reconcile::policy::{LivePolicy, Policy};
 use gradus::reconcile::pulse::Pulse;
 use gradus::reconcile::run::Reconciler;
 use gradus::reconcile::sweep::Extent;
+use gradus::sandbox::{Sandbox, Strictness};
 use gradus::store::Store;
 use gradus::store::time::{Clock as _, ManualClock, Time};
 
+use super::ground::Ground;
 use super::learners::Learners;
 use super::line::{Fate, Line, Turn};
-use super::script::{Blind, Script};
+use super::script::{Blind, Judge, Objects, Script};
 use crate::fake_github::Clock;
 use crate::fake_github::faults::Dice;
 use crate::fake_github::hub::{AppHandle, Hub};
@@ -43,12 +47,12 @@ pub const OVERLAP: Duration = Duration::from_secs(60);
 /// Every App of the fake has the same; reading it takes long.
 static APP_KEY: LazyLock<AppKey> = LazyLock::new(|| AppKey::from_pem(PEM).expect("a key"));
 
-pub type Daemon = Reconciler<Blind<GitHub>, Script>;
+pub type Daemon = Reconciler<Blind<GitHub>, Judge>;
 
 /// What outlives a daemon: its store and its gradebook.
 pub struct Disk {
     pub store: Store,
-    books: PathBuf,
+    dir: PathBuf,
 }
 
 /// What is the same for a whole schedule.
@@ -59,6 +63,16 @@ struct Setup {
     /// How far GitHub's clock is ahead, in milliseconds.
     skew: i64,
     disks: usize,
+    ground: Played,
+}
+
+/// On what a schedule is played.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Played {
+    /// Heads that are names, in process, judged by a script.
+    InProcess,
+    /// Commits, over HTTP, judged by the real grader.
+    ForReal,
 }
 
 /// Who the daemons are.
@@ -76,7 +90,8 @@ pub struct World {
     pub disks: Vec<Arc<Disk>>,
     account: Account,
     writes: WritePolicy,
-    dir: tempfile::TempDir,
+    pub ground: Option<Arc<Ground>>,
+    _dir: tempfile::TempDir,
     learners: Mutex<Learners>,
     /// What goes on instead of what is drawn while a process stands still.
     meanwhile: Mutex<Option<Meanwhile>>,
@@ -86,7 +101,7 @@ type Meanwhile = std::pin::Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl World {
     /// The world of a seed.
-    pub async fn new(seed: u64) -> Arc<Self> {
+    pub async fn new(seed: u64, ground: Played) -> Arc<Self> {
         let mut dice = Dice::new(seed ^ 0x5707_1a5e);
         let setup = Setup {
             // An App asks three times more when it starts, for which it signs: one in eight is enough.
@@ -94,13 +109,14 @@ impl World {
             writes: if dice.percent(25) { WritePolicy::GITHUB } else { WritePolicy::OFF },
             skew: [0, 0, 20_000, -20_000][dice.below(4) as usize],
             disks: 1 + usize::from(dice.percent(50)),
+            ground,
         };
         Self::with(setup, dice).await
     }
 
     /// A world of which nothing is drawn.
     pub async fn plain(disks: usize) -> Arc<Self> {
-        let setup = Setup { app: false, writes: WritePolicy::OFF, skew: 0, disks };
+        let setup = Setup { app: false, writes: WritePolicy::OFF, skew: 0, disks, ground: Played::InProcess };
         Self::with(setup, Dice::new(7)).await
     }
 
@@ -129,7 +145,11 @@ impl World {
         for name in 0..setup.disks {
             disks.push(disk(dir.path().join(name.to_string())).await);
         }
-        let learners = Mutex::new(Learners::new(dice, hub.clone(), clock.clone(), repo));
+        let ground = match setup.ground {
+            Played::InProcess => None,
+            Played::ForReal => Some(Ground::new(dir.path(), &hub, repo).await),
+        };
+        let learners = Mutex::new(Learners::new(dice, hub.clone(), clock.clone(), repo, ground.clone()));
         // Everybody is there in every past that a read may show.
         hub.keep_past(60_000);
         Arc::new(Self {
@@ -140,7 +160,8 @@ impl World {
             disks,
             account,
             writes: setup.writes,
-            dir,
+            ground,
+            _dir: dir,
             learners,
             meanwhile: Mutex::default(),
         })
@@ -169,13 +190,14 @@ impl World {
     /// A daemon's process.
     pub fn daemon(self: &Arc<Self>, disk: &Arc<Disk>, line: Line) -> Daemon {
         let settings = Settings {
-            api: Base::parse(GITHUB_COM, Plain::Loopback).expect("an address"),
+            api: Base::parse(self.ground.as_ref().map_or(GITHUB_COM, |ground| &ground.base), Plain::Loopback)
+                .expect("an address"),
             workspace: self.workspace(),
             repository: "acme/cnpe".parse().expect("a name"),
-            course: "cnpe".parse().expect("an id"),
+            course: if self.ground.is_some() { "tiny" } else { "cnpe" }.parse().expect("an id"),
             writes: self.writes,
             status_page: None,
-            mirror: self.dir.path().join("mirror"),
+            mirror: disk.dir.join("mirror"),
         };
         let transport = Transport::over(line, Limits::default());
         let tools = Tools {
@@ -191,10 +213,19 @@ impl World {
         };
         let forge = GitHub::new(settings, access, tools).expect("a dialect");
         let policy = LivePolicy::new(Policy::forge("https://github.com/acme/cnpe.git".to_owned()));
-        let gradebook = Arc::new(Gradebook::new(disk.books.clone()));
+        let gradebook = Arc::new(Gradebook::new(disk.dir.join("books")));
+        let (judge, objects) = match &self.ground {
+            None => (Judge::Script(Script), Objects::None),
+            Some(ground) => {
+                let courses = Arc::new(BTreeMap::from([(ground.course.course.id.clone(), ground.course.clone())]));
+                let sandbox = Sandbox::child(env!("CARGO_BIN_EXE_gradus"), Strictness::Required);
+                let examiner = Examiner::new(courses, sandbox, disk.store.clone(), None, policy.clone());
+                (Judge::Real(Box::new(examiner)), Objects::Fetched)
+            }
+        };
         Reconciler::new(
-            Blind(forge),
-            Script,
+            Blind(forge, objects),
+            judge,
             disk.store.clone(),
             gradebook,
             policy,
@@ -279,8 +310,7 @@ impl World {
 }
 
 async fn disk(dir: PathBuf) -> Arc<Disk> {
-    let books = dir.join("books");
-    std::fs::create_dir_all(&books).expect("a directory");
+    std::fs::create_dir_all(dir.join("books")).expect("a directory");
     let store = Store::open(&dir.join("gradus.db")).await.expect("a store");
-    Arc::new(Disk { store, books })
+    Arc::new(Disk { store, dir })
 }
