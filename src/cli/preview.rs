@@ -154,6 +154,7 @@ impl Preview<'_> {
             course: &reference,
             sections: vec![section],
             passed_before: Vec::new(),
+            refused: Vec::new(),
             near_misses: &[],
             skipped: &[],
             diff: &diff,

@@ -115,10 +115,18 @@ impl OpenCourse {
         Self { course, reference, main, workspace, known, published: None, drawn: Mutex::default() }
     }
 
+    /// Tasks of which something is here that not everybody may see, in the order of the course.
+    pub fn secretive(&self) -> Vec<&TaskId> {
+        self.with_checkpoint(|c| !matches!(c.kind, Kind::Withheld(_)) && conceals(c, Due::Open))
+    }
+
     /// Tasks with a checkpoint that is not judged by what everybody may see, in the order of the course.
     pub fn concealing(&self) -> Vec<&TaskId> {
-        let hidden = |c: &Checkpoint| matches!(c.kind, Kind::Withheld(_)) || conceals(c, Due::Open);
-        self.tasks().map(|task| &task.task).filter(|task| task.checkpoints.iter().any(hidden)).map(|t| &t.id).collect()
+        self.with_checkpoint(|c| matches!(c.kind, Kind::Withheld(_)) || conceals(c, Due::Open))
+    }
+
+    fn with_checkpoint(&self, of: impl Fn(&Checkpoint) -> bool) -> Vec<&TaskId> {
+        self.tasks().map(|task| &task.task).filter(|task| task.checkpoints.iter().any(&of)).map(|t| &t.id).collect()
     }
 
     /// Tasks in the order of the course.
@@ -219,6 +227,8 @@ mod tests {
         let (whole, published) = both("cnpe");
         assert!(!whole.concealing().is_empty());
         assert_eq!(whole.concealing(), published.concealing());
+        assert_eq!(whole.secretive(), whole.concealing());
+        assert!(published.secretive().is_empty());
         let (whole, published) = both("hello");
         assert_eq!((whole.concealing(), published.concealing()), (vec![], vec![]));
     }

@@ -2,7 +2,7 @@
 //!
 //! Rubric, hints and hidden fixtures come from the course as it was loaded, never from the head (design §1, promise 4).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -45,6 +45,7 @@ pub struct Examiner {
     store: Store,
     page: Option<PageOf>,
     policy: LivePolicy,
+    refused: BTreeSet<TaskId>,
 }
 
 impl Examiner {
@@ -57,7 +58,12 @@ impl Examiner {
         page: Option<PageOf>,
         policy: LivePolicy,
     ) -> Self {
-        Self { courses, sandbox, store, page, policy }
+        Self { courses, sandbox, store, page, policy, refused: BTreeSet::new() }
+    }
+
+    /// Grades all but these tasks, which may not be graded in this place.
+    pub fn refusing(self, refused: BTreeSet<TaskId>) -> Self {
+        Self { refused, ..self }
     }
 }
 
@@ -69,6 +75,7 @@ struct Reading {
     /// Tasks to judge, each with its drawn form and the hash of its files.
     tasks: Vec<(Arc<Drawn>, TreeId)>,
     passed_before: Vec<TaskId>,
+    refused: Vec<TaskId>,
 }
 
 impl Grader for Examiner {
@@ -83,7 +90,8 @@ impl Grader for Examiner {
         };
         let reading = {
             let (course, request) = (course.clone(), request.clone());
-            blocking(move || read(&course, &request, &repository)).await?
+            let refused = self.refused.clone();
+            blocking(move || read(&course, &request, &repository, &refused)).await?
         };
         let mut previous = BTreeMap::new();
         for (drawn, files) in &reading.tasks {
@@ -116,6 +124,7 @@ impl Examiner {
             course: &course.reference,
             sections: Vec::new(),
             passed_before: Vec::new(),
+            refused: Vec::new(),
             near_misses: &misses,
             skipped: &request.skipped,
             diff: &DiffLines::default(),
@@ -138,7 +147,12 @@ impl Examiner {
     }
 }
 
-fn read(course: &OpenCourse, request: &Request, repository: &Path) -> Result<Reading, GradeError> {
+fn read(
+    course: &OpenCourse,
+    request: &Request,
+    repository: &Path,
+    refused: &BTreeSet<TaskId>,
+) -> Result<Reading, GradeError> {
     let Pull { head, base, branch, .. } = &request.pull;
     let learner = request.pull.learner();
     let deadline = Deadline::after(READING);
@@ -150,7 +164,8 @@ fn read(course: &OpenCourse, request: &Request, repository: &Path) -> Result<Rea
     let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
     let scope = scope(&course.known, &submission, Some(branch.as_str()));
     let (mut tasks, mut passed_before) = (Vec::new(), Vec::new());
-    for id in &scope.tasks {
+    let (refused, graded): (Vec<_>, Vec<_>) = scope.tasks.iter().cloned().partition(|id| refused.contains(id));
+    for id in &graded {
         let files = tree_id(&submission.files.below(&dir(id)));
         if record(&request.book, &course.course.id, id).is_some_and(|record| record.passed_before(&files, head)) {
             passed_before.push(id.clone());
@@ -167,7 +182,7 @@ fn read(course: &OpenCourse, request: &Request, repository: &Path) -> Result<Rea
         })?;
         tasks.push((drawn, files));
     }
-    Ok(Reading { submission, scope, diff, tasks, passed_before })
+    Ok(Reading { submission, scope, diff, tasks, passed_before, refused })
 }
 
 fn place(problem: &Diagnostic) -> String {
@@ -216,6 +231,7 @@ fn judge(
         course: &course.reference,
         sections: sections.collect(),
         passed_before: reading.passed_before.clone(),
+        refused: reading.refused.clone(),
         near_misses: &reading.scope.near_misses,
         skipped: &request.skipped,
         diff: &reading.diff,
@@ -224,7 +240,8 @@ fn judge(
         upstream: &policy.upstream,
         merging: policy.merging,
     };
-    let nothing = tasks.is_empty() && reading.passed_before.is_empty() && reading.scope.near_misses.is_empty();
+    let seen = reading.passed_before.len() + reading.refused.len();
+    let nothing = tasks.is_empty() && seen == 0 && reading.scope.near_misses.is_empty();
     let human = reading.tasks.iter().map(|(drawn, _)| &drawn.task).filter(|task| task.review == ReviewBy::Human);
     let mut grading = Grading {
         course: course.reference.clone(),

@@ -21,6 +21,8 @@ pub struct ReviewInput<'a> {
     pub sections: Vec<Section<'a>>,
     /// Tasks whose files equal a submission that already passed: one folded line.
     pub passed_before: Vec<TaskId>,
+    /// Tasks with hidden checkpoints, in a place where nothing may be hidden: not graded there.
+    pub refused: Vec<TaskId>,
     /// Changes that missed, with what was probably meant.
     pub near_misses: &'a [NearMiss],
     /// Heads pushed since the last review and superseded by this one, oldest first.

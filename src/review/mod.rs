@@ -17,6 +17,7 @@ use input::ReviewInput;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::outcome::Outcome;
+use crate::course::id::TaskId;
 
 /// What is posted on a pull request for one head.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -122,6 +123,10 @@ pub fn compose(input: &ReviewInput<'_>) -> Review {
 /// The commit status: the worst of the tasks decides its colour.
 fn status(input: &ReviewInput<'_>) -> Status {
     let (state, description) = match input.sections.as_slice() {
+        [] if !input.refused.is_empty() => {
+            let names: Vec<&str> = input.refused.iter().map(TaskId::as_str).collect();
+            (StatusState::Failure, format!("Not graded here: hidden checkpoints in {}", names.join(", ")))
+        }
         [] if input.near_misses.is_empty() && !input.passed_before.is_empty() => {
             (StatusState::Success, "Passed before: these files were graded already".to_owned())
         }

@@ -27,12 +27,14 @@ pub fn push_output(input: &ReviewInput<'_>) -> String {
     }
     if input.sections.is_empty() {
         lines.push(match input.passed_before.len() {
+            _ if !input.refused.is_empty() => "Not graded here:".to_owned(),
             n @ 1.. if input.near_misses.is_empty() => {
                 format!("Nothing new to grade: {} unchanged since they passed.", words::count(n, "task"))
             }
             _ => "Nothing to grade yet: this push changes no file below tasks/TASK-ID/.".to_owned(),
         });
     }
+    lines.extend(input.refused.iter().map(|id| format!("  not graded here: {id}  has hidden checkpoints")));
     for miss in input.near_misses.iter().take(MAX_NEAR_MISSES) {
         lines.push(format!("  not looked at: {}  {}", miss.found, miss.why));
         lines.push(format!("    looked for:  {}", miss.meant));

@@ -164,6 +164,7 @@ impl Fixture {
             course: &self.course,
             sections,
             passed_before: Vec::new(),
+            refused: Vec::new(),
             near_misses: &[],
             skipped: &[],
             diff: &self.diff,

@@ -21,7 +21,7 @@ const MAX_PLACES: usize = 20;
 /// Most near misses shown.
 const MAX_NEAR_MISSES: usize = 10;
 
-/// Which of three reviews this is.
+/// Which of four reviews this is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
 enum Shape {
@@ -29,6 +29,8 @@ enum Shape {
     Tasks,
     /// All that changed passed before.
     PassedBefore,
+    /// All that changed is not graded in this place.
+    Refused,
     /// No task was found.
     Nothing,
 }
@@ -50,6 +52,8 @@ pub(super) struct ReviewView<'a> {
     points: u32,
     tasks: Vec<TaskView<'a>>,
     passed_before: Vec<&'a str>,
+    refused: Vec<&'a str>,
+    several_refused: bool,
     near_misses: Vec<NearMissView<'a>>,
     more_near_misses: usize,
     skipped: Vec<&'a str>,
@@ -189,6 +193,7 @@ impl<'a> ReviewView<'a> {
         let several = sections.len() > 1;
         let shape = match (sections.is_empty(), input.passed_before.is_empty()) {
             (false, _) => Shape::Tasks,
+            (true, _) if !input.refused.is_empty() => Shape::Refused,
             (true, false) if input.near_misses.is_empty() => Shape::PassedBefore,
             (true, _) => Shape::Nothing,
         };
@@ -207,6 +212,8 @@ impl<'a> ReviewView<'a> {
             points: sections.iter().map(|s| s.report.points).sum(),
             tasks: sections.iter().map(|section| TaskView::of(section, input, several)).collect(),
             passed_before: input.passed_before.iter().map(|id| id.as_str()).collect(),
+            refused: input.refused.iter().map(|id| id.as_str()).collect(),
+            several_refused: input.refused.len() > 1,
             near_misses: input.near_misses.iter().take(MAX_NEAR_MISSES).map(NearMissView::of).collect(),
             more_near_misses: input.near_misses.len().saturating_sub(MAX_NEAR_MISSES),
             skipped: input.skipped.iter().map(|id| id.short()).collect(),

@@ -1,5 +1,6 @@
 //! One go in a job: opens everything, works, leaves nothing behind but what stands on the forge.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -51,10 +52,11 @@ pub enum OnceError {
     /// About the course.
     #[error(transparent)]
     Course(#[from] OpenError),
-    /// A learner's own repository is no place for what is hidden.
+    /// A learner's own repository is no place for what is hidden, and it is there.
     #[error(
         "in a repository of a learner's own, the learner can read whatever its workflows can, and these tasks have hidden \
-         checkpoints: {}; grade them by `gradus serve`, or in the workspace that learners fork", names(.0)
+         checkpoints: {}; take the course away from it, so that the workspace's own rules judge the other tasks, and grade \
+         these by `gradus serve`, or in the workspace that learners fork", names(.0)
     )]
     Hidden(Vec<TaskId>),
     /// About the token.
@@ -104,17 +106,20 @@ pub async fn run(job: &Job, order: Order) -> Result<Vec<Outcome>, OnceError> {
     std::fs::create_dir(&books).map_err(failed)?;
     let clock = Arc::new(SystemClock);
     let course = OpenCourse::in_dir(&order.course, &job.clone_address())?;
+    let mut refused = BTreeSet::new();
     if order.ground == Ground::Fork {
-        let hidden: Vec<TaskId> = course.concealing().into_iter().cloned().collect();
-        if !hidden.is_empty() {
-            return Err(OnceError::Hidden(hidden));
+        let secrets: Vec<TaskId> = course.secretive().into_iter().cloned().collect();
+        if !secrets.is_empty() {
+            return Err(OnceError::Hidden(secrets));
         }
+        refused.extend(course.concealing().into_iter().cloned());
     }
     let store = Store::open(&room.path().join("gradus.db")).await?;
     let forge = forge(job, &course, room.path(), store.clone(), clock.clone())?;
     let policy = LivePolicy::new(Policy::forge(job.clone_address()));
     let courses: Courses = [(course.course.id.clone(), Arc::new(course))].into();
-    let examiner = Examiner::new(Arc::new(courses), order.sandbox, store.clone(), None, policy.clone());
+    let examiner =
+        Examiner::new(Arc::new(courses), order.sandbox, store.clone(), None, policy.clone()).refusing(refused);
     // No gradebook outlives the job: instructors' decisions would not be heard of again, so none are taken.
     let gradebook = Arc::new(Gradebook::without_decisions(books));
     let now = clock.now();

@@ -18,11 +18,11 @@ pub fn write(parent: &Path) {
     put(
         "course.yaml",
         "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: hello, title: Hello}\nspec:\n  description: For \
-         tests.\n  salt: grain\n  domains: [{id: basics, title: Basics, points: 6}]\n  modules: [start]\n",
+         tests.\n  salt: grain\n  domains: [{id: basics, title: Basics, points: 8}]\n  modules: [start]\n",
     );
     put(
         "basics/start/module.yaml",
-        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [copies]}\n",
+        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [copies, note]}\n",
     );
     let task = "basics/start/tasks/copies";
     put(
@@ -67,6 +67,17 @@ spec:
              set: /spec/replicas, to: 1}}]\n"
         ),
     );
+    let task = "basics/start/tasks/note";
+    put(
+        &format!("{task}/task.yaml"),
+        "apiVersion: gradus.dev/v1alpha1\nkind: Task\nmetadata: {id: note, title: A note}\nspec:\n  points: 2\n  minutes: \
+         1\n  checkpoints:\n    - {id: done, title: There is a note, points: 2, file: {path: note.txt, text: {contains: \
+         [done]}}}\n",
+    );
+    put(&format!("{task}/brief.md"), "# A note\n\nLeave a note that says done.\n");
+    put(&format!("{task}/debrief.md"), "Notes help.\n");
+    put(&format!("{task}/starter/README.md"), "A place for a note.\n");
+    put(&format!("{task}/solution/note.txt"), "done\n");
 }
 
 /// What a learner works on.

@@ -153,6 +153,31 @@ fn a_learners_own_repository_gets_nothing_hidden() {
 }
 
 #[test]
+fn in_a_learners_own_repository_a_task_with_hidden_checkpoints_is_refused_and_the_others_are_graded() {
+    let world = World::new();
+    world.edit_workflow("gradus", "      course-repository: acme/hello-course\n", "");
+    world.edit_workflow("gradus", "      course-directory: hello\n", "");
+    let at = world.open(&[("tasks/copies/web.yaml", &deployment(3, "", ""))]);
+    let newest = || {
+        let mut payload = world.payload(at, "opened");
+        payload["repository"]["fork"] = json!(true);
+        let run = world.run("gradus", "pull_request_target", payload);
+        assert!(run.good, "{}", run.log);
+        world.assert_discreet(&run);
+        let reviews = world.hub.reviews_by(at, world.bot);
+        reviews.last().unwrap().body.clone()
+    };
+    let alone = newest();
+    assert!(alone.starts_with("**Not graded here.** Head") && alone.contains("`copies`\nhas hidden"), "{alone}");
+    assert!(!alone.contains("of 6 points"), "{alone}");
+    world.push(at, &[("tasks/copies/web.yaml", &deployment(3, "", "")), ("tasks/note/note.txt", "done\n")]);
+    let both = newest();
+    assert!(both.starts_with("**Passed: 2 of 2 points.**") && both.contains("### Not graded here"), "{both}");
+    assert_eq!(world.hub.reviews_by(at, world.bot).len(), 2);
+    world.hub.finish();
+}
+
+#[test]
 fn a_key_that_is_not_the_courses_opens_nothing_and_is_not_shown() {
     let world = World::new();
     world.edit_workflow("gradus", "${{ secrets.COURSE_KEY }}", "${{ secrets.GRADUS_KEY }}");
