@@ -7,6 +7,7 @@ pub mod checkpoint;
 pub mod cli;
 pub mod config;
 pub mod course;
+pub mod environment;
 pub mod forge;
 pub mod gitops;
 pub mod grade;

@@ -240,7 +240,9 @@ impl Reader<'_> {
                 if let Err(error) = Seal::with_keys(found.expose()) {
                     self.wrong(&pointer, format!("{source}: {error}"), "then keep it: our own earlier reviews need it");
                 }
-            } else if pointer.contains("/webhook/") && found.expose().chars().count() < MIN_SECRET {
+            } else if (pointer.contains("/webhook/") || pointer.starts_with("/argocd/"))
+                && found.expose().chars().count() < MIN_SECRET
+            {
                 let message = format!("the secret in {source} is shorter than {MIN_SECRET} characters");
                 self.wrong(&pointer, message, "`openssl rand -hex 32` makes one that nobody guesses");
             }

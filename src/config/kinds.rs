@@ -48,6 +48,9 @@ pub struct Config {
     /// Where verdicts are kept.
     #[serde(default)]
     pub gradebook: GradebookConfig,
+    /// The Argo CD that runs learners' environments.
+    #[serde(default)]
+    pub argocd: Option<ArgocdConfig>,
     /// When to look for what webhooks did not tell.
     #[serde(default)]
     pub sweep: SweepConfig,
@@ -272,6 +275,15 @@ pub struct GradebookGit {
     /// The branch.
     #[serde(default = "main_branch")]
     pub branch: String,
+}
+
+/// The Argo CD that runs learners' environments.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Argocd")]
+pub struct ArgocdConfig {
+    /// What its ApplicationSet controller shows when it asks for the list of environments.
+    pub token: SecretSource,
 }
 
 /// When to look for what webhooks did not tell.

@@ -137,6 +137,7 @@ fn sources(config: &Config) -> Vec<(String, &SecretSource)> {
     if let GradebookConfig::Git(git) = &config.gradebook {
         all.extend(git.token.iter().map(|source| ("/gradebook/git/token".to_owned(), source)));
     }
+    all.extend(config.argocd.iter().map(|argocd| ("/argocd/token".to_owned(), &argocd.token)));
     all.extend(config.keys.iter().enumerate().map(|(index, source)| (format!("/keys/{index}"), source)));
     all
 }
@@ -206,6 +207,7 @@ fn absolute(config: &mut Config, dir: &Path) {
             join(path);
         }
     }
+    config.argocd.iter_mut().map(|argocd| &mut argocd.token).for_each(secret);
     config.keys.iter_mut().for_each(secret);
     join(&mut config.data);
     config.store.path.iter_mut().for_each(join);

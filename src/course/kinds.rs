@@ -10,6 +10,7 @@ use super::id::{CheckpointId, CourseId, DomainId, ModuleId, TaskId};
 use super::task::ReviewBy;
 use super::values::Parameter;
 use crate::checkpoint::CheckpointFile;
+use crate::environment::Environment;
 use crate::submission::sha::TreeId;
 use crate::submission::yaml::Dialect;
 
@@ -177,6 +178,9 @@ pub struct TaskSpec {
     /// Who closes the task.
     #[serde(default)]
     pub review: ReviewBy,
+    /// Where its live checkpoints look; none where its files alone are judged.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// Values that differ from course to course, or from learner to learner; by name (letters, digits, `_`).
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub parameters: BTreeMap<String, Parameter>,

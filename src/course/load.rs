@@ -2,6 +2,7 @@
 //! in [`super::lint`].
 
 mod checks;
+mod environment;
 mod files;
 mod lesson;
 mod names;

@@ -15,6 +15,7 @@ use super::source::Node;
 use super::strict::typed;
 use super::values::{self, Parameter, Scope, Values};
 use crate::checkpoint::{Checkpoint, Kind};
+use crate::environment::Environment;
 use crate::submission::yaml::Dialect;
 
 /// `apiVersion` of every kind of ours.
@@ -43,6 +44,9 @@ pub struct Task {
     /// Whether a person has to approve.
     #[serde(default)]
     pub review: ReviewBy,
+    /// Where its live checkpoints look.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<Environment>,
     /// In order.
     pub checkpoints: Vec<Checkpoint>,
 }
@@ -132,6 +136,7 @@ impl TaskSource {
             sources: spec.sources,
             dialect: spec.dialect,
             review: spec.review,
+            environment: spec.environment,
             checkpoints,
         })
     }

@@ -1,5 +1,8 @@
 //! What an environment lets its learner apply.
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 use super::object::Object;
 
 /// What an environment lets its learner apply. Nothing else is.
@@ -27,9 +30,11 @@ pub struct AllowedKind {
 }
 
 /// Where objects of a kind are.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
 pub enum Scope {
     /// In a namespace.
+    #[default]
     Namespace,
     /// In none: they are of the whole cluster.
     Cluster,

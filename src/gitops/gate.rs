@@ -380,6 +380,6 @@ fn wait(why: Waiting, since: Time) -> Step {
 }
 
 #[cfg(test)]
-mod steps;
+pub(super) mod steps;
 #[cfg(test)]
 mod traps;

@@ -1,10 +1,13 @@
 //! What we say to Argo CD and believe of it (`docs/argocd.md`): whether a commit may be offered (`preflight`), and whether
-//! one read of an Application proves the live state to be that commit (`gate`). Pure: no cluster, no clock.
+//! one read of an Application proves the live state to be that commit (`gate`); both pure. `drive` waits at the gate of a real
+//! Argo CD.
 
 pub mod allowed;
 pub mod application;
+pub mod drive;
 pub mod failure;
 pub mod gate;
+pub mod generator;
 pub mod object;
 pub mod preflight;
 pub mod reason;

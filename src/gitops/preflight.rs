@@ -10,6 +10,8 @@ mod text;
 
 use std::fmt;
 
+pub use object::speaks_to_argocd;
+
 use git2::Repository;
 
 use super::allowed::Allowed;

@@ -192,6 +192,7 @@ pub(crate) mod testing {
     /// A task with these checkpoints.
     pub fn task(checkpoints: Vec<Checkpoint>) -> Task {
         Task {
+            environment: None,
             id: "first-steps".parse().unwrap(),
             title: "First steps".to_owned(),
             points: checkpoints.iter().map(|c| c.points).sum(),

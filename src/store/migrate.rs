@@ -20,11 +20,16 @@ const FROM_3: &str = "
         description TEXT NOT NULL, written INTEGER NOT NULL, PRIMARY KEY (workspace, number, head)) STRICT, WITHOUT ROWID;
     CREATE TABLE sweeps (workspace TEXT PRIMARY KEY, begun_at INTEGER NOT NULL) STRICT, WITHOUT ROWID";
 
+/// To version 5: which commit each environment is to run.
+const FROM_4: &str =
+    "CREATE TABLE offers (workspace TEXT NOT NULL, learner TEXT NOT NULL, task TEXT NOT NULL, offer TEXT NOT NULL,
+    offered_at INTEGER NOT NULL, PRIMARY KEY (workspace, learner, task)) STRICT, WITHOUT ROWID";
+
 /// Whether data of this version can be taken over. Several schemas were called 2 while the program was made: only the last
 /// one of them is meant.
 pub(super) async fn knows(connection: &mut SqliteConnection, version: i64) -> Result<bool, sqlx::Error> {
     if version != 2 {
-        return Ok(version == 3);
+        return Ok(matches!(version, 3 | 4));
     }
     let last = sqlx::query("SELECT count(*) FROM pragma_table_info('gradings') WHERE name = 'again_at'");
     Ok(last.fetch_one(connection).await?.try_get::<i64, _>(0)? == 1)
@@ -36,7 +41,10 @@ pub(super) async fn run(connection: &mut SqliteConnection, version: i64) -> Resu
         sqlx::raw_sql(FROM_2).execute(&mut *connection).await?;
     }
     if matches!(version, 2 | 3) {
-        sqlx::raw_sql(FROM_3).execute(connection).await?;
+        sqlx::raw_sql(FROM_3).execute(&mut *connection).await?;
+    }
+    if matches!(version, 2..=4) {
+        sqlx::raw_sql(FROM_4).execute(connection).await?;
     }
     Ok(())
 }
@@ -74,9 +82,15 @@ mod tests {
         "INSERT INTO local_comments VALUES (1, 1, 'ada', 'thanks', NULL, 1)",
     ];
 
+    /// A file as the last program of version 4 would have made it.
+    async fn fourth(path: &Path) {
+        Store::open(path).await.unwrap().close().await;
+        sql(path, &["DROP TABLE offers", "PRAGMA user_version = 4"]).await;
+    }
+
     /// A file as the last program of version 3 would have made it.
     async fn third(path: &Path) {
-        Store::open(path).await.unwrap().close().await;
+        fourth(path).await;
         let newer = ["DROP TABLE doubts", "DROP TABLE statuses", "DROP TABLE sweeps"];
         sql(path, &newer).await;
         sql(path, &["ALTER TABLE heads DROP COLUMN updated_at", "PRAGMA user_version = 3"]).await;
@@ -91,11 +105,14 @@ mod tests {
     #[tokio::test]
     async fn data_of_the_versions_before_is_taken_over_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let (new, old, third_one) = (dir.path().join("new.db"), dir.path().join("old.db"), dir.path().join("third.db"));
+        let [new, old, third_one, fourth_one] = ["new", "old", "third", "fourth"].map(|name| dir.path().join(name));
         Store::open(&new).await.unwrap().close().await;
         third(&third_one).await;
-        Store::open(&third_one).await.unwrap().close().await;
-        assert_eq!(sql(&third_one, &[TABLES]).await, sql(&new, &[TABLES]).await, "the schemas are the same");
+        fourth(&fourth_one).await;
+        for one in [&third_one, &fourth_one] {
+            Store::open(one).await.unwrap().close().await;
+            assert_eq!(sql(one, &[TABLES]).await, sql(&new, &[TABLES]).await, "the schemas are the same");
+        }
         second(&old).await;
         sql(&old, &LEFT).await;
         // Two programs at once, and once more later.

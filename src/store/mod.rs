@@ -1,4 +1,4 @@
-//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the two
+//! SQLite: queue, journal and read model, and the local forge's own tables. One file, one schema version; data of the three
 //! before is taken over (`migrate`).
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
@@ -15,6 +15,7 @@ pub mod gauges;
 pub mod heads;
 pub mod journal;
 mod migrate;
+mod offers;
 pub mod pulls;
 pub mod queue;
 pub mod statuses;
@@ -28,7 +29,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 4;
+pub const SCHEMA_VERSION: i64 = 5;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;
@@ -103,7 +104,7 @@ impl Store {
         if version < SCHEMA_VERSION {
             // Seen under the lock: of two programs that open it at once one does it.
             migrate::run(&mut transaction, version).await?;
-            sqlx::raw_sql("PRAGMA user_version = 4").execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA user_version = 5").execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;
@@ -218,6 +219,6 @@ mod tests {
     #[tokio::test]
     async fn the_constants_and_the_statement_agree() {
         assert_eq!(APPLICATION_ID, 1_198_679_155);
-        assert_eq!(SCHEMA_VERSION, 4);
+        assert_eq!(SCHEMA_VERSION, 5);
     }
 }

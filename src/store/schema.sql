@@ -95,6 +95,16 @@ CREATE TABLE sweeps (
     begun_at  INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- Which commit each environment is to run (offers.rs).
+CREATE TABLE offers (
+    workspace  TEXT    NOT NULL,
+    learner    TEXT    NOT NULL,
+    task       TEXT    NOT NULL,
+    offer      TEXT    NOT NULL,               -- JSON
+    offered_at INTEGER NOT NULL,
+    PRIMARY KEY (workspace, learner, task)
+) STRICT, WITHOUT ROWID;
+
 -- Pull requests as they were when we last came to rest with them: what sweeps compare with.
 CREATE TABLE pulls (
     workspace  TEXT    NOT NULL,

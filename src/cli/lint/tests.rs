@@ -939,3 +939,40 @@ fn the_page_for_authors_shows_what_is_printed() {
     let page = include_str!("../../../docs/authoring.md");
     assert!(page.contains(&task_with("minutes:", "minuets:")), "docs/authoring.md shows another text");
 }
+
+#[test]
+fn an_environment_that_would_share_too_much_is_refused_at_its_line() {
+    let with = |kind: &str| {
+        let block = format!(
+            "  environment:\n    tier: namespace\n    path: manifests\n    allow:\n      kinds:\n        - {kind}\n  checkpoints:\n"
+        );
+        let mut tree = demo_with(&format!("{TASK}/task.yaml"), "  checkpoints:\n", &block);
+        tree.insert_file(format!("{TASK}/starter/manifests/web.yaml"), *b"kind: Deployment\n");
+        said(tree)
+    };
+    assert_eq!(with("{group: apps, kind: Deployment}"), "no errors\n");
+    insta::assert_snapshot!(with("{kind: Namespace}"), @r"
+    error: Namespace is of the whole cluster, which is shared
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:16:18
+       |
+    15 |       kinds:
+    16 |         - {kind: Namespace}
+       |                  ^^^^^^^^^
+       |
+       = help: use `tier: controlPlane`
+
+    1 error
+    ");
+    insta::assert_snapshot!(with("{kind: Pod, scop: cluster}"), @r"
+    error: unknown field `scop`
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:16:23
+       |
+    15 |       kinds:
+    16 |         - {kind: Pod, scop: cluster}
+       |                       ^^^^
+       |
+       = help: did you mean `scope`?
+
+    1 error
+    ");
+}

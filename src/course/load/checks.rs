@@ -18,6 +18,7 @@ pub(super) type Mutants = BTreeMap<String, (Node, MutantFile)>;
 impl Loader<'_> {
     pub(super) fn check_task(&mut self, task: &CourseTask, mutants: &Mutants) {
         self.check_points(task);
+        self.check_environment(task);
         self.check_checkpoints(task);
         self.check_dependencies(task);
         self.check_hidden(task);

@@ -191,7 +191,7 @@ impl<'a> One<'a> {
     fn words(&self, field: &str, entries: &Map<String, Value>, allowed: &[String], against: &mut Objections) {
         for (key, value) in entries {
             let place = || self.key(&join(&format!("/metadata/{field}"), key));
-            if speaks(key) && !allowed.contains(key) {
+            if speaks_to_argocd(key) && !allowed.contains(key) {
                 let what = format!("`{key}` tells Argo CD what to do with the object");
                 against.add(Rule::Annotation, place(), what, "delete the line");
             } else if !value.is_string() {
@@ -221,7 +221,7 @@ impl<'a> One<'a> {
 
 /// Whether an annotation or label is an instruction to Argo CD, or takes part in what it does. Helm's words are: it runs
 /// Helm's hooks as its own and keeps what Helm would keep.
-fn speaks(key: &str) -> bool {
+pub fn speaks_to_argocd(key: &str) -> bool {
     let lower = key.to_ascii_lowercase();
     let domain = lower.split('/').next().unwrap_or_default();
     let of = |owner: &str| domain == owner || domain.strip_suffix(owner).is_some_and(|more| more.ends_with('.'));

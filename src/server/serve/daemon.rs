@@ -18,6 +18,7 @@ use super::courses::{self, CourseError};
 use super::crowd::Crowd;
 use super::data::{Company, Data, DataError, join};
 use super::engine::{Engine, FirstSync, Ground};
+use super::generator::Generator;
 use super::health::{Ask, Health};
 use super::metrics::Metrics;
 use super::plan::{Plan, Served, Works, WorkspaceId, address, fixed, plans};
@@ -175,6 +176,7 @@ impl<C: Connect> Daemon<C> {
         };
         let receiver = Receiver::new(store.clone(), clock.clone(), metrics.clone(), bounds);
         let health = Health::new(store.clone(), clock.clone(), metrics.clone(), gradebook.clone());
+        let generator = Generator::new(store.clone(), health.clone());
         let ground = Ground {
             store,
             gradebook: gradebook.clone(),
@@ -195,6 +197,7 @@ impl<C: Connect> Daemon<C> {
             sandbox,
             dry_run,
             receiver,
+            generator,
             health,
             book_token,
             begun: loaded.clone(),
@@ -275,8 +278,9 @@ impl<C: Connect> Daemon<C> {
 
 /// Health and metrics, and webhooks at whatever addresses they have now.
 fn router<C>(supervisor: &Supervisor<C>) -> Router {
+    let generator = supervisor.generator.clone().routes();
     let webhooks = Router::new().fallback(webhooks::receive).with_state(supervisor.receiver.clone());
-    supervisor.health.clone().routes().merge(webhooks)
+    supervisor.health.clone().routes().merge(generator).merge(webhooks)
 }
 
 /// The gradebook's token: may be replaced while the gradebook uses it.
@@ -376,6 +380,7 @@ struct Supervisor<C> {
     sandbox: Sandbox,
     dry_run: Option<Tell>,
     receiver: Receiver,
+    generator: Generator,
     health: Health,
     book_token: BookToken,
     /// What was in force at the start: some of it stays.
@@ -499,6 +504,8 @@ impl<C: Connect> Supervisor<C> {
             self.settle(&id);
         }
         self.book_token.set(loaded);
+        let token = loaded.config.argocd.as_ref().and_then(|argocd| loaded.secrets.get(&argocd.token));
+        self.generator.replace(token.cloned());
         self.loaded = loaded.clone();
         self.show();
         Ok(())

@@ -142,6 +142,15 @@ impl Health {
         asks.into_iter().map(|(workspace, ask)| (workspace, ask())).collect()
     }
 
+    /// Whether everything that is served was compared with the forges since the start, the forks too.
+    pub fn everything_compared(&self) -> bool {
+        let fleets = self.state().fleets.clone();
+        let forks = fleets.iter().flat_map(|fleet| fleet.forks.values()).map(|ask| ask());
+        let all: Vec<Condition> = self.conditions().into_iter().map(|(_, condition)| condition).chain(forks).collect();
+        let compared = |one: &Condition| one.stage == Stage::Running && one.full_sweep.is_some();
+        !all.is_empty() && all.iter().all(compared) && fleets.iter().all(|fleet| fleet.listed == Listed::Fine)
+    }
+
     /// `ok` or `degraded`, and why. Details that name files or quote forges are for the log.
     async fn told(&self) -> Result<String, StoreError> {
         let mut lines = Vec::new();

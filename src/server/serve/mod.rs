@@ -7,6 +7,7 @@ pub mod daemon;
 pub mod data;
 pub mod doctor;
 pub mod engine;
+pub mod generator;
 pub mod health;
 pub mod metrics;
 pub mod plan;

@@ -1,0 +1,81 @@
+//! Where a task's live checkpoints look (design §8): what an author writes in task.yaml, and what follows from it.
+//! A task without an environment is judged by its files alone.
+
+mod check;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+pub use crate::gitops::allowed::Scope;
+use crate::gitops::allowed::{Allowed, AllowedKind};
+
+/// Where a task's live checkpoints look, and what its learner may apply there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Environment {
+    /// What it is.
+    pub tier: Tier,
+    /// The directory of plain manifests that Argo CD applies, below the task's.
+    pub path: String,
+    /// What the learner may apply. Everything else is refused before it is offered to Argo CD.
+    pub allow: Allow,
+}
+
+/// What an environment is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub enum Tier {
+    /// A namespace of the learner's own in a shared cluster.
+    Namespace,
+    /// An API server of the learner's own.
+    ControlPlane,
+    /// A cluster that somebody else runs, by a kubeconfig of the operator's.
+    External,
+}
+
+/// What a learner may apply.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Allow {
+    /// Of which kinds, of any version.
+    pub kinds: Vec<Kind>,
+    /// Namespaces besides the environment's own; never in a shared cluster.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub namespaces: Vec<String>,
+    /// Annotations and labels that speak to Argo CD and may be set all the same, as in `argocd.argoproj.io/sync-wave`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub annotations: Vec<String>,
+}
+
+/// A kind that may be applied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "AllowedKind")]
+pub struct Kind {
+    /// Its API group, as in `apps`; none for the core's.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub group: String,
+    /// As in `Deployment`.
+    pub kind: String,
+    /// `cluster` where its objects are in no namespace; never in a shared cluster.
+    #[serde(default)]
+    pub scope: Scope,
+}
+
+impl Environment {
+    /// What may be applied where objects that name no namespace go to this one.
+    pub fn allowed(&self, namespace: &str) -> Allowed {
+        let kind = |kind: &Kind| AllowedKind { group: kind.group.clone(), kind: kind.kind.clone(), scope: kind.scope };
+        Allowed {
+            kinds: self.allow.kinds.iter().map(kind).collect(),
+            namespace: namespace.to_owned(),
+            more_namespaces: self.allow.namespaces.clone(),
+            annotations: self.allow.annotations.clone(),
+        }
+    }
+
+    /// The directory that Argo CD applies, from the top of the workspace.
+    pub fn path_in_workspace(&self, task: &crate::course::id::TaskId) -> String {
+        format!("tasks/{task}/{}", self.path)
+    }
+}

@@ -1,0 +1,209 @@
+//! [`Watched`] on a real Argo CD: one Application, followed by a watch, and objects of the cluster that it applies to.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+
+use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
+use kube::discovery::{self, ApiCapabilities, Scope};
+use kube::runtime::{WatchStreamExt, watcher};
+use kube::{Client, ResourceExt};
+use serde_json::{Value, json};
+use tokio::sync::watch;
+use tokio::task::AbortHandle;
+use tokio_stream::StreamExt;
+
+use super::Watched;
+use crate::gitops::application::Application;
+use crate::gitops::gate::Seen;
+use crate::gitops::object::Object;
+use crate::gitops::tracking::Live;
+use crate::gitops::waiting::Nudge;
+use crate::submission::sha::CommitId;
+
+/// Who asks Argo CD for operations, as it shows them.
+const WHO: &str = "gradus";
+
+/// One Application and the cluster it applies to.
+pub struct Cluster {
+    applications: Api<DynamicObject>,
+    name: String,
+    destination: Client,
+    offered: Mutex<watch::Receiver<CommitId>>,
+    changes: Mutex<watch::Receiver<()>>,
+    follower: AbortHandle,
+    kinds: tokio::sync::Mutex<HashMap<(String, String), (ApiResource, ApiCapabilities)>>,
+}
+
+/// An API server said no, or nothing.
+#[derive(Debug, thiserror::Error)]
+#[error("the API server does not give {what}: {source}")]
+pub struct ClusterError {
+    what: String,
+    source: Box<kube::Error>,
+}
+
+impl Cluster {
+    /// Follows the Application `name` in `namespace` of the API server that `argocd` speaks to; its objects are read through
+    /// `destination`.
+    pub fn follow(
+        argocd: &Client,
+        namespace: &str,
+        name: &str,
+        destination: Client,
+        offered: watch::Receiver<CommitId>,
+    ) -> Self {
+        let applications = Api::namespaced_with(argocd.clone(), namespace, &application_resource());
+        let (changed, changes) = watch::channel(());
+        let events = watcher::watch_object(applications.clone(), name).default_backoff();
+        let follower = tokio::spawn(async move {
+            let mut events = std::pin::pin!(events);
+            // What it became is read again anyway: a watch may show an older state than the last read did.
+            while events.next().await.is_some() {
+                changed.send_replace(());
+            }
+        });
+        Self {
+            applications,
+            name: name.to_owned(),
+            destination,
+            offered: Mutex::new(offered),
+            changes: Mutex::new(changes),
+            follower: follower.abort_handle(),
+            kinds: tokio::sync::Mutex::default(),
+        }
+    }
+
+    async fn application(&self) -> Result<Option<Value>, ClusterError> {
+        let what = || format!("the Application {}", self.name);
+        let object = self.applications.get_opt(&self.name).await.map_err(|error| ClusterError::new(what(), error))?;
+        Ok(object.map(|object| serde_json::to_value(object).unwrap_or_default()))
+    }
+
+    async fn live(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
+        let failed = |error| ClusterError::new(object.to_string(), error);
+        let Some((resource, capabilities)) = self.kind(object).await.map_err(failed)? else { return Ok(None) };
+        let api: Api<DynamicObject> = match capabilities.scope {
+            Scope::Cluster => Api::all_with(self.destination.clone(), &resource),
+            Scope::Namespaced => Api::namespaced_with(self.destination.clone(), &object.namespace, &resource),
+        };
+        let live = api.get_opt(&object.name).await.map_err(failed)?;
+        // A single object comes without its type.
+        Ok(live.map(|mut live| {
+            live.types =
+                Some(kube::api::TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
+            serde_json::to_value(live).unwrap_or_default()
+        }))
+    }
+
+    /// How a kind is asked for; none while the cluster does not have it, which a definition that is applied may change.
+    async fn kind(&self, object: &Object) -> Result<Option<(ApiResource, ApiCapabilities)>, kube::Error> {
+        let key = (object.group.clone(), object.kind.clone());
+        let mut kinds = self.kinds.lock().await;
+        if let Some(known) = kinds.get(&key) {
+            return Ok(Some(known.clone()));
+        }
+        let group = match discovery::group(&self.destination, &object.group).await {
+            Ok(group) => group,
+            Err(kube::Error::Discovery(_)) => return Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let found = group.recommended_kind(&object.kind);
+        if let Some(found) = &found {
+            kinds.insert(key, found.clone());
+        }
+        Ok(found)
+    }
+
+    async fn look(&self, needs: &[Object]) -> Result<Seen, ClusterError> {
+        let Some(read) = self.application().await? else { return Ok(Seen::Nothing) };
+        let application = match Application::read(&read) {
+            Ok(application) => application,
+            Err(problem) => return Ok(Seen::Unreadable(problem.to_string())),
+        };
+        let mut objects = Vec::new();
+        for need in needs {
+            objects.extend(self.live(need).await?.as_ref().and_then(Live::read));
+        }
+        Ok(Seen::Application(Box::new(application), objects))
+    }
+
+    async fn patch(&self, nudge: Nudge, commit: &CommitId) -> Result<(), kube::Error> {
+        let refresh = |how: &str| json!({ "metadata": { "annotations": { "argocd.argoproj.io/refresh": how } } });
+        let patch = match nudge {
+            Nudge::Refresh => refresh("normal"),
+            Nudge::HardRefresh => refresh("hard"),
+            // Both only in the state that was read: what runs by then may be another operation.
+            Nudge::Stop | Nudge::Sync => {
+                let now = self.applications.get(&self.name).await?;
+                let version = now.resource_version();
+                if nudge == Nudge::Sync {
+                    json!({ "metadata": { "resourceVersion": version }, "operation": { "initiatedBy": { "username": WHO },
+                        "sync": { "revision": commit, "prune": true, "syncOptions": now.data.pointer("/spec/syncPolicy/syncOptions") } } })
+                } else if now.data.get("operation").is_some() && runs_another(&now.data, commit) {
+                    json!({ "metadata": { "resourceVersion": version }, "status": { "operationState": { "phase": "Terminating" } } })
+                } else {
+                    return Ok(());
+                }
+            }
+        };
+        self.applications.patch(&self.name, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+    }
+}
+
+/// Replaced in one step: a panic elsewhere leaves it whole.
+fn held<T>(lock: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    lock.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn runs_another(application: &Value, commit: &CommitId) -> bool {
+    let state = application.pointer("/status/operationState");
+    let text = |pointer: &str| state.and_then(|state| state.pointer(pointer)).and_then(Value::as_str);
+    let revision = text("/syncResult/revision").or_else(|| text("/operation/sync/revision"));
+    text("/phase") == Some("Running") && revision.is_some_and(|revision| revision != commit.as_str())
+}
+
+fn application_resource() -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", "Application"))
+}
+
+impl ClusterError {
+    fn new(what: String, source: kube::Error) -> Self {
+        Self { what, source: Box::new(source) }
+    }
+}
+
+impl Watched for Cluster {
+    fn offered(&self) -> CommitId {
+        held(&self.offered).borrow_and_update().clone()
+    }
+
+    async fn read(&self, needs: &[Object]) -> Seen {
+        self.look(needs).await.unwrap_or_else(|error| Seen::Unreadable(error.to_string()))
+    }
+
+    async fn nudge(&self, nudge: Nudge, commit: &CommitId) {
+        match self.patch(nudge, commit).await {
+            Ok(()) => {}
+            // It has moved on.
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+            Err(error) => tracing::warn!(application = self.name, ?nudge, %error, "Argo CD cannot be asked"),
+        }
+    }
+
+    async fn changed(&self) {
+        let (mut changes, mut offered) = (held(&self.changes).clone(), held(&self.offered).clone());
+        // Nobody sends any more: there is the time that passes.
+        tokio::select! {
+            result = changes.changed() => if result.is_err() { std::future::pending::<()>().await },
+            result = offered.changed() => if result.is_err() { std::future::pending::<()>().await },
+        }
+        *held(&self.changes) = changes;
+    }
+}
+
+impl Drop for Cluster {
+    fn drop(&mut self) {
+        self.follower.abort();
+    }
+}
