@@ -16,5 +16,6 @@ pub mod reconcile;
 pub mod review;
 pub mod sandbox;
 pub mod server;
+pub mod stack;
 pub mod store;
 pub mod submission;

@@ -25,6 +25,7 @@ mod regrade;
 mod schema;
 mod serve;
 mod snippet;
+mod stack;
 mod start;
 mod subject;
 mod test;
@@ -102,6 +103,8 @@ enum Verb {
     Values(values::Args),
     /// Watch pull requests on GitHub, Gitea and Forgejo, grade every push and review it
     Serve(serve::Args),
+    /// Run the real parts on this machine: API server, Argo CD, Gitea
+    Stack(stack::Args),
     /// Find out whether `gradus serve` has what it needs: rights, budget, webhooks, clock
     Doctor(doctor::Args),
     /// Post nothing from now on; everything is graded all the same
@@ -143,6 +146,7 @@ pub fn main() -> ExitCode {
         Verb::Start(args) => start::run(args),
         Verb::Values(args) => values::run(args),
         Verb::Serve(args) => serve::run(args),
+        Verb::Stack(args) => stack::run(args),
         Verb::Doctor(args) => doctor::run(args),
         Verb::Pause(args) => pause::pause(args),
         Verb::Resume(args) => pause::resume(args),

@@ -1,0 +1,55 @@
+//! Free ports on loopback.
+
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hasher};
+use std::io;
+use std::net::TcpListener;
+
+/// Below the range that systems take ports of outgoing connections from: between our look and the start of a part seconds
+/// pass, in which any connection of anybody could take a port of that range.
+const FIRST: u16 = 12_000;
+const LAST: u16 = 31_999;
+
+/// Finds `N` ports that nobody listens on, from a random place on so that two stacks do not look at the same ones.
+pub fn free<const N: usize>() -> io::Result<[u16; N]> {
+    from(RandomState::new().build_hasher().finish())
+}
+
+fn from<const N: usize>(start: u64) -> io::Result<[u16; N]> {
+    let span = u64::from(LAST - FIRST) + 1;
+    // Held until all are found: each is a different one.
+    let mut held = Vec::with_capacity(N);
+    for offset in 0..span {
+        let port = FIRST + u16::try_from((start % span + offset) % span).unwrap_or_default();
+        if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+            held.push((port, listener));
+        }
+        if held.len() == N {
+            return Ok(std::array::from_fn(|index| held[index].0));
+        }
+    }
+    Err(io::Error::new(io::ErrorKind::AddrInUse, format!("no {N} free ports between {FIRST} and {LAST} on 127.0.0.1")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ports_are_free_and_different() {
+        let mut ports = free::<20>().unwrap();
+        for port in ports {
+            assert!(TcpListener::bind(("127.0.0.1", port)).is_ok());
+        }
+        ports.sort_unstable();
+        assert!(ports.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_port_that_is_taken_is_passed_over_and_after_the_last_comes_the_first() {
+        let [taken, _] = from::<2>(1234).unwrap();
+        let _taken = TcpListener::bind(("127.0.0.1", taken)).unwrap();
+        assert!(!from::<2>(1234).unwrap().contains(&taken));
+        assert!(from::<40>(u64::from(LAST - FIRST)).unwrap().iter().any(|port| *port < FIRST + 100));
+    }
+}

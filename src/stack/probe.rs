@@ -1,0 +1,159 @@
+//! Whether a part is healthy: one question over loopback.
+
+use std::io::{self, Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, ServerName};
+use serde::{Deserialize, Serialize};
+
+/// A part that is healthy answers far sooner.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How many bytes of an answer count.
+const MAX_ANSWER: u64 = 4096;
+
+/// How to ask.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Probe {
+    /// Answers 200.
+    Http(String),
+    /// Answers 200 and shows a certificate of this authority.
+    Https {
+        /// What to get.
+        url: String,
+        /// A file in PEM.
+        authority: PathBuf,
+    },
+    /// Speaks redis at this address.
+    Redis(String),
+}
+
+/// Why a part is not healthy.
+#[derive(Debug, thiserror::Error)]
+pub enum Unwell {
+    /// Nobody answers.
+    #[error("does not answer: {0}")]
+    Silent(#[from] io::Error),
+    /// It says so itself.
+    #[error("answers `{0}`")]
+    Says(String),
+    /// Its certificate cannot be checked.
+    #[error("its certificate cannot be checked: {0}")]
+    Tls(#[from] rustls::Error),
+}
+
+impl Probe {
+    /// Asks once.
+    pub fn ask(&self) -> Result<(), Unwell> {
+        match self {
+            Probe::Http(url) => {
+                let (host, path) = split(url)?;
+                expect("200", &get(connect(host)?, host, path)?)
+            }
+            Probe::Https { url, authority } => {
+                let (host, path) = split(url)?;
+                let stream = rustls::StreamOwned::new(client(authority)?, connect(host)?);
+                expect("200", &get(stream, host, path)?)
+            }
+            Probe::Redis(address) => {
+                let mut stream = connect(address)?;
+                stream.write_all(b"PING\r\n")?;
+                let mut answer = [0; 7];
+                stream.read_exact(&mut answer)?;
+                // We have no password for it, and it says so: it is there.
+                match &answer {
+                    b"+PONG\r\n" | b"-NOAUTH" => Ok(()),
+                    other => Err(Unwell::Says(String::from_utf8_lossy(other).into_owned())),
+                }
+            }
+        }
+    }
+}
+
+/// `HOST:PORT` and path.
+fn split(url: &str) -> io::Result<(&str, &str)> {
+    let rest = url.split_once("://").map(|(_, rest)| rest);
+    let at = rest.and_then(|rest| Some((rest, rest.find('/')?)));
+    at.map(|(rest, at)| rest.split_at(at)).ok_or_else(|| io::Error::other(format!("`{url}` is no address")))
+}
+
+fn connect(address: &str) -> io::Result<TcpStream> {
+    let address: SocketAddr = address.parse().map_err(io::Error::other)?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
+}
+
+fn client(authority: &Path) -> Result<rustls::ClientConnection, Unwell> {
+    let mut roots = rustls::RootCertStore::empty();
+    let authority = CertificateDer::from_pem_file(authority).map_err(io::Error::other)?;
+    roots.add(authority)?;
+    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let server = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
+    Ok(rustls::ClientConnection::new(Arc::new(config), server)?)
+}
+
+/// The first line of the answer.
+fn get(mut stream: impl Read + Write, host: &str, path: &str) -> io::Result<String> {
+    // In one piece: who answers after the first line and closes would cut the rest, and the answer with it.
+    let request = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    // A server may end without saying goodbye in TLS: what was read counts.
+    match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
+        Err(error) if answer.is_empty() => return Err(error),
+        _ => {}
+    }
+    let line = answer.split(|byte| *byte == b'\r').next().unwrap_or_default();
+    Ok(String::from_utf8_lossy(line).into_owned())
+}
+
+fn expect(status: &str, line: &str) -> Result<(), Unwell> {
+    if line.split(' ').nth(1) == Some(status) { Ok(()) } else { Err(Unwell::Says(line.to_owned())) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::TcpListener;
+
+    /// Answers once.
+    fn server(answer: &'static str) -> String {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            let _ = stream.read(&mut [0; 1000]);
+            stream.write_all(answer.as_bytes()).unwrap();
+        });
+        address
+    }
+
+    #[test]
+    fn healthy_is_whoever_says_so() {
+        let http = |answer| Probe::Http(format!("http://{}/healthz", server(answer))).ask();
+        assert!(http("HTTP/1.1 200 OK\r\n\r\nok").is_ok());
+        let says = http("HTTP/1.1 503 Service Unavailable\r\n\r\n200").unwrap_err().to_string();
+        assert_eq!(says, "answers `HTTP/1.1 503 Service Unavailable`");
+        assert!(Probe::Redis(server("-NOAUTH Authentication required.\r\n")).ask().is_ok());
+        assert!(Probe::Redis(server("+PONG\r\n")).ask().is_ok());
+        assert!(Probe::Redis(server("HTTP/1.1 400 Bad Request\r\n")).ask().is_err());
+    }
+
+    #[test]
+    fn nobody_at_the_port_is_not_healthy() {
+        let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        assert!(matches!(Probe::Http(format!("http://{free}/")).ask(), Err(Unwell::Silent(_))));
+        assert!(matches!(Probe::Redis(free.to_string()).ask(), Err(Unwell::Silent(_))));
+    }
+}
