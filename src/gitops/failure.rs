@@ -73,7 +73,7 @@ impl Failure {
             let words = if object.kind == "Secret" {
                 "refused; the words are left out, they may hold its values".into()
             } else {
-                cut(words)
+                cut(about(words))
             };
             (object, words)
         };
@@ -151,6 +151,13 @@ fn worse(one: Refusal, other: Refusal) -> Refusal {
     if rank(one) >= rank(other) { one } else { other }
 }
 
+/// Without what Argo CD says of its own files.
+fn about(words: &str) -> &str {
+    const BEFORE: [&str; 3] = ["error when patching \"/", "error when creating \"/", "from server for: \"/"];
+    let file = BEFORE.iter().find_map(|before| words.split_once(before));
+    file.and_then(|(_, rest)| rest.split_once("\": ")).map_or(words, |(_, rest)| rest)
+}
+
 /// One line of bounded length.
 pub(super) fn cut(words: &str) -> String {
     let line = words.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -212,6 +219,19 @@ mod tests {
         let words = "Secret \"web\" is invalid: data[password]: hunter2";
         let failure = Failure::from(words, vec![(object("Secret", "team-a"), words)], &allowed());
         assert!(!format!("{failure} {failure:?}").contains("hunter2"), "{failure:?}");
+    }
+
+    #[test]
+    fn files_of_argo_cd_are_not_named() {
+        let words =
+            "error when patching \"/dev/shm/657879910\": Deployment.apps \"web\" is invalid: field is immutable";
+        let failure = Failure::from("", vec![(object("Deployment", "team-a"), words)], &allowed());
+        assert_eq!(failure.objects[0].1, "Deployment.apps \"web\" is invalid: field is immutable");
+        assert_eq!(failure.refusal, Refusal::Object);
+        let words = "error when retrieving current configuration of:\nResource: \"/v1, Resource=configmaps\"\nfrom server for: \
+                     \"/dev/shm/1\": configmaps \"a\" is forbidden: User \"system:serviceaccount:a:deployer\" cannot get";
+        let failure = Failure::from("", vec![(object("ConfigMap", "team-a"), words)], &allowed());
+        assert!(failure.objects[0].1.starts_with("configmaps \"a\" is forbidden"), "{failure}");
     }
 
     #[test]

@@ -6,12 +6,12 @@
 use std::time::Duration;
 
 use super::allowed::Allowed;
-use super::application::{Application, Destination, Mode, OperationState, Phase, Resource, SyncStatus};
+use super::application::{Application, Destination, Health, Mode, OperationState, Phase, Resource, SyncStatus};
 use super::failure::Failure;
 use super::object::Object;
 use super::reason::{Field, Reason};
 use super::tracking::Live;
-use super::waiting::Waiting;
+use super::waiting::{WAITS_FOR_HEALTH, Waiting};
 use crate::checkpoint::outcome::Blame;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
@@ -214,14 +214,27 @@ fn at_rest(question: &Question, application: &Application) -> Step {
     if state.finished_at.is_some() {
         return wait(Waiting::Retrying(Failure::of(state, &question.allowed)), since);
     }
+    applying(state.message.clone(), unhealthy(application, &state.message), since)
+}
+
+/// What an operation waits for, with its words. Argo CD keeps the health of single objects elsewhere unless it is told not
+/// to: then the first that it waits for stands in the operation's message, and of the rest nothing is known.
+fn unhealthy(application: &Application, message: &str) -> Vec<(Object, String)> {
+    let words = |health: &Health| format!("{} {}", health.status, health.message).trim_end().to_owned();
+    let whole = |health: &Health| if health.status == "Healthy" { "not healthy".into() } else { health.status.clone() };
+    let status = &application.status;
     let ill = |one: &Resource| match &one.health {
-        Some(health) if health.status != "Healthy" => {
-            let words = format!("{} {}", health.status, health.message);
-            Some((one.object.clone(), words.trim_end().to_owned()))
-        }
+        Some(health) if health.status != "Healthy" => Some((one.object.clone(), words(health))),
         _ => None,
     };
-    applying(state.message.clone(), application.status.resources.iter().filter_map(ill).collect(), since)
+    let known: Vec<_> = status.resources.iter().filter_map(ill).collect();
+    if !known.is_empty() {
+        return known;
+    }
+    let Some(named) = message.strip_prefix(WAITS_FOR_HEALTH) else { return known };
+    let named = named.split(' ').next().unwrap_or_default();
+    let is_named = |one: &&Resource| named == format!("{}/{}/{}", one.object.group, one.object.kind, one.object.name);
+    status.resources.iter().find(is_named).map(|one| (one.object.clone(), whole(&status.health))).into_iter().collect()
 }
 
 fn applying(message: String, unhealthy: Vec<(Object, String)>, since: Time) -> Step {
@@ -273,6 +286,9 @@ fn applied(question: &Question, application: &Application) -> Step {
             match state.phase {
                 Phase::Succeeded => return Ok(()),
                 Phase::Failed | Phase::Error if last => {
+                    if let Some(shared) = state.message.strip_prefix("Shared resource found: ") {
+                        return Err(Stop::Closed(Reason::Shared(shared.to_owned())));
+                    }
                     return Err(Stop::Closed(Reason::refused(Failure::of(state, &question.allowed))));
                 }
                 Phase::Failed | Phase::Error | Phase::Running | Phase::Terminating | Phase::Other => {}

@@ -7,6 +7,9 @@ use super::failure::{Failure, cut};
 use super::object::Object;
 use crate::checkpoint::outcome::Blame;
 
+/// How Argo CD begins to say which objects an operation waits for.
+pub(super) const WAITS_FOR_HEALTH: &str = "waiting for healthy state of ";
+
 /// Why the gate is not open yet.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Waiting {
@@ -90,17 +93,13 @@ impl Waiting {
     /// Whose matter it is when it never ends.
     pub fn blame(&self) -> Blame {
         match self {
-            Self::Applying { message, unhealthy } if waits_for_health(message) && !unhealthy.is_empty() => {
+            Self::Applying { message, unhealthy } if message.starts_with(WAITS_FOR_HEALTH) && !unhealthy.is_empty() => {
                 Blame::NotHealthy
             }
             Self::Retrying(failure) | Self::Incomparable(failure) => failure.blame,
             _ => Blame::Ours,
         }
     }
-}
-
-fn waits_for_health(message: &str) -> bool {
-    message.starts_with("waiting for healthy state of ")
 }
 
 /// One sentence for the learner, without a full stop.

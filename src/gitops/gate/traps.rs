@@ -290,6 +290,16 @@ fn a_sync_that_waits_for_health_for_ever_is_applied_but_not_healthy() {
     assert_eq!(blame, Blame::NotHealthy);
     assert!(words.contains("Deployment ada-shop/web is Progressing 0 of 2 updated replicas"), "{words}");
     assert_eq!(closed(at_the_end(waits("Sync operation blocked by sync window"))).0, Blame::Ours);
+    // Where Argo CD keeps the health of single objects elsewhere, as it does by default.
+    let mut elsewhere = waits("waiting for healthy state of apps/Deployment/web and 1 more resources");
+    let mut resources = single()["status"]["resources"].clone();
+    for one in resources.as_array_mut().unwrap() {
+        one.as_object_mut().unwrap().remove("health");
+    }
+    elsewhere["status"]["resources"] = resources;
+    let (blame, words) = closed(at_the_end(elsewhere));
+    assert_eq!(blame, Blame::NotHealthy);
+    assert!(words.ends_with("; Deployment ada-shop/web is Progressing"), "{words}");
 }
 
 #[test]
@@ -308,6 +318,10 @@ fn an_object_of_two_applications_is_ours_and_one_that_is_committed_twice_the_lea
         "Service/web is part of applications argocd/ada-shop and bob-shop",
     )));
     assert_eq!((blame, words.contains("Service/web")), (Blame::Ours, true));
+    // With the option that we set a sync fails by it.
+    let found = "Shared resource found: ConfigMap/a is part of applications argocd/ada-shop and bob-shop";
+    let gate = with(json!({ "status": { "operationState": { "phase": "Failed", "message": found } } }));
+    assert!(matches!(&gate, Gate::Closed(Reason::Shared(words)) if words.starts_with("ConfigMap/a")), "{gate:?}");
     let (blame, words) = closed(with(warning(
         "RepeatedResourceWarning",
         "Resource /Service/ada-shop/web appeared 2 times among application resources.",
