@@ -15,6 +15,7 @@ mod grade;
 mod gradebook;
 mod hostile;
 mod http;
+mod live;
 mod sandbox;
 mod scenario;
 mod serve;

@@ -1,0 +1,32 @@
+//! The gate and pre-flight against a real Argo CD (docs/argocd.md): each trap of a grader on it, one test.
+
+mod boundary;
+mod generator;
+mod stack;
+mod tenant;
+mod traps;
+mod tricks;
+mod trouble;
+
+use std::sync::RwLock;
+
+/// Tests that end parts of the stack run alone; the others side by side.
+static STACK: RwLock<()> = RwLock::new(());
+
+/// Runs a test beside others.
+fn beside(test: impl Future<Output = ()>) {
+    let _others = STACK.read().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run(test);
+}
+
+/// Runs a test that disturbs others.
+fn alone(test: impl Future<Output = ()>) {
+    let _nobody = STACK.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+    run(test);
+}
+
+fn run(test: impl Future<Output = ()>) {
+    // Before the clock of anything runs; and it blocks.
+    stack::Stack::shared();
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test);
+}
