@@ -19,6 +19,7 @@ mod live;
 mod sandbox;
 mod scenario;
 mod serve;
+mod stack;
 mod start;
 mod storm;
 mod up;
