@@ -184,7 +184,7 @@ fn build_one(component: Component, cache: &std::path::Path) -> Result<(), BuildE
 fn up(args: Up) -> Result<u8, Failure> {
     let spec = args.which.spec(args.without.iter().copied().collect())?;
     let programs = Programs::find(&cache()?, &spec.without)?;
-    println!("Starting the stack `{}`: about 20 s and 1 GB of memory", spec.name);
+    println!("Starting the stack `{}`: about 15 s and 1.4 GB of memory", spec.name);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let stack = runtime.block_on(async {
         // Ctrl-C ends what was started so far.
@@ -218,7 +218,7 @@ fn tell(event: Event) {
         Event::Cleaned(number) => println!("  ended {number} processes of an earlier stack of this name"),
         Event::Doing(what) => println!("  {what}"),
         Event::Started(_) => {}
-        Event::Ready(part, after) => println!("  {part:<31} ready after {:.1} s", after.as_secs_f32()),
+        Event::Ready(part, after) => println!("  {part:<32} ready after {:.1} s", after.as_secs_f32()),
     }
     let _ = io::stdout().flush();
 }
@@ -263,7 +263,7 @@ fn table(status: &Status, flags: &str) -> String {
             Health::Dead => ("dead", format!("  gradus stack logs{flags} {part}")),
         };
         let memory = memory.map(|memory| format!("{memory} MiB")).unwrap_or_default();
-        let _ = writeln!(text, "{part:<31} {health:<8} {pid:>8} {memory:>9}  {address}{more}");
+        let _ = writeln!(text, "{part:<32} {health:<8} {pid:>8} {memory:>9}  {address}{more}");
     }
     let memory: u64 = status.parts.iter().filter_map(|part| part.memory).sum();
     let _ = match (status.phase, status.starter_lives) {
