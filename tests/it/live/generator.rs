@@ -15,7 +15,7 @@ use gradus::store::Store;
 use gradus::store::time::{Clock, SystemClock};
 use gradus::submission::sha::CommitId;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::beside;
 use super::tenant::{PATH, SERVER, Tenant, map, resource};
@@ -81,29 +81,22 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
     });
 }
 
+/// Applies the file that operators apply, under a name of its own.
 async fn set(tenant: &Tenant, address: &str) -> Api<DynamicObject> {
+    use serde::Deserialize;
     let name = &tenant.name;
-    let secret = json!({ "apiVersion": "v1", "kind": "Secret", "metadata": { "name": name, "labels": { "app.kubernetes.io/part-of": "argocd" } },
-        "stringData": { "token": TOKEN } });
+    let secret = json!({ "apiVersion": "v1", "kind": "Secret",
+        "metadata": { "name": name, "labels": { "app.kubernetes.io/part-of": "argocd" } }, "stringData": { "token": TOKEN } });
     tenant.create(Some("argocd"), resource("", "v1", "Secret"), secret).await;
-    let config = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": name, "labels": { "app.kubernetes.io/part-of": "argocd" } },
-        "data": { "token": format!("${name}:token"), "baseUrl": address } });
+    let file = include_str!("../../../argocd/applicationset.yaml");
+    let mut documents = serde_yaml::Deserializer::from_str(file).map(|document| Value::deserialize(document).unwrap());
+    let (mut config, mut set) = (documents.next().unwrap(), documents.next().unwrap());
+    config["metadata"]["name"] = json!(name);
+    config["data"]["baseUrl"] = json!(address);
+    config["data"]["token"] = json!(format!("${name}:token"));
     tenant.create(Some("argocd"), resource("", "v1", "ConfigMap"), config).await;
-    let set = json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "ApplicationSet", "metadata": { "name": name, "namespace": "argocd" },
-        "spec": {
-            "goTemplate": true, "goTemplateOptions": ["missingkey=error"],
-            "generators": [{ "plugin": { "configMapRef": { "name": name }, "requeueAfterSeconds": 600 } }],
-            "syncPolicy": { "applicationsSync": "create-update", "preserveResourcesOnDeletion": true },
-            "template": {
-                "metadata": { "name": "{{.name}}", "labels": { "gradus.dev/learner": "{{.learner}}", "gradus.dev/task": "{{.task}}" } },
-                "spec": {
-                    "project": "{{.project}}",
-                    "source": { "repoURL": "{{.repoURL}}", "path": "{{.path}}", "targetRevision": "{{.targetRevision}}", "directory": { "recurse": true } },
-                    "destination": { "server": "{{.server}}", "namespace": "{{.namespace}}" },
-                    "syncPolicy": { "automated": { "prune": true, "selfHeal": true, "allowEmpty": true }, "syncOptions": ["FailOnSharedResource=true"] },
-                },
-            },
-        } });
+    set["metadata"]["name"] = json!(name);
+    set["spec"]["generators"][0]["plugin"]["configMapRef"]["name"] = json!(name);
     tenant.create(Some("argocd"), resource("argoproj.io", "v1alpha1", "ApplicationSet"), set).await;
     Api::namespaced_with(tenant.client.clone(), "argocd", &resource("argoproj.io", "v1alpha1", "ApplicationSet"))
 }
