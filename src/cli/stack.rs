@@ -173,7 +173,12 @@ fn build_one(component: Component, cache: &std::path::Path) -> Result<(), BuildE
             eprint!("\r\x1b[K");
         })
     });
-    let result = component.build(cache, &mut |line| tracing::debug!("{line}"));
+    // What the compiler says besides is of use only when it fails.
+    let result = component.build(cache, &mut |line| {
+        if let Some(done) = line.strip_prefix("   ").filter(|done| !done.starts_with("built")) {
+            println!("{:<18} {done} is built", component.title());
+        }
+    });
     drop(done);
     if let Some(clock) = clock {
         let _ = clock.join();

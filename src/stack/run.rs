@@ -202,7 +202,7 @@ impl Stack {
                 }
                 Step::Run(command) => {
                     tell(Event::Doing(command.says));
-                    stack.run(command, stop)?;
+                    stack.run(command, &plan, stop, tell)?;
                 }
                 Step::Start(process) => {
                     tell(Event::Started(process.part));
@@ -273,10 +273,7 @@ impl Stack {
             let mut still = Vec::new();
             for process in left {
                 match process.ready.ask() {
-                    Ok(()) if self.told.insert(process.part) => {
-                        tell(Event::Ready(process.part, self.age(process.part)));
-                    }
-                    Ok(()) => {}
+                    Ok(()) => self.tell_ready(process.part, tell),
                     // It may have been started while a command ran for long.
                     Err(why) if begun.elapsed().min(self.age(process.part)) > process.within => {
                         return Err(UpError::Late {
@@ -299,10 +296,17 @@ impl Stack {
     }
 
     /// Runs a command to its end, several times where that may help.
-    fn run(&mut self, command: &Command, stop: &Stop) -> Result<(), UpError> {
+    fn run(&mut self, command: &Command, plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
         let begun = Instant::now();
         loop {
-            match self.run_once(command, stop) {
+            let result = self.run_once(command, stop);
+            // Who became healthy meanwhile is told now, not when somebody waits for it.
+            for process in plan.processes() {
+                if self.is_started(process.part) && !self.told.contains(&process.part) && process.ready.ask().is_ok() {
+                    self.tell_ready(process.part, tell);
+                }
+            }
+            match result {
                 Err(UpError::Failed { .. })
                     if command.failing == Failing::Again && begun.elapsed() < command.within =>
                 {
@@ -380,6 +384,16 @@ impl Stack {
             format!("Everything else is ended. The whole log is {}", state::log(&self.dir, part).display())
         };
         Err(UpError::Died { part, status, tail, remedy })
+    }
+
+    fn tell_ready(&mut self, part: Part, tell: &mut dyn FnMut(Event)) {
+        if self.told.insert(part) {
+            tell(Event::Ready(part, self.age(part)));
+        }
+    }
+
+    fn is_started(&self, part: Part) -> bool {
+        self.children.iter().any(|(started, _, _)| *started == part)
     }
 
     fn age(&self, part: Part) -> Duration {

@@ -106,7 +106,9 @@ pub fn apiserver(site: &Site) -> Process {
         .flag("service-account-signing-key-file", site.path("pki/accounts.key"))
         .flag("authorization-mode", "Node,RBAC")
         .flag("service-cluster-ip-range", "10.0.0.0/24")
-        // Nobody reaches it by its Service; without this it looks for an address that is not loopback.
+        // Else it asks for a default route, which a laptop without network has not.
+        .flag("advertise-address", "127.0.0.1")
+        // Nobody reaches it by its Service, whose endpoint could not be loopback.
         .flag("endpoint-reconciler-type", "none")
         .flag("enable-priority-and-fairness", "false")
         .flag("profiling", "false");

@@ -425,6 +425,12 @@ mod tests {
     }
 
     #[test]
+    fn a_machine_without_network_has_all_that_the_api_server_asks_for() {
+        // Without it the server ends when it finds no default route.
+        assert!(words(&plan(&[])).contains(&"--advertise-address=127.0.0.1".to_owned()));
+    }
+
+    #[test]
     fn every_listener_is_on_loopback_but_the_one_that_has_no_flag_for_it() {
         for word in words(&plan(&[])) {
             for everywhere in ["=0.0.0.0", "//0.0.0.0", "=:", "//:"] {

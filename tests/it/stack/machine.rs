@@ -94,8 +94,8 @@ impl Machine {
     }
 
     /// For a verb that wants no directory.
-    pub fn gradus_as_is(&self, args: &[&str]) -> Said {
-        said(Command::new(PROGRAM).arg("stack").args(args))
+    pub fn gradus_as_is(&self, args: &[&str], env: &[(&str, &Path)]) -> Said {
+        said(Command::new(PROGRAM).arg("stack").args(args).envs(env.iter().copied()))
     }
 
     pub fn state(&self) -> State {

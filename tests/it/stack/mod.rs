@@ -48,7 +48,7 @@ fn a_stack_that_is_up_is_not_started_again() {
 
 #[test]
 fn what_is_built_is_not_built_again() {
-    let built = Machine::new().gradus_as_is(&["build"]);
+    let built = Machine::new().gradus_as_is(&["build"], &[]);
     assert_eq!(built.code, 0, "{}", built.text);
     assert_eq!(built.text.matches("already built").count(), 5, "{}", built.text);
 }
@@ -61,4 +61,20 @@ fn without_built_parts_up_says_what_to_do_and_starts_nothing() {
     assert_eq!(up.code, 2);
     assert!(up.text.contains("not built: run `gradus stack build`"), "{}", up.text);
     assert!(!machine.dir().exists());
+}
+
+#[test]
+fn a_build_that_fails_says_why_and_leaves_nothing_that_could_be_taken_for_built() {
+    let (machine, cache) = (Machine::new(), tempfile::tempdir().unwrap());
+    let modules = cache.path().join("modules");
+    let off = [("GRADUS_CACHE", cache.path()), ("GOMODCACHE", &modules), ("GOPROXY", "off".as_ref())];
+    for _ in 0..2 {
+        let build = machine.gradus_as_is(&["build"], &off);
+        assert_eq!(build.code, 2, "{}", build.text);
+        let said = build.text.find("about 19 minutes").expect("it says first what it takes");
+        let failed = build.text.find("building etcd 3.6.16 failed").expect("it says what failed");
+        assert!(said < failed && build.text.contains("GOPROXY=off"), "{}", build.text);
+        let left: Vec<_> = std::fs::read_dir(cache.path().join("components")).unwrap().flatten().collect();
+        assert!(left.iter().all(|entry| entry.file_name() == "etcd.lock"), "{left:?}");
+    }
 }
