@@ -240,6 +240,7 @@ mod tests {
             hidden: None,
             params: &BTreeMap::new(),
             history,
+            observed: None,
             prefix: "tasks/a/",
             dialect: Dialect::Kubectl,
         };

@@ -9,8 +9,10 @@ mod field;
 pub mod file;
 pub mod git;
 pub mod globs;
+pub mod live;
 pub mod manifest;
 pub mod matching;
+pub mod observed;
 pub mod outcome;
 pub mod select;
 pub mod spec;
@@ -25,6 +27,7 @@ use crate::submission::history::History;
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
 use evidence::Evidence;
+use observed::Observed;
 use outcome::{Blame, Outcome};
 
 pub use spec::{Checkpoint, CheckpointFile, Kind};
@@ -53,6 +56,8 @@ pub struct Context<'a> {
     pub params: &'a BTreeMap<String, Value>,
     /// None for a working tree: then answer [`Judgement::not_run`] with "commit first".
     pub history: Option<&'a History>,
+    /// What was seen in the learner's environment. None where there is none, or it is not proven to run this commit.
+    pub observed: Option<&'a Observed>,
     /// `tasks/TASK-ID/`, for kinds that look at paths of the whole workspace (`history`).
     pub prefix: &'a str,
     /// How scalars read unless the checkpoint says otherwise (the task's `dialect`).

@@ -261,6 +261,18 @@ impl Wanted {
     }
 }
 
+/// Whether an object that stands in no file of the submission is selected.
+pub fn fits_object(select: &Select, matching: Option<&Pattern>, value: &Value) -> bool {
+    let is = |wanted: &Option<String>, pointer: &str| {
+        wanted.as_deref().is_none_or(|wanted| value.pointer(pointer).and_then(Value::as_str) == Some(wanted))
+    };
+    is(&select.kind, "/kind")
+        && is(&select.name, "/metadata/name")
+        && is(&select.api_version, "/apiVersion")
+        && is(&select.namespace, "/metadata/namespace")
+        && fits(select, matching, value)
+}
+
 /// What [`Wanted`] does not compare.
 fn fits(select: &Select, matching: Option<&Pattern>, value: &Value) -> bool {
     let label = |(key, wanted): (&String, &String)| {
@@ -398,7 +410,7 @@ impl<'c> Survey<'c> {
 }
 
 /// What is looked for, in words: Deployment `web` in namespace `team-a` with label `app: web`.
-fn wanted(select: &Select) -> String {
+pub fn wanted(select: &Select) -> String {
     let mut words = select.kind.clone().unwrap_or_else(|| "object".to_owned());
     if let Some(name) = &select.name {
         words += &format!(" `{name}`");

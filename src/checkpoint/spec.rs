@@ -194,6 +194,8 @@ kinds! {
     cel => Cel(super::cel::Cel),
     /// What the commits did.
     git => Git(super::git::Git),
+    /// Objects of the learner's environment match a partial object.
+    live => Live(super::live::Live),
 }
 
 /// Why a checkpoint of `.gradus/` has no kind.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::observed::Observed;
 use super::{Check, Context, Judgement, Trace};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
@@ -22,6 +23,15 @@ pub(crate) fn judge(check: &impl Check, files: &Tree) -> Judgement {
 
 /// Judges a working tree that started as `base`.
 pub(crate) fn judge_since(check: &impl Check, files: &Tree, base: &Tree) -> Judgement {
+    judge_all(check, files, base, None)
+}
+
+/// Judges a working tree and what was seen in its environment.
+pub(crate) fn judge_observed(check: &impl Check, files: &Tree, observed: &Observed) -> Judgement {
+    judge_all(check, files, &Tree::default(), Some(observed))
+}
+
+fn judge_all(check: &impl Check, files: &Tree, base: &Tree, observed: Option<&Observed>) -> Judgement {
     let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
     let context = Context {
         files,
@@ -30,6 +40,7 @@ pub(crate) fn judge_since(check: &impl Check, files: &Tree, base: &Tree) -> Judg
         hidden: None,
         params: &params,
         history: None,
+        observed,
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
     };

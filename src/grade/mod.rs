@@ -112,6 +112,7 @@ fn work<'a>(job: &Job<'a>, checkpoints: &'a [&'a Checkpoint], prefix: &'a str, t
         hidden: job.hidden,
         params: job.values,
         history: job.history,
+        observed: None,
         prefix,
         dialect: job.task.dialect,
         tracing,

@@ -39,6 +39,7 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
         hidden: work.hidden,
         params: work.params,
         history: work.history,
+        observed: work.observed,
         prefix: work.prefix,
         dialect: work.dialect,
     };

@@ -17,6 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::checkpoint::observed::Observed;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::values::Values;
@@ -60,6 +61,8 @@ pub struct Work<'a> {
     pub params: &'a Values,
     /// None for a working tree.
     pub history: Option<&'a History>,
+    /// None where no environment is proven to run this commit.
+    pub observed: Option<&'a Observed>,
     /// `tasks/TASK-ID/`.
     pub prefix: &'a str,
     /// How scalars read unless a checkpoint says otherwise.

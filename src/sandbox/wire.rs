@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::confine::{Confined, Walls};
 use super::{Judged, Tracing, Work};
 use crate::checkpoint::Checkpoint;
+use crate::checkpoint::observed::Observed;
 use crate::course::values::Values;
 use crate::submission::history::History;
 use crate::submission::tree::{Entry, Tree};
@@ -37,6 +38,7 @@ pub struct Request {
     hidden: Option<Tree>,
     params: Values,
     history: Option<History>,
+    observed: Option<Observed>,
     prefix: String,
     dialect: Dialect,
     tracing: Tracing,
@@ -52,6 +54,7 @@ struct Header<'a> {
     hidden: Option<Vec<(Cow<'a, str>, WireEntry<'a>)>>,
     params: Cow<'a, Values>,
     history: Option<Cow<'a, History>>,
+    observed: Option<Cow<'a, Observed>>,
     prefix: Cow<'a, str>,
     dialect: Dialect,
     tracing: Tracing,
@@ -103,6 +106,7 @@ impl<'a> Outgoing<'a> {
             hidden,
             params: Cow::Borrowed(work.params),
             history: work.history.map(Cow::Borrowed),
+            observed: work.observed.map(Cow::Borrowed),
             prefix: work.prefix.into(),
             dialect: work.dialect,
             tracing: work.tracing,
@@ -156,6 +160,7 @@ impl Request {
             hidden: header.hidden.map(tree).transpose()?,
             params: header.params.into_owned(),
             history: header.history.map(Cow::into_owned),
+            observed: header.observed.map(Cow::into_owned),
             prefix: header.prefix.into_owned(),
             dialect: header.dialect,
             tracing: header.tracing,
@@ -172,6 +177,7 @@ impl Request {
             hidden: self.hidden.as_ref(),
             params: &self.params,
             history: self.history.as_ref(),
+            observed: self.observed.as_ref(),
             prefix: &self.prefix,
             dialect: self.dialect,
             tracing: self.tracing,

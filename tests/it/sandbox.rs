@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gradus::checkpoint::Checkpoint;
+use gradus::checkpoint::observed::{Maker, Observed, Seen};
 use gradus::checkpoint::outcome::Outcome::{self, Error, Fail, Inconclusive, Pass};
 use gradus::course::values::Values;
 use gradus::sandbox::{Launcher, Limits, Sandbox, Strictness, Tracing, Unusable, Work};
@@ -27,6 +28,15 @@ fn files(text: &str) -> Tree {
 }
 
 fn judge(sandbox: &Sandbox, checkpoints: &[Checkpoint], files: &Tree) -> BTreeMap<String, (Outcome, String)> {
+    judge_observed(sandbox, checkpoints, files, None)
+}
+
+fn judge_observed(
+    sandbox: &Sandbox,
+    checkpoints: &[Checkpoint],
+    files: &Tree,
+    observed: Option<&Observed>,
+) -> BTreeMap<String, (Outcome, String)> {
     let list: Vec<&Checkpoint> = checkpoints.iter().collect();
     let answers = sandbox.judge(&Work {
         checkpoints: &list,
@@ -35,6 +45,7 @@ fn judge(sandbox: &Sandbox, checkpoints: &[Checkpoint], files: &Tree) -> BTreeMa
         hidden: None,
         params: &Values::new(),
         history: None,
+        observed,
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
         tracing: Tracing::Off,
@@ -98,6 +109,18 @@ fn rules_that_explode_end_in_a_clear_answer_and_never_in_a_pass() {
         assert_eq!(answers["honest"].0, Fail, "the rest goes on after {name}");
         assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());
     }
+}
+
+#[test]
+fn what_was_seen_in_an_environment_is_judged_behind_the_same_walls() {
+    let object = json!({"kind": "Deployment", "metadata": {"name": "web"}, "status": {"readyReplicas": 3}});
+    let seen = |maker| Observed { objects: vec![Seen { object: object.clone(), maker }] };
+    let ready = json!({"select": {"kind": "Deployment"}, "match": {"status": {"readyReplicas": 3}}});
+    let ready = [checkpoint("ready", "live", ready)];
+    let outcome = |observed: Option<&Observed>| judge_observed(&sandbox(), &ready, &files(HONEST), observed)["ready"].0;
+    assert_eq!(outcome(Some(&seen(Maker::Commit))), Pass);
+    assert_eq!(outcome(Some(&seen(Maker::Somebody))), Fail);
+    assert_eq!(outcome(None), Outcome::NotRun);
 }
 
 /// A program in place of ours: what a child does that learner input has taken over.

@@ -555,6 +555,7 @@ spec:
                 hidden: self.hidden.as_ref(),
                 params: &params,
                 history: self.history.as_ref(),
+                observed: None,
                 prefix: "tasks/x/",
                 dialect: Dialect::Kubectl,
             };
