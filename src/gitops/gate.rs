@@ -86,11 +86,15 @@ pub struct Proof {
     commit: CommitId,
     operation: Option<(Option<Time>, Option<Time>)>,
     resources: Vec<(Object, SyncStatus, bool)>,
+    /// Of each object that a checkpoint needs: Argo CD's times are whole seconds, and what it heals within one of them shows
+    /// in nothing of the Application.
+    editions: Vec<(Object, String)>,
 }
 
 impl Proof {
     /// Step 9: whether evidence that was taken between this proof and a later answer counts. Everything that could have
-    /// changed an object leaves a trace here: another commit, another Application, an operation, another set of objects.
+    /// changed an object leaves a trace here: another commit, another Application, an operation, another set of objects, or
+    /// the object itself.
     /// Neither health nor the time of the last comparison does: both change by themselves.
     pub fn stands(&self, later: &Gate) -> bool {
         matches!(later, Gate::Open(proof) if proof == self)
@@ -149,6 +153,7 @@ fn examine(question: &Question, application: &Application, objects: &[Live]) -> 
             commit: question.commit.clone(),
             operation: application.status.operation_state.as_ref().map(|state| (state.started_at, state.finished_at)),
             resources: application.status.resources.iter().map(standing).collect(),
+            editions: objects.iter().map(|live| (live.object.clone(), live.edition.clone())).collect(),
         }),
     }
 }

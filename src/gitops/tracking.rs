@@ -14,12 +14,18 @@ pub struct Live {
     pub object: Object,
     /// Its tracking annotation.
     pub tracking: Option<String>,
+    /// Another one after each change of what is asked of it, by whomever; the same when only its status changed, where the
+    /// API server tells the two apart.
+    pub edition: String,
 }
 
 impl Live {
     /// From the object as the API server gave it; none where that is no object.
     pub fn read(object: &Value) -> Option<Self> {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
+        let generation = object.pointer("/metadata/generation").and_then(Value::as_i64);
+        let change = generation.map(|number| format!("generation {number}"));
+        let change = change.or_else(|| text("/metadata/resourceVersion")).unwrap_or_default();
         let version = text("/apiVersion")?;
         let group = version.split_once('/').map_or("", |(group, _)| group).to_owned();
         Some(Self {
@@ -30,6 +36,7 @@ impl Live {
                 name: text("/metadata/name")?,
             },
             tracking: text("/metadata/annotations/argocd.argoproj.io~1tracking-id"),
+            edition: format!("{} {change}", text("/metadata/uid").unwrap_or_default()),
         })
     }
 
@@ -67,6 +74,24 @@ mod tests {
         for (tracking, ours) in cases {
             assert_eq!(live(tracking).is_tracked_by("ada-shop", "team-a"), ours, "{tracking}");
         }
+    }
+
+    #[test]
+    fn an_edition_is_another_one_after_a_change_of_what_is_asked_and_of_another_object_of_that_name() {
+        let edition = |metadata: Value| {
+            let read = serde_json::json!({ "apiVersion": "v1", "kind": "X", "metadata": metadata });
+            Live::read(&read).unwrap().edition
+        };
+        let deployment = |generation, version| {
+            edition(
+                serde_json::json!({ "name": "a", "uid": "u", "generation": generation, "resourceVersion": version }),
+            )
+        };
+        assert_eq!(deployment(1, "7"), deployment(1, "8"), "only its status changed");
+        assert_ne!(deployment(1, "7"), deployment(2, "8"));
+        let map = |uid, version| edition(serde_json::json!({ "name": "a", "uid": uid, "resourceVersion": version }));
+        assert_ne!(map("u", "7"), map("u", "8"), "nothing else tells of a ConfigMap's change");
+        assert_ne!(map("u", "7"), map("v", "7"));
     }
 
     #[test]

@@ -49,8 +49,11 @@ pub fn deployment() -> Object {
 }
 
 pub fn live() -> Vec<Live> {
-    let tracking =
-        |object: Object, kind: &str| Live { object, tracking: Some(format!("ada-shop:{kind}:ada-shop/web")) };
+    let tracking = |object: Object, kind: &str| Live {
+        object,
+        tracking: Some(format!("ada-shop:{kind}:ada-shop/web")),
+        edition: "u 1".into(),
+    };
     vec![tracking(service(), "/Service"), tracking(deployment(), "apps/Deployment")]
 }
 
@@ -191,7 +194,10 @@ fn each_step_keeps_out_what_no_other_step_does() {
         assert!(!is_open(&gate(&question(), &seen(&read))), "{patch}");
     }
     let tracking = |tracking: Option<&str>| {
-        vec![live()[0].clone(), Live { object: deployment(), tracking: tracking.map(str::to_owned) }]
+        vec![
+            live()[0].clone(),
+            Live { object: deployment(), tracking: tracking.map(str::to_owned), edition: String::new() },
+        ]
     };
     for objects in [tracking(None), tracking(Some("bob-shop:apps/Deployment:ada-shop/web")), vec![live()[0].clone()]] {
         assert_eq!(objecting(&question(), &single(), &objects), [8], "{objects:?}");

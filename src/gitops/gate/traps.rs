@@ -207,7 +207,7 @@ fn what_was_made_by_hand_does_not_count_and_is_named() {
     let mut read = single();
     change(&mut read, &committed);
     let application = Application::read(&read).unwrap();
-    let by_hand = vec![live()[0].clone(), Live { object: deployment(), tracking: None }];
+    let by_hand = vec![live()[0].clone(), Live { object: deployment(), tracking: None, edition: String::new() }];
     let (blame, words) = closed(gate(&question(), &Seen::Application(Box::new(application.clone()), by_hand.clone())));
     assert_eq!(
         (blame, words.as_str()),
@@ -226,6 +226,19 @@ fn drift_that_was_healed_while_the_evidence_was_taken_discards_it() {
         "operationState": { "startedAt": "2026-11-24T12:00:20Z", "finishedAt": "2026-11-24T12:00:21Z" } } }));
     let drifted = with(json!({ "status": { "sync": { "status": "OutOfSync" } } }));
     assert!(is_open(&healed) && !before.stands(&healed) && !before.stands(&drifted));
+}
+
+#[test]
+fn drift_that_was_healed_within_a_second_shows_in_the_object_alone() {
+    let Gate::Open(before) = with(json!({})) else { panic!("not open") };
+    let mut objects = live();
+    assert!(before.stands(&gate(
+        &question(),
+        &Seen::Application(Box::new(Application::read(&single()).unwrap()), objects.clone())
+    )));
+    objects[1].edition = "u 3".into();
+    let healed = gate(&question(), &Seen::Application(Box::new(Application::read(&single()).unwrap()), objects));
+    assert!(is_open(&healed) && !before.stands(&healed));
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! The real parts, one set for all tests of the program: `gradus stack`, ended when the program ends, however it does.
 
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -100,7 +102,7 @@ impl Stack {
         assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
         while Path::new(&format!("/proc/{pid}/exe")).exists() && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
         {
-            std::thread::sleep(std::time::Duration::from_millis(20));
+            std::thread::sleep(Duration::from_millis(20));
         }
         killed
     }
@@ -113,7 +115,7 @@ impl Stack {
             .unwrap_or_else(|| self.part(part)["process"]["pid"].as_u64().unwrap() as u32)
     }
 
-    /// Starts it again, exactly as it was.
+    /// Starts it again, exactly as it was, and waits until it listens.
     pub fn restart(&self, part: &str, killed: Killed) {
         let log = std::fs::OpenOptions::new()
             .append(true)
@@ -130,6 +132,14 @@ impl Stack {
             let mut child = child;
             child.wait()
         });
+        let address = self.address(part);
+        let authority = address.trim_start_matches("http://").split('/').next().unwrap();
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while TcpStream::connect(authority).is_err() {
+            let log = || std::fs::read_to_string(self.dir.join(format!("logs/{part}.again"))).unwrap();
+            assert!(Instant::now() < deadline, "{part} does not come back: {}", log());
+            std::thread::sleep(Duration::from_millis(100));
+        }
     }
 }
 
