@@ -38,7 +38,7 @@ pub enum Action {
 
 /// What was done so far so that the wait ends.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Nudges([Option<Given>; 4]);
+pub struct Nudges([Option<Given>; 5]);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Given {
@@ -62,6 +62,7 @@ impl Nudges {
     /// each time twice as long after the time before.
     fn due(&self, nudge: Nudge, since: Time) -> Time {
         let (grace, pause) = match nudge {
+            Nudge::Wake => (10, 10),
             Nudge::Refresh => (1, 2),
             Nudge::HardRefresh => (3, 5),
             Nudge::Stop => (0, 5),

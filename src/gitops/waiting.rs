@@ -59,6 +59,9 @@ pub enum Waiting {
 /// What can be done so that the wait ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Nudge {
+    /// Ask for a comparison while an operation runs: a controller that was started again in the middle of one may not look at
+    /// it until something concerns the Application (seen with 3.6.1).
+    Wake,
     /// Ask for a comparison.
     Refresh,
     /// Ask for one that writes its time even where nothing changed.
@@ -77,13 +80,13 @@ impl Waiting {
                 Some(Nudge::Refresh)
             }
             Self::Stale | Self::Incomparable(_) | Self::Refused(_) => Some(Nudge::HardRefresh),
+            Self::Applying { .. } => Some(Nudge::Wake),
             Self::ApplyingAnother => Some(Nudge::Stop),
             Self::LocalManifests => Some(Nudge::Sync),
             Self::NotThere
             | Self::Unreadable(_)
             | Self::NotOffered(_)
             | Self::NotRefreshed
-            | Self::Applying { .. }
             | Self::Retrying(_)
             | Self::Differs(_)
             | Self::Condition(_) => None,

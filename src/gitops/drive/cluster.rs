@@ -131,7 +131,7 @@ impl Cluster {
     async fn patch(&self, nudge: Nudge, commit: &CommitId) -> Result<(), kube::Error> {
         let refresh = |how: &str| json!({ "metadata": { "annotations": { "argocd.argoproj.io/refresh": how } } });
         let patch = match nudge {
-            Nudge::Refresh => refresh("normal"),
+            Nudge::Wake | Nudge::Refresh => refresh("normal"),
             Nudge::HardRefresh => refresh("hard"),
             // Both only in the state that was read: what runs by then may be another operation.
             Nudge::Stop | Nudge::Sync => {
