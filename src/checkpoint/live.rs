@@ -136,7 +136,7 @@ impl Live {
                 return Judgement::inconclusive(why);
             }
             for difference in pattern.differences(&seen.object) {
-                let (blame, place) = self.whose(context, &seen.object, &difference);
+                let (blame, place) = Self::whose(context, &seen.object, &difference);
                 worst = worst.into_iter().chain([blame]).min_by_key(|blame| gravity(*blame));
                 evidence.push(Evidence {
                     message: difference.message,
@@ -169,7 +169,7 @@ impl Live {
         if foreign.len() > 1 {
             message += &format!(", and {} more", count(foreign.len() - 1, "object"));
         }
-        let place = self.in_files(context, &self.select).map_or_else(Place::default, |object| object.place(""));
+        let place = Self::in_files(context, &self.select).map_or_else(Place::default, |object| object.place(""));
         let expected = serde_json::to_value(&self.select).ok();
         let operator = Some("select".to_owned());
         Judgement::fail(vec![Evidence { message, place, expected, operator, ..Evidence::default() }])
@@ -177,10 +177,10 @@ impl Live {
 
     /// Whose matter a difference is, and where in the learner's files: a field that they set is theirs, a status is of
     /// what became of them, and everything else was changed on the way.
-    fn whose(&self, context: &Context<'_>, object: &Value, difference: &Difference) -> (Blame, Place) {
+    fn whose(context: &Context<'_>, object: &Value, difference: &Difference) -> (Blame, Place) {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let this = Select { kind: text("/kind"), name: text("/metadata/name"), ..Select::default() };
-        let Some(written) = self.in_files(context, &this) else { return (Blame::HealthyButWrong, Place::default()) };
+        let Some(written) = Self::in_files(context, &this) else { return (Blame::HealthyButWrong, Place::default()) };
         let status = difference.pointer.starts_with("/status");
         let blame = match written.value.pointer(&difference.pointer) {
             _ if status => Blame::NotHealthy,
@@ -191,7 +191,7 @@ impl Live {
     }
 
     /// The first object of the learner's files that this selects. An object may have its namespace from elsewhere.
-    fn in_files<'c>(&self, context: &Context<'c>, wanted: &Select) -> Option<select::Selected<'c>> {
+    fn in_files<'c>(context: &Context<'c>, wanted: &Select) -> Option<select::Selected<'c>> {
         let by_name = Select { kind: wanted.kind.clone(), name: wanted.name.clone(), ..Select::default() };
         let source = Source { files: None, select: &by_name, min: 1, dialect: None };
         select::select(context, &source, &mut Trace::off()).ok()?.into_iter().next()

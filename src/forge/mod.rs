@@ -54,7 +54,8 @@ pub trait Forge: Send + Sync + 'static {
     /// happened to since then, closed ones too.
     fn pulls(&self, since: Option<Time>) -> impl Future<Output = Answer<Vec<Pull>>> + Send;
 
-    /// A bare repository on this machine that holds head and base of the pull request.
+    /// A bare repository on this machine that holds head and base of the pull request. `Permanent` where what the head adds
+    /// is larger than what is fetched, and for nothing else: the learner is told so.
     fn objects(&self, pull: &Pull) -> impl Future<Output = Answer<PathBuf>> + Send;
 
     /// Submitted reviews that stand on a pull request, ours and others', oldest first.

@@ -27,7 +27,7 @@ pub fn push_output(input: &ReviewInput<'_>) -> String {
     }
     if input.sections.is_empty() {
         lines.push(match input.passed_before.len() {
-            _ if !input.refused.is_empty() => "Not graded here:".to_owned(),
+            _ if !input.refused.is_empty() => "Nothing of this push is graded here.".to_owned(),
             n @ 1.. if input.near_misses.is_empty() => {
                 format!("Nothing new to grade: {} unchanged since they passed.", words::count(n, "task"))
             }

@@ -88,6 +88,18 @@ async fn a_commit_that_changes_nothing_opens_after_a_comparison_was_asked_for() 
 }
 
 #[tokio::test]
+async fn a_sync_that_stands_still_is_woken_after_a_while() {
+    let memory = told(|done, _| match done.len() {
+        0 => json!({ "status": { "operationState": { "phase": "Running", "finishedAt": null } } }),
+        _ => json!({}),
+    });
+    let (ending, done) = run(&memory).await;
+    assert!(ending.is_ok(), "{ending:?}");
+    assert_eq!(done, [Nudge::Wake]);
+    assert!(seconds(&memory) >= 10, "a sync gets time to end by itself");
+}
+
+#[tokio::test]
 async fn a_sync_of_another_commit_is_stopped_at_once_and_again_when_that_was_lost() {
     let memory = told(|done, _| match done.len() {
         0 | 1 => {

@@ -168,7 +168,10 @@ fn in_a_learners_own_repository_a_task_with_hidden_checkpoints_is_refused_and_th
         reviews.last().unwrap().body.clone()
     };
     let alone = newest();
-    assert!(alone.starts_with("**Not graded here.** Head") && alone.contains("`copies`\nhas hidden"), "{alone}");
+    assert!(
+        alone.starts_with("**Not graded here.** Head") && alone.contains("hidden in `copies` is not judged"),
+        "{alone}"
+    );
     assert!(!alone.contains("of 6 points"), "{alone}");
     world.push(at, &[("tasks/copies/web.yaml", &deployment(3, "", "")), ("tasks/note/note.txt", "done\n")]);
     let both = newest();
