@@ -15,24 +15,36 @@ pub struct Pair {
 
 /// All of them.
 pub struct Keys {
+    /// The API server, its controllers and its administrator.
+    pub plane: PlaneKeys,
+    /// etcd and its client.
+    pub etcd: EtcdKeys,
+    /// The password of redis.
+    pub redis: String,
+    /// What Argo CD signs sessions with.
+    pub argocd: String,
+}
+
+/// Of one control plane.
+pub struct PlaneKeys {
     /// Who vouches for the API server and its users.
     pub authority: String,
     /// What API server, controller manager and scheduler show.
     pub server: Pair,
     /// The administrator of the cluster.
     pub admin: Pair,
-    /// Who vouches on etcd's side: no user of the API is one of etcd's.
-    pub etcd_authority: String,
-    /// What etcd shows.
-    pub etcd: Pair,
-    /// The API server as a client of etcd.
-    pub etcd_client: Pair,
     /// Signs tokens of service accounts.
     pub accounts: Pair,
-    /// The password of redis.
-    pub redis: String,
-    /// What Argo CD signs sessions with.
-    pub argocd: String,
+}
+
+/// Of one etcd: no user of an API is one of etcd's.
+pub struct EtcdKeys {
+    /// Who vouches for etcd and its clients.
+    pub authority: String,
+    /// What etcd shows.
+    pub server: Pair,
+    /// API servers as clients of etcd.
+    pub client: Pair,
 }
 
 impl fmt::Debug for Keys {
@@ -44,8 +56,31 @@ impl fmt::Debug for Keys {
 impl Keys {
     /// New ones.
     pub fn generate() -> Result<Self, rcgen::Error> {
+        Ok(Self { plane: PlaneKeys::generate()?, etcd: EtcdKeys::generate()?, redis: password()?, argocd: password()? })
+    }
+
+    /// Others of the same shape for tests of plans: quick, and the same each time.
+    #[cfg(test)]
+    pub fn fake() -> Self {
+        let pair = |name: &str| Pair { certificate: format!("{name}.crt"), key: format!("SECRET {name}.key") };
+        Self {
+            plane: PlaneKeys {
+                authority: "ca".to_owned(),
+                server: pair("server"),
+                admin: pair("admin"),
+                accounts: pair("accounts"),
+            },
+            etcd: EtcdKeys { authority: "etcd-ca".to_owned(), server: pair("etcd"), client: pair("etcd-client") },
+            redis: "SECRET redis".to_owned(),
+            argocd: "SECRET argocd".to_owned(),
+        }
+    }
+}
+
+impl PlaneKeys {
+    /// New ones.
+    pub fn generate() -> Result<Self, rcgen::Error> {
         let cluster = Authority::new("gradus-stack")?;
-        let etcd = Authority::new("gradus-stack-etcd")?;
         let accounts = KeyPair::generate()?;
         Ok(Self {
             server: cluster.signs(
@@ -55,37 +90,27 @@ impl Keys {
                 &[ExtendedKeyUsagePurpose::ServerAuth],
             )?,
             admin: cluster.signs("gradus", Some("system:masters"), &[], &[ExtendedKeyUsagePurpose::ClientAuth])?,
-            // Of the only member, which is its own peer.
-            etcd: etcd.signs(
+            accounts: Pair { certificate: accounts.public_key_pem(), key: accounts.serialize_pem() },
+            authority: cluster.certificate,
+        })
+    }
+}
+
+impl EtcdKeys {
+    /// New ones.
+    pub fn generate() -> Result<Self, rcgen::Error> {
+        let etcd = Authority::new("gradus-stack-etcd")?;
+        Ok(Self {
+            // Of the only member, which is its own peer, and its own client where it answers in JSON.
+            server: etcd.signs(
                 "etcd",
                 None,
                 &["127.0.0.1", "localhost"],
                 &[ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth],
             )?,
-            etcd_client: etcd.signs("kube-apiserver", None, &[], &[ExtendedKeyUsagePurpose::ClientAuth])?,
-            accounts: Pair { certificate: accounts.public_key_pem(), key: accounts.serialize_pem() },
-            authority: cluster.certificate,
-            etcd_authority: etcd.certificate,
-            redis: password()?,
-            argocd: password()?,
+            client: etcd.signs("kube-apiserver", None, &[], &[ExtendedKeyUsagePurpose::ClientAuth])?,
+            authority: etcd.certificate,
         })
-    }
-
-    /// Others of the same shape for tests of plans: quick, and the same each time.
-    #[cfg(test)]
-    pub fn fake() -> Self {
-        let pair = |name: &str| Pair { certificate: format!("{name}.crt"), key: format!("SECRET {name}.key") };
-        Self {
-            authority: "ca".to_owned(),
-            server: pair("server"),
-            admin: pair("admin"),
-            etcd_authority: "etcd-ca".to_owned(),
-            etcd: pair("etcd"),
-            etcd_client: pair("etcd-client"),
-            accounts: pair("accounts"),
-            redis: "SECRET redis".to_owned(),
-            argocd: "SECRET argocd".to_owned(),
-        }
     }
 }
 
@@ -151,7 +176,7 @@ mod tests {
     fn two_stacks_share_no_key() {
         let (one, two) = (Keys::generate().unwrap(), Keys::generate().unwrap());
         assert_ne!(one.redis, two.redis);
-        assert_ne!(one.admin.key, two.admin.key);
-        assert!(one.accounts.certificate.starts_with("-----BEGIN PUBLIC KEY-----"));
+        assert_ne!(one.plane.admin.key, two.plane.admin.key);
+        assert!(one.plane.accounts.certificate.starts_with("-----BEGIN PUBLIC KEY-----"));
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs::{File, TryLockError};
 use std::io;
+use std::path::Path;
 
 use super::plan::Spec;
 
@@ -16,7 +17,12 @@ impl Lock {
     pub fn take(spec: &Spec) -> io::Result<Option<Self>> {
         std::fs::create_dir_all(&spec.data)?;
         // Beside the directory, which comes and goes.
-        let file = File::create(spec.data.join(format!(".{}.lock", spec.name)))?;
+        Self::at(&spec.data.join(format!(".{}.lock", spec.name)))
+    }
+
+    /// The same of any file, which is made.
+    pub fn at(path: &Path) -> io::Result<Option<Self>> {
+        let file = File::create(path)?;
         match file.try_lock() {
             Ok(()) => Ok(Some(Self { _file: file })),
             Err(TryLockError::WouldBlock) => Ok(None),

@@ -6,25 +6,29 @@
 //! starts and ends them, `state` remembers them for whoever comes later.
 
 pub mod component;
+pub(crate) mod crew;
+pub(crate) mod disk;
 pub mod down;
-mod keys;
-mod lock;
+pub(crate) mod gateway;
+pub(crate) mod keys;
+pub(crate) mod lock;
 pub mod name;
 pub mod part;
 pub mod plan;
-mod ports;
-mod probe;
-mod process;
+pub(crate) mod ports;
+pub(crate) mod probe;
+pub(crate) mod process;
 pub mod programs;
 pub mod run;
 pub mod state;
 pub mod status;
 
+pub use crew::Stop;
 pub use down::{DownError, Ended, down};
 pub use name::Name;
 pub use part::{Optional, Part};
 pub use plan::{Endpoints, Spec};
 pub use programs::{Missing, Programs};
-pub use run::{Event, Stack, Stop, UpError};
+pub use run::{Event, Stack, UpError};
 pub use state::State;
 pub use status::{Health, Status, status};

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, ServerName};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 
 /// A part that is healthy answers far sooner.
@@ -53,15 +53,15 @@ impl Probe {
         match self {
             Probe::Http(url) => {
                 let (host, path) = split(url)?;
-                expect("200", &get(connect(host)?, host, path)?)
+                expect("200", &get(connect(host, PATIENCE)?, host, path)?)
             }
             Probe::Https { url, authority } => {
                 let (host, path) = split(url)?;
-                let stream = rustls::StreamOwned::new(client(authority)?, connect(host)?);
+                let stream = rustls::StreamOwned::new(client(authority, None)?, connect(host, PATIENCE)?);
                 expect("200", &get(stream, host, path)?)
             }
             Probe::Redis(address) => {
-                let mut stream = connect(address)?;
+                let mut stream = connect(address, PATIENCE)?;
                 stream.write_all(b"PING\r\n")?;
                 let mut answer = [0; 7];
                 stream.read_exact(&mut answer)?;
@@ -76,28 +76,37 @@ impl Probe {
 }
 
 /// `HOST:PORT` and path.
-fn split(url: &str) -> io::Result<(&str, &str)> {
+pub(super) fn split(url: &str) -> io::Result<(&str, &str)> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let at = rest.and_then(|rest| Some((rest, rest.find('/')?)));
     at.map(|(rest, at)| rest.split_at(at)).ok_or_else(|| io::Error::other(format!("`{url}` is no address")))
 }
 
-fn connect(address: &str) -> io::Result<TcpStream> {
+/// Connects to a part; it may think for so long.
+pub(super) fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    stream.set_read_timeout(Some(patience))?;
+    stream.set_write_timeout(Some(patience))?;
     Ok(stream)
 }
 
-fn client(authority: &Path) -> Result<rustls::ClientConnection, Unwell> {
+/// Speaks TLS with whom this authority vouches for, with a certificate and its key where one is asked for.
+pub(super) fn client(authority: &Path, own: Option<(&Path, &Path)>) -> Result<rustls::ClientConnection, Unwell> {
     let mut roots = rustls::RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(authority).map_err(io::Error::other)?;
     roots.add(authority)?;
-    let config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+    let builder = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
+        .with_root_certificates(roots);
+    let config = match own {
+        None => builder.with_no_client_auth(),
+        Some((certificate, key)) => {
+            let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+            builder.with_client_auth_cert(vec![certificate], key)?
+        }
+    };
     let server = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
     Ok(rustls::ClientConnection::new(Arc::new(config), server)?)
 }

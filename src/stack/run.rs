@@ -1,15 +1,14 @@
 //! Brings a stack up, and ends it when its owner lets go of it.
 
-use std::collections::BTreeSet;
-use std::fs::{self, File};
-use std::io::{self, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs;
+use std::io::{self, Read, Seek};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
+use super::crew::{self, Crew, Stop, Trouble};
+use super::disk;
 use super::down;
 use super::keys::Keys;
 use super::lock::Lock;
@@ -19,13 +18,6 @@ use super::plan::{Command, Endpoints, Failing, Plan, Ports, Process, Spec, Step,
 use super::process::{self, Identity, TICK};
 use super::programs::Programs;
 use super::state::{self, Phase, Running, State};
-
-/// How many lines of a log are shown, and how many bytes are looked at for them.
-const TAIL_LINES: usize = 12;
-const TAIL_BYTES: u64 = 8192;
-
-/// What to say when a part found its port taken.
-const TAKEN: &str = "address already in use";
 
 /// What happens, for whoever watches.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,21 +30,6 @@ pub enum Event {
     Started(Part),
     /// A part is healthy, so long after its start.
     Ready(Part, Duration),
-}
-
-/// Asks a start to be given up; may be called from anywhere.
-#[derive(Debug, Clone, Default)]
-pub struct Stop(Arc<AtomicBool>);
-
-impl Stop {
-    /// Gives up.
-    pub fn now(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-
-    fn asked(&self) -> bool {
-        self.0.load(Ordering::Relaxed)
-    }
 }
 
 /// Why a stack did not come up. Whatever had been started is ended again.
@@ -140,10 +117,7 @@ pub enum UpError {
 pub struct Stack {
     dir: PathBuf,
     state: State,
-    /// Ours to reap.
-    children: Vec<(Part, Instant, Child)>,
-    /// Which were said to be healthy.
-    told: BTreeSet<Part>,
+    crew: Crew,
     fate: Fate,
 }
 
@@ -186,14 +160,13 @@ impl Stack {
                 parts: Vec::new(),
                 endpoints: plan.endpoints.clone(),
             },
+            crew: Crew::new(dir.clone()),
             dir,
-            children: Vec::new(),
-            told: BTreeSet::new(),
             fate: Fate::KeepLogs,
         };
         stack.save()?;
         for file in &plan.files {
-            write(&stack.dir, &file.path, &file.content).map_err(|error| stack.io("write its files", error))?;
+            disk::write(&stack.dir, &file.path, &file.content).map_err(|error| stack.io("write its files", error))?;
         }
         for step in &plan.steps {
             match step {
@@ -202,13 +175,13 @@ impl Stack {
                 }
                 Step::Run(command) => {
                     tell(Event::Doing(command.says));
-                    stack.run(command, &plan, stop, tell)?;
+                    stack.run(command, stop, tell)?;
                 }
                 Step::Start(process) => {
                     tell(Event::Started(process.part));
                     stack.start(process)?;
                 }
-                Step::Await(parts) => stack.wait(parts, &plan, stop, tell)?,
+                Step::Await(parts) => stack.crew.wait(parts, None, stop, &mut ready(tell)).map_err(trouble)?,
             }
         }
         stack.state.phase = Phase::Up;
@@ -246,66 +219,24 @@ impl Stack {
     }
 
     fn start(&mut self, process: &Process) -> Result<(), UpError> {
-        let what = || format!("start {}", process.part);
-        let log = state::log(&self.dir, process.part);
-        let output = private().append(true).open(log).map_err(|error| self.io(&what(), error))?;
-        let command = of(&process.program, &process.args, &process.env);
-        let child = process::start(command, &self.dir, output).map_err(|error| self.io(&what(), error))?;
-        // One that ended at once has no identity any more; waiting for it tells how it ended.
-        if let Some(process_identity) = Identity::of(child.id()) {
+        if let Some(identity) = self.crew.start(process.clone()).map_err(trouble)? {
             self.state.parts.push(Running {
                 part: process.part,
-                process: process_identity,
+                process: identity,
                 address: process.address.clone(),
                 probe: process.ready.clone(),
             });
         }
-        self.children.push((process.part, Instant::now(), child));
         self.save()
     }
 
-    /// Waits until these parts are healthy.
-    fn wait(&mut self, parts: &[Part], plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
-        let mut left: Vec<&Process> = plan.processes().filter(|process| parts.contains(&process.part)).collect();
-        let begun = Instant::now();
-        loop {
-            self.look(stop)?;
-            let mut still = Vec::new();
-            for process in left {
-                match process.ready.ask() {
-                    Ok(()) => self.tell_ready(process.part, tell),
-                    // It may have been started while a command ran for long.
-                    Err(why) if begun.elapsed().min(self.age(process.part)) > process.within => {
-                        return Err(UpError::Late {
-                            part: process.part,
-                            within: process.within,
-                            why: why.to_string(),
-                            tail: self.tail(process.part),
-                            log: state::log(&self.dir, process.part),
-                        });
-                    }
-                    Err(_) => still.push(process),
-                }
-            }
-            if still.is_empty() {
-                return Ok(());
-            }
-            left = still;
-            std::thread::sleep(TICK);
-        }
-    }
-
     /// Runs a command to its end, several times where that may help.
-    fn run(&mut self, command: &Command, plan: &Plan, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
+    fn run(&mut self, command: &Command, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
         let begun = Instant::now();
         loop {
             let result = self.run_once(command, stop);
             // Who became healthy meanwhile is told now, not when somebody waits for it.
-            for process in plan.processes() {
-                if self.is_started(process.part) && !self.told.contains(&process.part) && process.ready.ask().is_ok() {
-                    self.tell_ready(process.part, tell);
-                }
-            }
+            self.crew.greet(&mut ready(tell));
             match result {
                 Err(UpError::Failed { .. })
                     if command.failing == Failing::Again && begun.elapsed() < command.within =>
@@ -321,7 +252,7 @@ impl Stack {
         // Not in a log: it may print a token.
         let mut output = tempfile::tempfile().map_err(|error| self.io("make a file for output", error))?;
         let copy = output.try_clone().map_err(|error| self.io("make a file for output", error))?;
-        let program = of(&command.program, &command.args, &command.env);
+        let program = crew::command(&command.program, &command.args, &command.env);
         let mut child = process::start(program, &self.dir, copy)
             .map_err(|error| self.io(&format!("run {}", command.says), error))?;
         let begun = Instant::now();
@@ -333,9 +264,9 @@ impl Stack {
                 break Some(status.to_string());
             }
             let over = begun.elapsed() > command.within;
-            if let Err(error) = self.look(stop) {
+            if let Err(error) = self.crew.look(stop) {
                 let _ = child.kill().and_then(|()| child.wait());
-                return Err(error);
+                return Err(trouble(error));
             }
             if over {
                 let _ = child.kill().and_then(|()| child.wait());
@@ -354,55 +285,14 @@ impl Stack {
             logs: self.dir.join("logs"),
         };
         if let Some(how) = how {
-            return Err(fail(how, last_lines(&said)));
+            return Err(fail(how, crew::last_lines(&said)));
         }
         if let Some(path) = &command.token {
             let token = said.split_whitespace().find(|word| is_token(word));
             let token = token.ok_or_else(|| fail("no token in its output".to_owned(), String::new()))?;
-            write(&self.dir, path, token).map_err(|error| self.io("keep a token", error))?;
+            disk::write(&self.dir, path, token).map_err(|error| self.io("keep a token", error))?;
         }
         Ok(())
-    }
-
-    /// Fails when a part ended or we are to stop.
-    fn look(&mut self, stop: &Stop) -> Result<(), UpError> {
-        if stop.asked() {
-            return Err(UpError::Stopped);
-        }
-        let mut dead = None;
-        for (part, _, child) in &mut self.children {
-            if let Ok(Some(status)) = child.try_wait() {
-                dead = Some((*part, status));
-                break;
-            }
-        }
-        let Some((part, status)) = dead else { return Ok(()) };
-        let tail = self.tail(part);
-        let remedy = if tail.contains(TAKEN) {
-            "Another program took its port in the meantime: run `gradus stack up` again".to_owned()
-        } else {
-            format!("Everything else is ended. The whole log is {}", state::log(&self.dir, part).display())
-        };
-        Err(UpError::Died { part, status, tail, remedy })
-    }
-
-    fn tell_ready(&mut self, part: Part, tell: &mut dyn FnMut(Event)) {
-        if self.told.insert(part) {
-            tell(Event::Ready(part, self.age(part)));
-        }
-    }
-
-    fn is_started(&self, part: Part) -> bool {
-        self.children.iter().any(|(started, _, _)| *started == part)
-    }
-
-    fn age(&self, part: Part) -> Duration {
-        let started = self.children.iter().find(|(started, _, _)| *started == part);
-        started.map(|(_, at, _)| at.elapsed()).unwrap_or_default()
-    }
-
-    fn tail(&self, part: Part) -> String {
-        tail(&state::log(&self.dir, part)).unwrap_or_else(|error| format!("(it cannot be read: {error})"))
     }
 }
 
@@ -411,13 +301,7 @@ impl Drop for Stack {
         if self.fate == Fate::Leave {
             return;
         }
-        let children = &mut self.children;
-        let mut reap = || {
-            for (_, _, child) in children.iter_mut() {
-                let _ = child.try_wait();
-            }
-        };
-        process::end(&self.dir, &self.state.processes(), down::GRACE, &mut reap);
+        self.crew.end(down::GRACE);
         if self.fate == Fate::Remove {
             let _ = fs::remove_dir_all(&self.dir);
             return;
@@ -451,72 +335,29 @@ fn clean(spec: &Spec, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
     }
 }
 
-fn of(
-    program: &Path,
-    args: &[std::ffi::OsString],
-    env: &[(&'static str, std::ffi::OsString)],
-) -> std::process::Command {
-    let mut command = std::process::Command::new(program);
-    command.args(args).env_clear().envs(env.iter().map(|(name, value)| (name, value)));
-    command
+/// Tells who is healthy.
+fn ready(tell: &mut dyn FnMut(Event)) -> impl FnMut(Part, Duration) {
+    move |part, age| tell(Event::Ready(part, age))
+}
+
+/// What happened to a process, as a stack says it.
+fn trouble(trouble: Trouble) -> UpError {
+    let remedy = if trouble.port_taken() {
+        "Another program took its port in the meantime: run `gradus stack up` again".to_owned()
+    } else if let Trouble::Died { log, .. } = &trouble {
+        format!("Everything else is ended. The whole log is {}", log.display())
+    } else {
+        String::new()
+    };
+    match trouble {
+        Trouble::Io { what, dir, source } => UpError::Io { what, dir, source },
+        Trouble::Died { part, status, tail, .. } => UpError::Died { part, status, tail, remedy },
+        Trouble::Late { part, within, why, tail, log } => UpError::Late { part, within, why, tail, log },
+        Trouble::Stopped => UpError::Stopped,
+    }
 }
 
 /// As Gitea prints it.
 fn is_token(word: &str) -> bool {
     word.len() == 40 && word.bytes().all(|byte| byte.is_ascii_hexdigit())
-}
-
-/// Files that only we may read.
-fn private() -> fs::OpenOptions {
-    let mut options = File::options();
-    options.create(true).mode(0o600);
-    options
-}
-
-fn write(dir: &Path, below: &Path, content: &str) -> io::Result<()> {
-    let path = dir.join(below);
-    if let Some(parent) = path.parent() {
-        fs::create_dir_all(parent)?;
-    }
-    private().write(true).truncate(true).open(path)?.write_all(content.as_bytes())
-}
-
-/// The last lines of a log.
-pub(super) fn tail(log: &Path) -> io::Result<String> {
-    let mut file = File::open(log)?;
-    let length = file.metadata()?.len();
-    file.seek(io::SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-    Ok(last_lines(&String::from_utf8_lossy(&bytes)))
-}
-
-fn last_lines(text: &str) -> String {
-    let lines: Vec<&str> = text.lines().collect();
-    let shown = &lines[lines.len().saturating_sub(TAIL_LINES)..];
-    if shown.is_empty() { "(nothing)".to_owned() } else { shown.join("\n") }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_tail_of_a_log_is_its_last_lines_however_long_it_is() {
-        let dir = tempfile::tempdir().unwrap();
-        let log = dir.path().join("log");
-        fs::write(&log, (0..5000).map(|line| format!("line {line}\n")).collect::<String>()).unwrap();
-        let tail = tail(&log).unwrap();
-        assert_eq!((tail.lines().count(), tail.lines().last()), (TAIL_LINES, Some("line 4999")));
-        assert_eq!(last_lines(""), "(nothing)");
-    }
-
-    #[test]
-    fn files_of_a_stack_are_for_its_owner_only() {
-        use std::os::unix::fs::PermissionsExt;
-        let dir = tempfile::tempdir().unwrap();
-        write(dir.path(), Path::new("pki/a.key"), "x").unwrap();
-        let mode = fs::metadata(dir.path().join("pki/a.key")).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
-    }
 }

@@ -2,7 +2,9 @@
 
 mod argocd;
 mod cluster;
+pub(crate) mod etcd;
 mod gitea;
+pub(crate) mod plane;
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -12,7 +14,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::keys::Keys;
+use self::etcd::EtcdPorts;
+use super::keys::{Keys, Pair};
 use super::name::Name;
 use super::part::{Optional, Part};
 use super::ports;
@@ -45,9 +48,7 @@ impl Spec {
 /// A port for whatever listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Ports {
-    etcd: u16,
-    etcd_peer: u16,
-    etcd_metrics: u16,
+    etcd: EtcdPorts,
     api: u16,
     controllers: u16,
     scheduler: u16,
@@ -69,13 +70,11 @@ impl Ports {
     }
 
     fn of(ports: [u16; 15]) -> Self {
-        let [etcd, etcd_peer, etcd_metrics, api, controllers, scheduler, kwok, redis, repo_server, ..] = ports;
+        let [client, peer, metrics, api, controllers, scheduler, kwok, redis, repo_server, ..] = ports;
         let [.., repo_metrics, application_metrics, applicationset_metrics, applicationset_probe, webhook, gitea] =
             ports;
         Self {
-            etcd,
-            etcd_peer,
-            etcd_metrics,
+            etcd: EtcdPorts { client, peer, metrics },
             api,
             controllers,
             scheduler,
@@ -143,11 +142,25 @@ pub struct GiteaAt {
 }
 
 /// A file of a stack, readable only by its owner.
-pub(super) struct File {
+pub(crate) struct File {
     /// Below the stack's directory.
     pub path: PathBuf,
     /// May be a secret.
     pub content: String,
+}
+
+impl File {
+    pub(super) fn new(path: &str, content: &str) -> Self {
+        Self { path: path.into(), content: content.to_owned() }
+    }
+}
+
+/// Files of certificates and their keys.
+fn pairs(pairs: &[(&str, &Pair)]) -> Vec<File> {
+    let files = |(name, pair): &(&str, &Pair)| {
+        [File::new(&format!("pki/{name}.crt"), &pair.certificate), File::new(&format!("pki/{name}.key"), &pair.key)]
+    };
+    pairs.iter().flat_map(files).collect()
 }
 
 impl fmt::Debug for File {
@@ -194,7 +207,7 @@ pub(super) enum Failing {
 
 /// A part to be started.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Process {
+pub(crate) struct Process {
     pub part: Part,
     pub program: PathBuf,
     pub args: Vec<OsString>,
@@ -243,13 +256,8 @@ impl Site<'_> {
         self.path("kubeconfig")
     }
 
-    /// The environment of every process: nothing of ours but where programs are.
     fn env(&self, home: &str) -> Vec<(&'static str, OsString)> {
-        vec![
-            ("PATH", OsString::from(&self.programs.path)),
-            ("HOME", self.path(home).into()),
-            ("TMPDIR", self.path("tmp").into()),
-        ]
+        env(&self.dir, self.programs, home)
     }
 
     fn kubectl(&self, says: &'static str, args: Args, failing: Failing) -> Step {
@@ -265,6 +273,11 @@ impl Site<'_> {
     }
 }
 
+/// The environment of every process: nothing of ours but where programs are.
+fn env(dir: &Path, programs: &Programs, home: &str) -> Vec<(&'static str, OsString)> {
+    vec![("PATH", OsString::from(&programs.path)), ("HOME", dir.join(home).into()), ("TMPDIR", dir.join("tmp").into())]
+}
+
 /// `127.0.0.1:PORT`.
 fn local(port: u16) -> String {
     format!("127.0.0.1:{port}")
@@ -274,24 +287,27 @@ impl Plan {
     /// A plan with free ports and fresh keys.
     pub(super) fn new(spec: &Spec, programs: &Programs, ports: Ports, keys: &Keys) -> Self {
         let site = Site { spec, dir: spec.dir(), ports, programs, keys };
+        let etcd = cluster::etcd(&site);
+        let at = etcd.at();
+        let plane = cluster::control_plane(&site, &at);
         let mut files = cluster::files(&site);
-        let mut steps = vec![Step::Dir("tmp".into()), Step::Dir("logs".into()), Step::Start(cluster::etcd(&site))];
+        let mut steps = vec![Step::Dir("tmp".into()), Step::Dir("logs".into()), Step::Start(etcd.process())];
         if spec.has(Part::Redis) {
             files.extend(argocd::files(&site));
             steps.extend(argocd::dirs());
             steps.push(Step::Start(argocd::redis(&site)));
         }
         steps.push(Step::Await(vec![Part::Etcd]));
-        steps.push(Step::Start(cluster::apiserver(&site)));
+        steps.push(Step::Start(plane.apiserver()));
         // While the API server starts, which takes longest.
         if spec.has(Part::Gitea) {
             files.extend(gitea::files(&site));
             steps.extend(gitea::steps(&site));
         }
         steps.push(Step::Await(vec![Part::KubeApiserver]));
-        steps.push(Step::Start(cluster::controller_manager(&site)));
+        steps.push(Step::Start(plane.controller_manager()));
         if spec.has(Part::Kwok) {
-            steps.push(Step::Start(cluster::scheduler(&site)));
+            steps.push(Step::Start(plane.scheduler(site.ports.scheduler)));
             steps.push(Step::Start(cluster::kwok(&site)));
         }
         if spec.has(Part::Redis) {
@@ -310,14 +326,6 @@ impl Plan {
             gitea: spec.has(Part::Gitea).then(|| gitea::endpoint(&site)),
         };
         Self { name: spec.name.clone(), dir: site.dir.clone(), files, steps, endpoints }
-    }
-
-    /// The processes that it starts, in order.
-    pub(super) fn processes(&self) -> impl Iterator<Item = &Process> {
-        self.steps.iter().filter_map(|step| match step {
-            Step::Start(process) => Some(process),
-            Step::Dir(_) | Step::Run(_) | Step::Await(_) => None,
-        })
     }
 }
 
@@ -350,14 +358,21 @@ mod tests {
         Plan::new(&spec(without), &programs, Ports::of(std::array::from_fn(|index| 2000 + index as u16)), &Keys::fake())
     }
 
+    fn processes(plan: &Plan) -> impl Iterator<Item = &Process> {
+        plan.steps.iter().filter_map(|step| match step {
+            Step::Start(process) => Some(process),
+            Step::Dir(_) | Step::Run(_) | Step::Await(_) => None,
+        })
+    }
+
     fn parts(plan: &Plan) -> BTreeSet<Part> {
-        plan.processes().map(|process| process.part).collect()
+        processes(plan).map(|process| process.part).collect()
     }
 
     #[test]
     fn a_plan_starts_every_part_once_and_waits_for_each() {
         let plan = plan(&[]);
-        assert_eq!(plan.processes().count(), Part::ALL.len());
+        assert_eq!(processes(&plan).count(), Part::ALL.len());
         assert_eq!(parts(&plan), Part::ALL.into());
         let Some(Step::Await(last)) = plan.steps.last() else { panic!("{:?}", plan.steps.last()) };
         assert_eq!(*last, Part::ALL);
