@@ -2,6 +2,7 @@
 //! A task without an environment is judged by its files alone.
 
 mod check;
+pub mod planes;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

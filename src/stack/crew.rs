@@ -21,6 +21,9 @@ const TAIL_BYTES: u64 = 8192;
 /// What to say when a part found its port taken.
 const TAKEN: &str = "address already in use";
 
+/// How long what is left of a killed process may take.
+const REST: Duration = Duration::from_secs(5);
+
 /// Asks a start to be given up; may be called from anywhere.
 #[derive(Debug, Clone, Default)]
 pub struct Stop(Arc<AtomicBool>);
@@ -193,7 +196,11 @@ impl Crew {
 
     /// Whether somebody was started and everybody still runs.
     pub fn lives(&mut self) -> bool {
-        let lives = |member: &mut Member| matches!(member.child.try_wait(), Ok(None));
+        // One that is ending is not to be waited for yet.
+        let lives = |member: &mut Member| {
+            let known = member.identity.as_ref().is_some_and(Identity::lives);
+            known && matches!(member.child.try_wait(), Ok(None))
+        };
         !self.members.is_empty() && self.members.iter_mut().all(lives)
     }
 
@@ -211,6 +218,12 @@ impl Crew {
                 let _ = member.child.try_wait();
             }
         });
+        // Its ports and files are free when all of its threads are gone, which is a moment after it looks dead.
+        let deadline = Instant::now() + REST;
+        let rests = |member: &mut Member| matches!(member.child.try_wait(), Ok(None));
+        while self.members.iter_mut().any(rests) && Instant::now() < deadline {
+            std::thread::sleep(TICK / 10);
+        }
         self.members.clear();
         ended
     }

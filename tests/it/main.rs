@@ -16,6 +16,7 @@ mod gradebook;
 mod hostile;
 mod http;
 mod live;
+mod planes;
 mod sandbox;
 mod scenario;
 mod serve;
