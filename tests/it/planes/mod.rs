@@ -141,7 +141,9 @@ fn what_was_killed_is_started_again_with_all_that_was_in_it() {
 fn a_directory_has_one_owner_and_is_not_somebody_elses() {
     run(async {
         let ground = Ground::new();
+        let begun = Instant::now();
         let planes = ground.open(1, 0).await;
+        took("opened", begun);
         let second = Planes::open(ground.spec(1, 0), ground.programs()).await.unwrap_err();
         assert!(matches!(second, PlanesError::Busy(_)), "{second}");
         planes.end().await;
