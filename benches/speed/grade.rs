@@ -137,6 +137,7 @@ impl Bench {
             base: &self.drawn.starter,
             hidden: None,
             history: None,
+            environs: None,
             violations: &[],
         };
         grade(&job, &Sandbox::InProcess)

@@ -240,7 +240,7 @@ mod tests {
             hidden: None,
             params: &BTreeMap::new(),
             history,
-            observed: None,
+            environment: crate::checkpoint::Sight::Absent(crate::checkpoint::NOWHERE),
             prefix: "tasks/a/",
             dialect: Dialect::Kubectl,
         };

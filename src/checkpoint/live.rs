@@ -1,6 +1,6 @@
 //! `live`: Objects of the learner's environment match a partial object.
 //!
-//! Judged on what was seen there ([`super::observed`]); how long one waits for it is not this file's matter. Where there is
+//! Judged on one sample of what was seen there ([`super::observed`]); how long one waits is `timing`'s matter. Where there is
 //! no environment its twin judges the files instead, and says so.
 
 use std::collections::BTreeMap;
@@ -14,10 +14,10 @@ use super::evidence::{Evidence, Place};
 use super::file::File;
 use super::manifest::Manifest;
 use super::matching::{self, Difference, Pattern, count};
-use super::observed::{Maker, Observed, Seen};
+use super::observed::{Maker, Sample, Seen, Want};
 use super::outcome::{Blame, Outcome};
 use super::select::{self, Select, Source};
-use super::{Check, Context, Judgement, Trace};
+use super::{Check, Context, Judgement, Sight, Trace};
 
 /// Objects of the learner's environment match a partial object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,29 +91,38 @@ impl Check for Live {
                 let below = |(at, message)| (format!("/offline/{kind}{at}"), message);
                 problems.extend(twin.lint(params).into_iter().map(below));
             }
-            None => problems.push((String::new(), "add `offline`: no environment judges it so far".to_owned())),
+            None => problems.push((
+                String::new(),
+                "add `offline`: `gradus test` proves the checkpoint by it, and it judges where there is no environment"
+                    .to_owned(),
+            )),
         }
         problems
     }
 
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match (context.observed, self.offline.as_deref()) {
-            (Some(observed), _) => self.judge_observed(context, observed, trace),
-            (None, Some(twin)) => {
-                trace.say(|| "there is no environment here: the files are judged instead".to_owned());
+        match (context.environment, self.offline.as_deref()) {
+            (Sight::Seen(sample), _) => self.judge_sample(context, sample, trace),
+            (Sight::Absent(why), Some(twin)) => {
+                trace.say(|| format!("{why}: the files are judged instead"));
                 let mut judgement = twin.check().1.judge(context, trace);
                 for evidence in &mut judgement.evidence {
-                    evidence.message += " (judged on the files: no environment is here)";
+                    evidence.message += &format!(" (judged on the files: {why})");
                 }
                 judgement
             }
-            (None, None) => Judgement::not_run("there is no environment here"),
+            (Sight::Absent(why), None) => Judgement::not_run(why),
         }
+    }
+
+    fn wants(&self) -> Vec<Want> {
+        let Select { api_version, kind, .. } = &self.select;
+        kind.iter().map(|kind| Want::Objects { api_version: api_version.clone(), kind: kind.clone() }).collect()
     }
 }
 
 impl Live {
-    fn judge_observed(&self, context: &Context<'_>, observed: &Observed, trace: &mut Trace) -> Judgement {
+    fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
         let patterns = Pattern::parse(&self.matching)
             .and_then(|pattern| Ok((pattern, self.select.matching.as_ref().map(Pattern::parse).transpose()?)));
         let (pattern, wanted) = match patterns {
@@ -122,7 +131,7 @@ impl Live {
         };
         let fits = |seen: &&Seen| select::fits_object(&self.select, wanted.as_ref(), &seen.object);
         let (count_in, foreign): (Vec<&Seen>, Vec<&Seen>) =
-            observed.objects.iter().filter(fits).partition(|seen| seen.maker != Maker::Somebody);
+            sample.objects.iter().filter(fits).partition(|seen| seen.maker != Maker::Somebody);
         trace.say(|| format!("{} of the commit, {} of somebody else", count_in.len(), foreign.len()));
         if (count_in.len() as u64) < u64::from(self.min.max(1)) {
             return self.too_few(context, &count_in, &foreign);
@@ -224,7 +233,7 @@ fn at_version(subject: &str, object: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{judge, judge_observed, tree};
+    use super::super::testing::{judge, judge_seen, tree};
     use super::*;
 
     const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n";
@@ -248,7 +257,7 @@ mod tests {
     }
 
     fn judged(live: &Live, objects: Vec<Seen>) -> Judgement {
-        judge_observed(live, &tree(&[("web.yaml", WEB)]), &Observed { objects })
+        judge_seen(live, &tree(&[("web.yaml", WEB)]), objects)
     }
 
     #[test]
@@ -303,7 +312,7 @@ mod tests {
         assert_eq!(judgement.outcome, Outcome::Fail);
         assert_eq!(
             judgement.evidence[0].message,
-            "`replicas` is 1, must be 3 (judged on the files: no environment is here)"
+            "`replicas` is 1, must be 3 (judged on the files: there is no environment here)"
         );
     }
 

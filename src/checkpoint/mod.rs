@@ -18,6 +18,7 @@ pub mod select;
 pub mod spec;
 #[cfg(test)]
 pub(crate) mod testing;
+pub mod timing;
 
 use std::collections::BTreeMap;
 
@@ -27,7 +28,7 @@ use crate::submission::history::History;
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
 use evidence::Evidence;
-use observed::Observed;
+use observed::{Sample, Want};
 use outcome::{Blame, Outcome};
 
 pub use spec::{Checkpoint, CheckpointFile, Kind};
@@ -40,9 +41,16 @@ pub trait Check {
 
     /// Judges a submission. `trace` takes what `gradus explain` shows; say nothing unless `trace.is_on()`.
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement;
+
+    /// What it wants to know of the learner's environment. A kind that wants something is a live one: it is judged on each
+    /// sample that was taken there, and time words make one verdict of them ([`timing`]).
+    fn wants(&self) -> Vec<Want> {
+        Vec::new()
+    }
 }
 
 /// All that a checkpoint may look at.
+#[derive(Clone, Copy)]
 pub struct Context<'a> {
     /// The files of the task's directory in the submission; paths relative to it.
     pub files: &'a Tree,
@@ -56,13 +64,25 @@ pub struct Context<'a> {
     pub params: &'a BTreeMap<String, Value>,
     /// None for a working tree: then answer [`Judgement::not_run`] with "commit first".
     pub history: Option<&'a History>,
-    /// What was seen in the learner's environment. None where there is none, or it is not proven to run this commit.
-    pub observed: Option<&'a Observed>,
+    /// The learner's environment.
+    pub environment: Sight<'a>,
     /// `tasks/TASK-ID/`, for kinds that look at paths of the whole workspace (`history`).
     pub prefix: &'a str,
     /// How scalars read unless the checkpoint says otherwise (the task's `dialect`).
     pub dialect: Dialect,
 }
+
+/// The learner's environment, as a kind sees it.
+#[derive(Debug, Clone, Copy)]
+pub enum Sight<'a> {
+    /// It is not there, for this reason.
+    Absent(&'a str),
+    /// As it was for a while. It ran the submission's commit.
+    Seen(&'a Sample),
+}
+
+/// Why there is no environment where nobody says more.
+pub const NOWHERE: &str = "there is no environment here";
 
 /// What a kind found.
 #[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]

@@ -1,22 +1,77 @@
-//! What was seen in a learner's environment: the only thing of a cluster that a checkpoint may look at. Plain data, so that
+//! What is known of a learner's environment: the only thing of a cluster that a checkpoint may look at. Plain data, so that
 //! it is judged in the sandbox like files, and can be judged again later without a cluster.
+
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// The objects of one read of an environment that is proven to run the submission's commit.
+use super::Judgement;
+
+/// How the environment of a submission stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Environs {
+    /// It is not there, for this reason: twins judge the files.
+    Absent(String),
+    /// It does not run the submission's commit, and this is what that means for each live checkpoint.
+    Shut(Judgement),
+    /// It was proven to run the commit while this was seen.
+    Seen(Observed),
+}
+
+/// What was seen from the moment on when the environment was proven to run the commit.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
+    /// In the order of time. The first one begins at 0.
+    pub samples: Vec<Sample>,
+    /// Nobody looks any more: what is not decided by now is not going to be.
+    pub over: bool,
+}
+
+/// The environment as it was for a while.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Sample {
+    /// Milliseconds from the first look to the first that saw this.
+    pub from: u64,
+    /// Milliseconds from the first look to the last that saw this.
+    pub to: u64,
     /// In no order that means anything.
     pub objects: Vec<Seen>,
+    /// What was asked besides, with the answer.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub answers: Vec<(Want, Said)>,
+}
+
+/// Something that a checkpoint wants to know of an environment.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Want {
+    /// The objects of a kind, in the environment's namespaces or, where they are in none, all of them.
+    #[serde(rename_all = "camelCase")]
+    Objects {
+        /// As in `apps/v1`; none where the kind alone says enough.
+        api_version: Option<String>,
+        /// As in `Deployment`.
+        kind: String,
+    },
+}
+
+/// An answer of the API server.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Said {
+    /// None that counts, for this reason: it may come later.
+    Nothing(String),
 }
 
 /// An object as the API server gave it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Seen {
-    /// Whole, with `metadata` and `status`.
+    /// Whole, with `metadata` and `status`; values of Secrets are left out.
     pub object: Value,
     /// Who made it.
     pub maker: Maker,
@@ -32,4 +87,38 @@ pub enum Maker {
     Controller,
     /// Nothing of the commit: made by hand, or by somebody else. Does not count.
     Somebody,
+}
+
+impl Observed {
+    /// Takes another look: a new sample, unless the last one was the same.
+    pub fn add(&mut self, at: Duration, objects: Vec<Seen>, answers: Vec<(Want, Said)>) {
+        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
+        match self.samples.last_mut() {
+            Some(last) if last.objects == objects && last.answers == answers => last.to = at,
+            _ => self.samples.push(Sample { from: at, to: at, objects, answers }),
+        }
+    }
+}
+
+impl Sample {
+    /// The answer to what was asked; none where it was not.
+    pub fn said(&self, want: &Want) -> Option<&Said> {
+        self.answers.iter().find(|(asked, _)| asked == want).map(|(_, said)| said)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_look_that_saw_the_same_makes_the_last_sample_longer() {
+        let seen = |n: i32| vec![Seen { object: n.into(), maker: Maker::Commit }];
+        let mut observed = Observed::default();
+        for (at, n) in [(0, 1), (250, 1), (500, 2), (1000, 1)] {
+            observed.add(Duration::from_millis(at), seen(n), Vec::new());
+        }
+        let spans: Vec<_> = observed.samples.iter().map(|sample| (sample.from, sample.to)).collect();
+        assert_eq!(spans, [(0, 250), (500, 500), (1000, 1000)]);
+    }
 }

@@ -1,12 +1,16 @@
 //! A checkpoint as authors write it, and as we use it: common fields plus exactly one kind.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Check, Context, Judgement, Trace};
+use super::observed::{Environs, Observed, Want};
+use super::timing::{Consistently, Eventually, Look, Timing};
+use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
+use crate::config::span::Span;
 use crate::course::id::CheckpointId;
 
 /// Text of the ladder that a learner climbs by failing.
@@ -89,6 +93,15 @@ macro_rules! kinds {
             /// Replaces the generated sentence of a failure, in the learner's terms.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub message: Option<String>,
+            /// For a live kind: it has to hold at some time within this. Without any time word: within 15 s.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub eventually: Option<Eventually>,
+            /// For a live kind: it has to hold from the start, or with `eventually` from when it first does, without a break.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub consistently: Option<Consistently>,
+            /// For a live kind: it has to hold for so long without a break, at some time.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub stable_for: Option<Span>,
             /// In a workspace's `.gradus/`: the kind is not published. Refused in a course.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub withheld: Option<Withheld>,
@@ -134,6 +147,13 @@ macro_rules! kinds {
                     $(Kind::$variant(kind) => kind.judge(context, trace),)*
                 }
             }
+
+            fn wants(&self) -> Vec<Want> {
+                match self {
+                    Kind::Withheld(_) => Vec::new(),
+                    $(Kind::$variant(kind) => kind.wants(),)*
+                }
+            }
         }
 
         impl TryFrom<CheckpointFile> for Checkpoint {
@@ -156,6 +176,11 @@ macro_rules! kinds {
                     visibility: file.visibility,
                     credit: file.credit,
                     message: file.message,
+                    timing: Timing {
+                        eventually: file.eventually,
+                        consistently: file.consistently,
+                        stable_for: file.stable_for,
+                    },
                     kind,
                 })
             }
@@ -172,6 +197,9 @@ macro_rules! kinds {
                     visibility: checkpoint.visibility,
                     credit: checkpoint.credit,
                     message: checkpoint.message,
+                    eventually: checkpoint.timing.eventually,
+                    consistently: checkpoint.timing.consistently,
+                    stable_for: checkpoint.timing.stable_for,
                     withheld: None,
                     $($key: None,)*
                 };
@@ -228,8 +256,41 @@ pub struct Checkpoint {
     pub credit: Credit,
     /// Replaces the generated sentence of a failure.
     pub message: Option<String>,
+    /// When what was seen of an environment decides.
+    pub timing: Timing,
     /// What it asserts.
     pub kind: Kind,
+}
+
+impl Checkpoint {
+    /// Whether it looks at the learner's environment where there is one.
+    pub fn is_live(&self) -> bool {
+        !self.kind.wants().is_empty()
+    }
+
+    /// Judges it on the files or, if it is a live one, on what was seen.
+    pub fn judge(&self, context: &Context<'_>, environs: Option<&Environs>, trace: &mut Trace) -> Judgement {
+        let blind = |why| Context { environment: Sight::Absent(why), ..*context };
+        match environs {
+            Some(Environs::Shut(judgement)) if self.is_live() => judgement.clone(),
+            Some(Environs::Seen(observed)) if self.is_live() => self.judge_observed(context, observed, trace),
+            Some(Environs::Absent(why)) => self.kind.judge(&blind(why), trace),
+            Some(Environs::Shut(_) | Environs::Seen(_)) | None => self.kind.judge(&blind(NOWHERE), trace),
+        }
+    }
+
+    fn judge_observed(&self, context: &Context<'_>, observed: &Observed, trace: &mut Trace) -> Judgement {
+        let looks = observed.samples.iter().map(|sample| {
+            trace.say(|| format!("from {} to {} ms", sample.from, sample.to));
+            let context = Context { environment: Sight::Seen(sample), ..*context };
+            let judgement = trace.indented(|trace| self.kind.judge(&context, trace));
+            let seen = (Duration::from_millis(sample.from), Duration::from_millis(sample.to));
+            Look { seen, judgement }
+        });
+        let looks = looks.collect();
+        let verdict = self.timing.verdict(looks, observed.over);
+        verdict.unwrap_or_else(|| Judgement::inconclusive("the environment is still looked at"))
+    }
 }
 
 /// A checkpoint has no kind key, or several.

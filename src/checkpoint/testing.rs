@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::observed::Observed;
-use super::{Check, Context, Judgement, Trace};
+use super::observed::{Sample, Seen};
+use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
 
@@ -23,15 +23,16 @@ pub(crate) fn judge(check: &impl Check, files: &Tree) -> Judgement {
 
 /// Judges a working tree that started as `base`.
 pub(crate) fn judge_since(check: &impl Check, files: &Tree, base: &Tree) -> Judgement {
-    judge_all(check, files, base, None)
+    judge_all(check, files, base, Sight::Absent(NOWHERE))
 }
 
-/// Judges a working tree and what was seen in its environment.
-pub(crate) fn judge_observed(check: &impl Check, files: &Tree, observed: &Observed) -> Judgement {
-    judge_all(check, files, &Tree::default(), Some(observed))
+/// Judges a working tree and objects of its environment.
+pub(crate) fn judge_seen(check: &impl Check, files: &Tree, objects: Vec<Seen>) -> Judgement {
+    let sample = Sample { objects, ..Sample::default() };
+    judge_all(check, files, &Tree::default(), Sight::Seen(&sample))
 }
 
-fn judge_all(check: &impl Check, files: &Tree, base: &Tree, observed: Option<&Observed>) -> Judgement {
+fn judge_all(check: &impl Check, files: &Tree, base: &Tree, environment: Sight<'_>) -> Judgement {
     let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
     let context = Context {
         files,
@@ -40,7 +41,7 @@ fn judge_all(check: &impl Check, files: &Tree, base: &Tree, observed: Option<&Ob
         hidden: None,
         params: &params,
         history: None,
-        observed,
+        environment,
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
     };

@@ -166,6 +166,7 @@ impl Subject {
             base: &item.base,
             hidden: item.has_hidden.then_some(&item.drawn.hidden),
             history: self.submission.history.as_ref(),
+            environs: None,
             violations: &self.submission.violations,
         })
     }

@@ -69,10 +69,27 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
     let params: &BTreeMap<String, Value> = &drawn.values;
     let mut problems = Vec::new();
     for (index, checkpoint) in drawn.task.checkpoints.iter().enumerate() {
-        for (below, message) in checkpoint.kind.lint(params) {
-            let pointer = format!("/spec/checkpoints/{index}/{}{below}", checkpoint.kind.key());
-            let at = task.source.node.locate(&pointer);
+        let mut say = |pointer: String, message: String| {
+            let at = task.source.node.locate(&format!("/spec/checkpoints/{index}{pointer}"));
             problems.push(Diagnostic::new(task.file(), message).at(at));
+        };
+        let key = checkpoint.kind.key();
+        for (below, message) in checkpoint.kind.lint(params) {
+            say(format!("/{key}{below}"), message);
+        }
+        match (checkpoint.is_live(), &drawn.task.environment) {
+            (true, None) => {
+                let message = "the task has no `environment` where it could look: add one beside `checkpoints`";
+                say(format!("/{key}"), message.to_owned());
+            }
+            (true, Some(_)) => {
+                checkpoint.timing.lint().into_iter().for_each(|(below, message)| say(below.to_owned(), message));
+            }
+            (false, _) if !checkpoint.timing.is_none() => {
+                let message = "`eventually`, `consistently` and `stableFor` are for live kinds: files do not change by themselves";
+                say(String::new(), message.to_owned());
+            }
+            (false, _) => {}
         }
     }
     problems

@@ -12,6 +12,7 @@ mod score;
 pub mod view;
 
 use crate::checkpoint::evidence::{Evidence, Place};
+use crate::checkpoint::observed::Environs;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::task::Task;
@@ -43,6 +44,8 @@ pub struct Job<'a> {
     pub hidden: Option<&'a Tree>,
     /// None for a working tree.
     pub history: Option<&'a History>,
+    /// None where there is no environment.
+    pub environs: Option<&'a Environs>,
     /// All of the submission's: those below the task's directory, or of the whole submission, fail its checkpoints.
     pub violations: &'a [Violation],
 }
@@ -112,7 +115,7 @@ fn work<'a>(job: &Job<'a>, checkpoints: &'a [&'a Checkpoint], prefix: &'a str, t
         hidden: job.hidden,
         params: job.values,
         history: job.history,
-        observed: None,
+        environs: job.environs,
         prefix,
         dialect: job.task.dialect,
         tracing,
@@ -151,6 +154,7 @@ mod tests {
                 base: &tree,
                 hidden: None,
                 history: None,
+                environs: None,
                 violations: &violations,
             };
             let report = grade(&job, &Sandbox::InProcess);
@@ -172,6 +176,7 @@ pub(crate) mod testing {
     use super::*;
     use crate::checkpoint::Kind;
     use crate::checkpoint::spec::{Credit, Visibility, Withheld};
+    use crate::checkpoint::timing::Timing;
     use crate::course::task::ReviewBy;
     use crate::submission::yaml::Dialect;
 
@@ -186,6 +191,7 @@ pub(crate) mod testing {
             visibility: Visibility::Always,
             credit: Credit::AllOrNothing,
             message: None,
+            timing: Timing::default(),
             kind: Kind::Withheld(Withheld::Visibility),
         }
     }
@@ -223,6 +229,7 @@ pub(crate) mod testing {
             base: &tree,
             hidden: None,
             history: None,
+            environs: None,
             violations: &[],
         };
         let judged = judged.into_iter().map(|(id, judgement)| (id.parse().unwrap(), judgement)).collect();

@@ -290,6 +290,7 @@ fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Dra
             base: &base,
             hidden: has_hidden.then_some(&drawn.hidden),
             history: submission.history.as_ref(),
+            environs: None,
             violations: &submission.violations,
         },
         sandbox,

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Judged, Tracing, Work};
 use crate::checkpoint::evidence::Evidence;
 use crate::checkpoint::outcome::Outcome;
-use crate::checkpoint::{Check, Context, Judgement, Trace};
+use crate::checkpoint::{Context, Judgement, NOWHERE, Sight, Trace};
 use crate::submission::yaml::YamlFiles;
 
 /// Most differences of one checkpoint that are reported: more than anybody reads, few enough for a review.
@@ -39,7 +39,7 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
         hidden: work.hidden,
         params: work.params,
         history: work.history,
-        observed: work.observed,
+        environment: Sight::Absent(NOWHERE),
         prefix: work.prefix,
         dialect: work.dialect,
     };
@@ -54,7 +54,7 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
             Tracing::On => Trace::on(),
         };
         // Whatever is shared here is read only or a cache that is filled in one step: a panic leaves nothing half done.
-        let judgement = catch_unwind(AssertUnwindSafe(|| checkpoint.kind.judge(&context, &mut trace)))
+        let judgement = catch_unwind(AssertUnwindSafe(|| checkpoint.judge(&context, work.environs, &mut trace)))
             .unwrap_or_else(|_| Judgement::error("the grader broke while judging this; that is a bug of ours"));
         let judgement = clipped(judgement);
         if judgement.outcome == Outcome::Pass {

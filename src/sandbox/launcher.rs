@@ -300,7 +300,7 @@ mod tests {
             hidden: None,
             params: &values,
             history: None,
-            observed: None,
+            environs: None,
             prefix: "tasks/x/",
             dialect: crate::submission::yaml::Dialect::Kubectl,
             tracing: super::super::Tracing::Off,

@@ -17,7 +17,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::checkpoint::observed::Observed;
+use crate::checkpoint::observed::Environs;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::values::Values;
@@ -61,8 +61,8 @@ pub struct Work<'a> {
     pub params: &'a Values,
     /// None for a working tree.
     pub history: Option<&'a History>,
-    /// None where no environment is proven to run this commit.
-    pub observed: Option<&'a Observed>,
+    /// None where there is no environment.
+    pub environs: Option<&'a Environs>,
     /// `tasks/TASK-ID/`.
     pub prefix: &'a str,
     /// How scalars read unless a checkpoint says otherwise.

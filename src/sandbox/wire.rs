@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::confine::{Confined, Walls};
 use super::{Judged, Tracing, Work};
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::observed::Observed;
+use crate::checkpoint::observed::Environs;
 use crate::course::values::Values;
 use crate::submission::history::History;
 use crate::submission::tree::{Entry, Tree};
@@ -38,7 +38,7 @@ pub struct Request {
     hidden: Option<Tree>,
     params: Values,
     history: Option<History>,
-    observed: Option<Observed>,
+    environs: Option<Environs>,
     prefix: String,
     dialect: Dialect,
     tracing: Tracing,
@@ -54,7 +54,7 @@ struct Header<'a> {
     hidden: Option<Vec<(Cow<'a, str>, WireEntry<'a>)>>,
     params: Cow<'a, Values>,
     history: Option<Cow<'a, History>>,
-    observed: Option<Cow<'a, Observed>>,
+    environs: Option<Cow<'a, Environs>>,
     prefix: Cow<'a, str>,
     dialect: Dialect,
     tracing: Tracing,
@@ -106,7 +106,7 @@ impl<'a> Outgoing<'a> {
             hidden,
             params: Cow::Borrowed(work.params),
             history: work.history.map(Cow::Borrowed),
-            observed: work.observed.map(Cow::Borrowed),
+            environs: work.environs.map(Cow::Borrowed),
             prefix: work.prefix.into(),
             dialect: work.dialect,
             tracing: work.tracing,
@@ -160,7 +160,7 @@ impl Request {
             hidden: header.hidden.map(tree).transpose()?,
             params: header.params.into_owned(),
             history: header.history.map(Cow::into_owned),
-            observed: header.observed.map(Cow::into_owned),
+            environs: header.environs.map(Cow::into_owned),
             prefix: header.prefix.into_owned(),
             dialect: header.dialect,
             tracing: header.tracing,
@@ -177,7 +177,7 @@ impl Request {
             hidden: self.hidden.as_ref(),
             params: &self.params,
             history: self.history.as_ref(),
-            observed: self.observed.as_ref(),
+            environs: self.environs.as_ref(),
             prefix: &self.prefix,
             dialect: self.dialect,
             tracing: self.tracing,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use gradus::checkpoint::Checkpoint;
-use gradus::checkpoint::observed::{Maker, Observed, Seen};
+use gradus::checkpoint::observed::{Environs, Maker, Observed, Seen};
 use gradus::checkpoint::outcome::Outcome::{self, Error, Fail, Inconclusive, Pass};
 use gradus::course::values::Values;
 use gradus::sandbox::{Launcher, Limits, Sandbox, Strictness, Tracing, Unusable, Work};
@@ -35,7 +35,7 @@ fn judge_observed(
     sandbox: &Sandbox,
     checkpoints: &[Checkpoint],
     files: &Tree,
-    observed: Option<&Observed>,
+    environs: Option<&Environs>,
 ) -> BTreeMap<String, (Outcome, String)> {
     let list: Vec<&Checkpoint> = checkpoints.iter().collect();
     let answers = sandbox.judge(&Work {
@@ -45,7 +45,7 @@ fn judge_observed(
         hidden: None,
         params: &Values::new(),
         history: None,
-        observed,
+        environs,
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
         tracing: Tracing::Off,
@@ -114,10 +114,14 @@ fn rules_that_explode_end_in_a_clear_answer_and_never_in_a_pass() {
 #[test]
 fn what_was_seen_in_an_environment_is_judged_behind_the_same_walls() {
     let object = json!({"kind": "Deployment", "metadata": {"name": "web"}, "status": {"readyReplicas": 3}});
-    let seen = |maker| Observed { objects: vec![Seen { object: object.clone(), maker }] };
+    let seen = |maker| {
+        let mut observed = Observed { over: true, ..Observed::default() };
+        observed.add(Duration::ZERO, vec![Seen { object: object.clone(), maker }], Vec::new());
+        Environs::Seen(observed)
+    };
     let ready = json!({"select": {"kind": "Deployment"}, "match": {"status": {"readyReplicas": 3}}});
     let ready = [checkpoint("ready", "live", ready)];
-    let outcome = |observed: Option<&Observed>| judge_observed(&sandbox(), &ready, &files(HONEST), observed)["ready"].0;
+    let outcome = |environs: Option<&Environs>| judge_observed(&sandbox(), &ready, &files(HONEST), environs)["ready"].0;
     assert_eq!(outcome(Some(&seen(Maker::Commit))), Pass);
     assert_eq!(outcome(Some(&seen(Maker::Somebody))), Fail);
     assert_eq!(outcome(None), Outcome::NotRun);

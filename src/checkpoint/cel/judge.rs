@@ -555,7 +555,7 @@ spec:
                 hidden: self.hidden.as_ref(),
                 params: &params,
                 history: self.history.as_ref(),
-                observed: None,
+                environment: crate::checkpoint::Sight::Absent(crate::checkpoint::NOWHERE),
                 prefix: "tasks/x/",
                 dialect: Dialect::Kubectl,
             };

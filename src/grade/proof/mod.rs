@@ -178,6 +178,7 @@ pub fn with_job<T>(
         base: &drawn.starter,
         hidden: Some(&drawn.hidden),
         history: Some(&history),
+        environs: None,
         violations: &[],
     })
 }
