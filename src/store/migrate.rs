@@ -25,11 +25,19 @@ const FROM_4: &str =
     "CREATE TABLE offers (workspace TEXT NOT NULL, learner TEXT NOT NULL, task TEXT NOT NULL, offer TEXT NOT NULL,
     offered_at INTEGER NOT NULL, PRIMARY KEY (workspace, learner, task)) STRICT, WITHOUT ROWID";
 
+/// To version 6: who holds an environment, and what was seen there.
+const FROM_5: &str = "
+    ALTER TABLE offers ADD COLUMN number INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE offers ADD COLUMN pushed_at INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE queue ADD COLUMN offered INTEGER NOT NULL DEFAULT 0;
+    CREATE TABLE observations (digest TEXT PRIMARY KEY, seen TEXT NOT NULL, seen_at INTEGER NOT NULL)
+        STRICT, WITHOUT ROWID";
+
 /// Whether data of this version can be taken over. Several schemas were called 2 while the program was made: only the last
 /// one of them is meant.
 pub(super) async fn knows(connection: &mut SqliteConnection, version: i64) -> Result<bool, sqlx::Error> {
     if version != 2 {
-        return Ok(matches!(version, 3 | 4));
+        return Ok(matches!(version, 3..=5));
     }
     let last = sqlx::query("SELECT count(*) FROM pragma_table_info('gradings') WHERE name = 'again_at'");
     Ok(last.fetch_one(connection).await?.try_get::<i64, _>(0)? == 1)
@@ -44,7 +52,10 @@ pub(super) async fn run(connection: &mut SqliteConnection, version: i64) -> Resu
         sqlx::raw_sql(FROM_3).execute(&mut *connection).await?;
     }
     if matches!(version, 2..=4) {
-        sqlx::raw_sql(FROM_4).execute(connection).await?;
+        sqlx::raw_sql(FROM_4).execute(&mut *connection).await?;
+    }
+    if matches!(version, 2..=5) {
+        sqlx::raw_sql(FROM_5).execute(connection).await?;
     }
     Ok(())
 }
@@ -82,9 +93,17 @@ mod tests {
         "INSERT INTO local_comments VALUES (1, 1, 'ada', 'thanks', NULL, 1)",
     ];
 
+    /// A file as the last program of version 5 would have made it.
+    async fn fifth(path: &Path) {
+        Store::open(path).await.unwrap().close().await;
+        sql(path, &["DROP TABLE observations", "ALTER TABLE queue DROP COLUMN offered"]).await;
+        sql(path, &["ALTER TABLE offers DROP COLUMN number", "ALTER TABLE offers DROP COLUMN pushed_at"]).await;
+        sql(path, &["PRAGMA user_version = 5"]).await;
+    }
+
     /// A file as the last program of version 4 would have made it.
     async fn fourth(path: &Path) {
-        Store::open(path).await.unwrap().close().await;
+        fifth(path).await;
         sql(path, &["DROP TABLE offers", "PRAGMA user_version = 4"]).await;
     }
 
@@ -105,11 +124,13 @@ mod tests {
     #[tokio::test]
     async fn data_of_the_versions_before_is_taken_over_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let [new, old, third_one, fourth_one] = ["new", "old", "third", "fourth"].map(|name| dir.path().join(name));
+        let names = ["new", "old", "third", "fourth", "fifth"];
+        let [new, old, third_one, fourth_one, fifth_one] = names.map(|name| dir.path().join(name));
         Store::open(&new).await.unwrap().close().await;
         third(&third_one).await;
         fourth(&fourth_one).await;
-        for one in [&third_one, &fourth_one] {
+        fifth(&fifth_one).await;
+        for one in [&third_one, &fourth_one, &fifth_one] {
             Store::open(one).await.unwrap().close().await;
             assert_eq!(sql(one, &[TABLES]).await, sql(&new, &[TABLES]).await, "the schemas are the same");
         }

@@ -15,7 +15,8 @@ pub mod gauges;
 pub mod heads;
 pub mod journal;
 mod migrate;
-mod offers;
+pub mod observations;
+pub mod offers;
 pub mod pulls;
 pub mod queue;
 pub mod statuses;
@@ -29,7 +30,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 5;
+pub const SCHEMA_VERSION: i64 = 6;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;

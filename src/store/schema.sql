@@ -13,6 +13,7 @@ CREATE TABLE queue (
     failures      INTEGER NOT NULL DEFAULT 0,  -- in a row
     version       INTEGER NOT NULL DEFAULT 1,  -- raised by each hint: tells whether one came while working
     lease_until   INTEGER NOT NULL DEFAULT 0,
+    offered       INTEGER NOT NULL DEFAULT 0,  -- what it is to run in environments is among the offers
     awaits_write  INTEGER NOT NULL DEFAULT 0,  -- everything is decided, the forge's limits allow no write now
     PRIMARY KEY (workspace, number)
 ) STRICT, WITHOUT ROWID;
@@ -101,8 +102,17 @@ CREATE TABLE offers (
     learner    TEXT    NOT NULL,
     task       TEXT    NOT NULL,
     offer      TEXT    NOT NULL,               -- JSON
+    number     INTEGER NOT NULL DEFAULT 0,     -- the pull request that holds the environment
+    pushed_at  INTEGER NOT NULL DEFAULT 0,     -- the forge's time of that push
     offered_at INTEGER NOT NULL,
     PRIMARY KEY (workspace, learner, task)
+) STRICT, WITHOUT ROWID;
+
+-- What was seen in environments, by its digest (observations.rs).
+CREATE TABLE observations (
+    digest  TEXT    PRIMARY KEY,
+    seen    TEXT    NOT NULL,                  -- JSON
+    seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
 -- Pull requests as they were when we last came to rest with them: what sweeps compare with.

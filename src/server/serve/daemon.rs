@@ -176,7 +176,10 @@ impl<C: Connect> Daemon<C> {
         };
         let receiver = Receiver::new(store.clone(), clock.clone(), metrics.clone(), bounds);
         let health = Health::new(store.clone(), clock.clone(), metrics.clone(), gradebook.clone());
-        let generator = Generator::new(store.clone(), health.clone());
+        let generator = {
+            let health = health.clone();
+            Generator::new(store.clone(), Arc::new(move || health.compared()))
+        };
         let ground = Ground {
             store,
             gradebook: gradebook.clone(),

@@ -12,10 +12,11 @@ use axum::routing::post;
 use http_body_util::{BodyExt, Limited};
 use serde_json::Value;
 
-use super::health::Health;
 use crate::config::secret::Secret;
+use crate::forge::pull::Workspace;
 use crate::gitops::generator::{Certainty, answer};
-use crate::store::Store;
+use crate::store::time::{Clock, SystemClock};
+use crate::store::{Store, StoreError};
 
 /// Longest question. The controller sends its name and the parameters of the ApplicationSet.
 const MAX_QUESTION: usize = 64 << 10;
@@ -23,20 +24,23 @@ const MAX_QUESTION: usize = 64 << 10;
 /// Longest wait for a question to arrive.
 const TIME: Duration = Duration::from_secs(10);
 
+/// Tells all workspaces that are served, once all of each was compared with its forge since the start.
+pub type Compared = Arc<dyn Fn() -> Option<Vec<Workspace>> + Send + Sync>;
+
 /// Answers the controller.
 #[derive(Clone)]
 pub struct Generator(Arc<Inner>);
 
 struct Inner {
     store: Store,
-    health: Health,
+    compared: Compared,
     token: RwLock<Option<Secret>>,
 }
 
 impl Generator {
-    /// From this store, as soon as `health` says that everything was compared. Without a token nobody is answered.
-    pub fn new(store: Store, health: Health) -> Self {
-        Self(Arc::new(Inner { store, health, token: RwLock::default() }))
+    /// From this store, as soon as everything was compared. Without a token nobody is answered.
+    pub fn new(store: Store, compared: Compared) -> Self {
+        Self(Arc::new(Inner { store, compared, token: RwLock::default() }))
     }
 
     /// From now on this is the token.
@@ -59,13 +63,25 @@ impl Generator {
     }
 
     async fn list(&self) -> Result<Value, Refusal> {
-        let Inner { store, health, .. } = &*self.0;
-        let offers = store.offers().await.map_err(|error| {
+        let list = async {
+            let certainty = self.certainty().await?;
+            Ok::<_, StoreError>(answer(&self.0.store.offers().await?, certainty))
+        };
+        let list = list.await.map_err(|error| {
             tracing::error!(%error, "the database cannot be used");
             Refusal::NotSure
         })?;
-        let certainty = if health.everything_compared() { Certainty::Whole } else { Certainty::Partial };
-        offers.and_then(|offers| answer(&offers, certainty)).ok_or(Refusal::NotSure)
+        list.ok_or(Refusal::NotSure)
+    }
+
+    async fn certainty(&self) -> Result<Certainty, StoreError> {
+        let Some(workspaces) = (self.0.compared)() else { return Ok(Certainty::Partial) };
+        for workspace in workspaces {
+            if !self.0.store.offers_are_whole(&workspace, SystemClock.now()).await? {
+                return Ok(Certainty::Partial);
+            }
+        }
+        Ok(Certainty::Whole)
     }
 }
 

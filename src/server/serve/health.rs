@@ -142,13 +142,15 @@ impl Health {
         asks.into_iter().map(|(workspace, ask)| (workspace, ask())).collect()
     }
 
-    /// Whether everything that is served was compared with the forges since the start, the forks too.
-    pub fn everything_compared(&self) -> bool {
+    /// All that is served, the forks too; none before all of it was compared with the forges since the start.
+    pub fn compared(&self) -> Option<Vec<Workspace>> {
         let fleets = self.state().fleets.clone();
-        let forks = fleets.iter().flat_map(|fleet| fleet.forks.values()).map(|ask| ask());
-        let all: Vec<Condition> = self.conditions().into_iter().map(|(_, condition)| condition).chain(forks).collect();
+        let forks = fleets.iter().flat_map(|fleet| &fleet.forks).map(|(workspace, ask)| (workspace.clone(), ask()));
+        let all: Vec<(Workspace, Condition)> = self.conditions().into_iter().chain(forks).collect();
         let compared = |one: &Condition| one.stage == Stage::Running && one.full_sweep.is_some();
-        !all.is_empty() && all.iter().all(compared) && fleets.iter().all(|fleet| fleet.listed == Listed::Fine)
+        let whole = !all.is_empty() && all.iter().all(|(_, condition)| compared(condition));
+        let listed = fleets.iter().all(|fleet| fleet.listed == Listed::Fine);
+        (whole && listed).then(|| all.into_iter().map(|(workspace, _)| workspace).collect())
     }
 
     /// `ok` or `degraded`, and why. Details that name files or quote forges are for the log.

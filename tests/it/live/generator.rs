@@ -5,13 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use gradus::config::secret::Secret;
-use gradus::forge::pull::Workspace;
+use gradus::forge::pull::{PullNumber, Workspace};
 use gradus::gitops::generator::{Offer, Tenancy};
 use gradus::gradebook::Gradebook;
 use gradus::server::serve::engine::{Condition, Stage};
 use gradus::server::serve::generator::Generator;
 use gradus::server::serve::health::{Ask, Health};
 use gradus::store::Store;
+use gradus::store::offers::Push;
 use gradus::store::time::{Clock, SystemClock};
 use gradus::submission::sha::CommitId;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
@@ -38,18 +39,19 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
             let ask: Ask = Arc::new(move || Condition { stage: Stage::Running, full_sweep: at, trouble: None });
             health.serves(BTreeMap::from([(workspace.clone(), ask)]), Vec::new());
         };
-        let generator = Generator::new(store.clone(), health.clone());
+        let asked = health.clone();
+        let generator = Generator::new(store.clone(), Arc::new(move || asked.compared()));
         generator.replace(Some(Secret::new(TOKEN)));
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
         let server = tokio::spawn(async move { axum::serve(listener, generator.routes()).await });
-        store.offers_are_whole(SystemClock.now()).await.unwrap();
         swept(Some(SystemClock.now()));
         let offer = async |commit: &CommitId| {
             let (repo_url, path) = (tenant.repository.clone(), PATH.to_owned());
             let offer =
                 Offer { tenancy: tenancy.clone(), repo_url, path, commit: commit.clone(), server: SERVER.into() };
-            store.offer(&offer, SystemClock.now()).await.unwrap();
+            let push = Push { number: PullNumber(1), at: SystemClock.now() };
+            assert_eq!(store.offer(&offer, push, SystemClock.now()).await.unwrap(), None);
         };
         let first = tenant.push(&[("a.yaml", Some(&map("a", "1")))]);
         offer(&first).await;

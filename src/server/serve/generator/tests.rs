@@ -4,11 +4,13 @@ use axum::http::Method;
 use tower::ServiceExt;
 
 use super::*;
-use crate::forge::pull::Workspace;
+use crate::forge::pull::{PullKey, PullNumber, Workspace};
 use crate::gitops::generator::{Offer, Tenancy};
 use crate::gradebook::Gradebook;
 use crate::server::serve::engine::{Condition, Stage};
-use crate::server::serve::health::Ask;
+use crate::server::serve::health::{Ask, Health};
+use crate::store::offers::Push;
+use crate::store::queue::Hint;
 use crate::store::time::{ManualClock, Time};
 
 const TOKEN: &str = "canary-0123456789abcdef";
@@ -28,7 +30,8 @@ async fn desk() -> Desk {
     let gradebook = Arc::new(Gradebook::new(dir.path().to_owned()));
     let clock = Arc::new(ManualClock::at(Time(1)));
     let health = Health::new(store.clone(), clock, Arc::default(), gradebook);
-    let generator = Generator::new(store.clone(), health.clone());
+    let asked = health.clone();
+    let generator = Generator::new(store.clone(), Arc::new(move || asked.compared()));
     generator.replace(Some(Secret::new(TOKEN)));
     Desk { generator, health, store, _dir: dir }
 }
@@ -61,7 +64,7 @@ impl Desk {
         let (repo_url, path) = ("https://git.example.org/acme/cnpe.git".into(), "tasks/shop/manifests".into());
         let commit = "a".repeat(40).parse().unwrap();
         let offer = Offer { tenancy, repo_url, path, commit, server: "https://10.0.0.1:6443".into() };
-        self.store.offer(&offer, Time(1)).await.unwrap();
+        self.store.offer(&offer, Push { number: PullNumber(1), at: Time(1) }, Time(1)).await.unwrap();
     }
 }
 
@@ -71,7 +74,6 @@ async fn there_is_no_list_before_everything_was_compared_and_before_the_store_is
     desk.offers().await;
     assert_eq!(desk.list().await.0, 503, "nothing is served yet");
     desk.swept(None);
-    desk.store.offers_are_whole(Time(1)).await.unwrap();
     assert_eq!(desk.list().await.0, 503, "nothing was compared since the start");
     desk.swept(Some(Time(1)));
     let (status, list) = desk.list().await;
@@ -79,14 +81,17 @@ async fn there_is_no_list_before_everything_was_compared_and_before_the_store_is
     // The store is lost, and everything is compared again: nobody knows yet whose environments there are.
     let lost = self::desk().await;
     lost.swept(Some(Time(1)));
+    let key = PullKey { workspace: Workspace("git.example.org/acme/cnpe".into()), number: PullNumber(1) };
+    lost.store.enqueue(&key, "7", Hint::Housekeeping, Time(1)).await.unwrap();
     assert_eq!(lost.list().await.0, 503);
+    lost.store.all_offered(&key).await.unwrap();
+    assert_eq!(lost.list().await.0, 200);
 }
 
 #[tokio::test]
 async fn who_does_not_have_the_token_learns_nothing() {
     let desk = desk().await;
     desk.offers().await;
-    desk.store.offers_are_whole(Time(1)).await.unwrap();
     desk.swept(Some(Time(1)));
     for wrong in ["", "Bearer ", "Bearer canary", &format!("bearer {TOKEN}"), TOKEN, &format!("Bearer {TOKEN} ")] {
         let (status, words) = desk.ask(wrong, QUESTION).await;
