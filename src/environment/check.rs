@@ -46,6 +46,8 @@ impl Environment {
                 say(at, format!("Argo CD would take {name} for its own"), help);
             } else if shared && (known || kind.scope == Scope::Cluster) {
                 say(at, format!("{name} is of the whole cluster, which is shared"), "use `tier: controlPlane`");
+            } else if shared && kind.group.is_empty() && ["LimitRange", "ResourceQuota"].contains(&name.as_str()) {
+                say(at, format!("{name} is what holds a learner's namespace in bounds"), "use `tier: controlPlane`");
             } else if known && kind.scope == Scope::Namespace {
                 say(at, format!("{name} is in no namespace"), "write `scope: cluster`");
             } else if self.allow.kinds[..number]
@@ -96,6 +98,8 @@ mod tests {
             (Tier::Namespace, vec![web], 0),
             (Tier::Namespace, vec![web, (role.0, role.1, Scope::Namespace)], 1),
             (Tier::Namespace, vec![("kyverno.io", "ClusterPolicy", Scope::Cluster)], 1),
+            (Tier::Namespace, vec![("", "ResourceQuota", Scope::Namespace)], 1),
+            (Tier::ControlPlane, vec![("", "ResourceQuota", Scope::Namespace)], 0),
             (Tier::ControlPlane, vec![web, (role.0, role.1, Scope::Cluster)], 0),
             (Tier::ControlPlane, vec![(role.0, role.1, Scope::Namespace)], 1),
             (Tier::External, vec![web, web], 1),

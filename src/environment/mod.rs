@@ -2,7 +2,10 @@
 //! A task without an environment is judged by its files alone.
 
 mod check;
+pub mod lender;
+pub mod look;
 pub mod planes;
+pub mod provision;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

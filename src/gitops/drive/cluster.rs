@@ -1,10 +1,8 @@
 //! [`Watched`] on a real Argo CD: one Application, followed by a watch, and objects of the cluster that it applies to.
 
-use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, Patch, PatchParams};
-use kube::discovery::{self, ApiCapabilities, Scope};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Client, ResourceExt};
 use serde_json::{Value, json};
@@ -15,6 +13,7 @@ use tokio_stream::StreamExt;
 use super::Watched;
 use crate::gitops::application::Application;
 use crate::gitops::gate::Seen;
+use crate::gitops::kinds::Kinds;
 use crate::gitops::object::Object;
 use crate::gitops::tracking::Live;
 use crate::gitops::waiting::Nudge;
@@ -27,11 +26,10 @@ const WHO: &str = "gradus";
 pub struct Cluster {
     applications: Api<DynamicObject>,
     name: String,
-    destination: Client,
     offered: Mutex<watch::Receiver<CommitId>>,
     changes: Mutex<watch::Receiver<()>>,
     follower: AbortHandle,
-    kinds: tokio::sync::Mutex<HashMap<(String, String), (ApiResource, ApiCapabilities)>>,
+    kinds: Arc<Kinds>,
 }
 
 /// An API server said no, or nothing.
@@ -43,13 +41,13 @@ pub struct ClusterError {
 }
 
 impl Cluster {
-    /// Follows the Application `name` in `namespace` of the API server that `argocd` speaks to; its objects are read through
-    /// `destination`.
+    /// Follows the Application `name` in `namespace` of the API server that `argocd` speaks to; its objects are read by
+    /// `kinds`.
     pub fn follow(
         argocd: &Client,
         namespace: &str,
         name: &str,
-        destination: Client,
+        kinds: Arc<Kinds>,
         offered: watch::Receiver<CommitId>,
     ) -> Self {
         let applications = Api::namespaced_with(argocd.clone(), namespace, &application_resource());
@@ -65,11 +63,10 @@ impl Cluster {
         Self {
             applications,
             name: name.to_owned(),
-            destination,
             offered: Mutex::new(offered),
             changes: Mutex::new(changes),
             follower: follower.abort_handle(),
-            kinds: tokio::sync::Mutex::default(),
+            kinds,
         }
     }
 
@@ -81,38 +78,10 @@ impl Cluster {
 
     async fn live(&self, object: &Object) -> Result<Option<Value>, ClusterError> {
         let failed = |error| ClusterError::new(object.to_string(), error);
-        let Some((resource, capabilities)) = self.kind(object).await.map_err(failed)? else { return Ok(None) };
-        let api: Api<DynamicObject> = match capabilities.scope {
-            Scope::Cluster => Api::all_with(self.destination.clone(), &resource),
-            Scope::Namespaced => Api::namespaced_with(self.destination.clone(), &object.namespace, &resource),
-        };
+        let Some(served) = self.kinds.find(&object.group, &object.kind).await.map_err(failed)? else { return Ok(None) };
+        let api = self.kinds.api(&served, &object.namespace);
         let live = api.get_opt(&object.name).await.map_err(failed)?;
-        // A single object comes without its type.
-        Ok(live.map(|mut live| {
-            live.types =
-                Some(kube::api::TypeMeta { api_version: resource.api_version.clone(), kind: resource.kind.clone() });
-            serde_json::to_value(live).unwrap_or_default()
-        }))
-    }
-
-    /// How a kind is asked for; none while the cluster does not have it, which a definition that is applied may change.
-    async fn kind(&self, object: &Object) -> Result<Option<(ApiResource, ApiCapabilities)>, kube::Error> {
-        let key = (object.group.clone(), object.kind.clone());
-        let mut kinds = self.kinds.lock().await;
-        if let Some(known) = kinds.get(&key) {
-            return Ok(Some(known.clone()));
-        }
-        let group = match discovery::group(&self.destination, &object.group).await {
-            Ok(group) => group,
-            Err(kube::Error::Discovery(_)) => return Ok(None),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-            Err(error) => return Err(error),
-        };
-        let found = group.recommended_kind(&object.kind);
-        if let Some(found) = &found {
-            kinds.insert(key, found.clone());
-        }
-        Ok(found)
+        Ok(live.map(|live| served.whole(live)))
     }
 
     async fn look(&self, needs: &[Object]) -> Result<Seen, ClusterError> {

@@ -1,6 +1,7 @@
 //! A learner's environment on the stack: a repository, a namespace, a project and an Application, as Gradus makes them.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -8,6 +9,7 @@ use gradus::gitops::allowed::{Allowed, AllowedKind, Scope};
 use gradus::gitops::application::Destination;
 use gradus::gitops::drive::{Cluster, drive, still};
 use gradus::gitops::gate::{Expected, Proof, Question};
+use gradus::gitops::kinds::Kinds;
 use gradus::gitops::object::Object;
 use gradus::gitops::reason::Reason;
 use gradus::store::time::{Clock, SystemClock, Time};
@@ -226,7 +228,8 @@ impl Tenant {
     }
 
     pub fn cluster(&self) -> Cluster {
-        Cluster::follow(&self.client, "argocd", &self.name, self.client.clone(), self.offered.subscribe())
+        let kinds = Arc::new(Kinds::of(self.client.clone()));
+        Cluster::follow(&self.client, "argocd", &self.name, kinds, self.offered.subscribe())
     }
 
     /// Waits at the gate for what was offered.

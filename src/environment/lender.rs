@@ -1,0 +1,245 @@
+//! Lends environments: makes what is missing of one, and takes it away when it is given back.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use kube::Client;
+use kube::api::{Api, ApiResource, DeleteParams, DynamicObject, GroupVersionKind, Patch, PatchParams, Preconditions};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+use tokio::sync::Mutex;
+
+use super::provision::{MANAGED, MANAGER, Resource, in_cluster, project};
+use super::{Environment, Tier};
+use crate::gitops::generator::Offer;
+use crate::gitops::kinds::Kinds;
+use crate::store::time::{Clock, Time};
+
+/// An environment that was made is looked over again after this long: somebody may have changed something.
+const LOOK_OVER: Duration = Duration::from_secs(600);
+
+/// Lends environments of a shared cluster.
+pub struct Lender {
+    argocd: Argocd,
+    shared: Shared,
+    clock: Arc<dyn Clock>,
+    /// By name: what was made, and when it was looked over.
+    made: Mutex<HashMap<String, (Vec<u8>, Time)>>,
+}
+
+/// The Argo CD that applies learners' commits.
+#[derive(Clone)]
+pub struct Argocd {
+    /// Speaks to the API server that it keeps its objects in.
+    pub client: Client,
+    /// Its namespace.
+    pub namespace: String,
+    /// The ApplicationSet that asks our generator.
+    pub set: String,
+}
+
+/// The cluster whose namespaces are lent.
+#[derive(Clone)]
+pub struct Shared {
+    /// Its kinds, and the client that makes and reads learners' objects.
+    pub kinds: Arc<Kinds>,
+    /// What Argo CD calls it.
+    pub server: String,
+}
+
+/// An environment that may be used.
+pub struct Lent {
+    /// Reads its objects.
+    pub kinds: Arc<Kinds>,
+}
+
+/// An environment cannot be lent.
+#[derive(Debug, thiserror::Error)]
+pub enum LendError {
+    /// This place has none of its tier.
+    #[error("there are no environments of the tier `{0}` here")]
+    NotHere(&'static str),
+    /// An API server said no, or nothing.
+    #[error("cannot {what}: {source}")]
+    Refused {
+        /// What was tried.
+        what: String,
+        /// Why.
+        source: Box<kube::Error>,
+    },
+}
+
+type Result<T> = std::result::Result<T, LendError>;
+
+fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> LendError {
+    let what = what.into();
+    move |source| LendError::Refused { what, source: Box::new(source) }
+}
+
+impl Lender {
+    /// Lends namespaces of `shared`, into which `argocd` applies commits.
+    pub fn new(argocd: Argocd, shared: Shared, clock: Arc<dyn Clock>) -> Self {
+        Self { argocd, shared, clock, made: Mutex::default() }
+    }
+
+    /// The Argo CD that applies commits.
+    pub fn argocd(&self) -> &Argocd {
+        &self.argocd
+    }
+
+    /// Whether environments of this tier are lent here at all.
+    pub fn has(&self, tier: Tier) -> bool {
+        tier == Tier::Namespace
+    }
+
+    /// What Argo CD calls the cluster that an environment is in.
+    pub async fn server(&self, environment: &Environment) -> Result<String> {
+        match environment.tier {
+            Tier::Namespace => Ok(self.shared.server.clone()),
+            Tier::ControlPlane => Err(LendError::NotHere("controlPlane")),
+            Tier::External => Err(LendError::NotHere("external")),
+        }
+    }
+
+    /// Makes what is missing of the environment that this commit is offered to.
+    pub async fn lend(&self, offer: &Offer, environment: &Environment) -> Result<Lent> {
+        let kinds = self.shared.kinds.clone();
+        let name = offer.tenancy.name();
+        let resources = resources(&kinds, environment).await?;
+        let objects = in_cluster(offer, environment, &resources);
+        let project = project(offer, environment, &self.argocd.namespace);
+        let digest = Sha256::digest(json!([objects, project]).to_string()).to_vec();
+        let now = self.clock.now();
+        let fine = |(known, at): &(Vec<u8>, Time)| *known == digest && now.since(*at) < LOOK_OVER;
+        if !self.made.lock().await.get(&name).is_some_and(fine) {
+            for object in &objects {
+                apply(kinds.client(), object).await?;
+            }
+            apply(&self.argocd.client, &project).await?;
+            self.made.lock().await.insert(name, (digest, now));
+        }
+        Ok(Lent { kinds })
+    }
+
+    /// Something in the environment is not as it was made: the next one who lends it makes it anew.
+    pub async fn doubt(&self, name: &str) {
+        self.made.lock().await.remove(name);
+    }
+
+    /// Takes an environment away, once nothing is offered to it any more: its Application first, so that nothing is applied
+    /// into what is going. True when nothing is left of it; else it is asked for again later.
+    pub async fn take_away(&self, name: &str) -> Result<bool> {
+        self.doubt(name).await;
+        let argocd = &self.argocd;
+        let of_argocd =
+            |kind| Api::<DynamicObject>::namespaced_with(argocd.client.clone(), &argocd.namespace, &argo(kind));
+        let mut gone = delete(&of_argocd("Application"), name, Whose::Anybodys).await?;
+        if gone {
+            let namespaces = Api::<DynamicObject>::all_with(self.shared.kinds.client().clone(), &core("Namespace"));
+            gone = delete(&namespaces, name, Whose::Ours).await?;
+        }
+        if gone {
+            gone = delete(&of_argocd("AppProject"), name, Whose::Ours).await?;
+        }
+        Ok(gone)
+    }
+
+    /// Names of environments that were made in the shared cluster, by whoever runs on it.
+    pub async fn made(&self) -> Result<Vec<(String, Value)>> {
+        let api = Api::<DynamicObject>::all_with(self.shared.kinds.client().clone(), &core("Namespace"));
+        let ours = kube::api::ListParams::default().labels(&format!("{}={},gradus.dev/task", MANAGED.0, MANAGED.1));
+        let list = api.list(&ours).await.map_err(failed("list namespaces"))?;
+        let one = |object: DynamicObject| {
+            let labels = object.metadata.labels.unwrap_or_default();
+            Some((object.metadata.name?, json!(labels)))
+        };
+        Ok(list.items.into_iter().filter_map(one).collect())
+    }
+}
+
+/// Whose an object must be for us to delete it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Whose {
+    Anybodys,
+    Ours,
+}
+
+/// Deletes an object of this name. True when it is gone.
+async fn delete(api: &Api<DynamicObject>, name: &str, whose: Whose) -> Result<bool> {
+    let what = || format!("take {name} away");
+    let Some(object) = api.get_opt(name).await.map_err(failed(what()))? else { return Ok(true) };
+    let label = object.metadata.labels.as_ref().and_then(|labels| labels.get(MANAGED.0));
+    if whose == Whose::Ours && label.map(String::as_str) != Some(MANAGED.1) {
+        tracing::warn!(name, "somebody else's object has the name of an environment; it is left alone");
+        return Ok(true);
+    }
+    if object.metadata.deletion_timestamp.is_none() {
+        // The one that was looked at, and no other one that has its name by now.
+        let preconditions = Some(Preconditions { uid: object.metadata.uid, ..Preconditions::default() });
+        match api.delete(name, &DeleteParams { preconditions, ..DeleteParams::default() }).await {
+            Ok(_) => {}
+            Err(kube::Error::Api(status)) if matches!(status.code, 404 | 409) => {}
+            Err(error) => return Err(failed(what())(error)),
+        }
+    }
+    Ok(api.get_opt(name).await.map_err(failed(what()))?.is_none())
+}
+
+/// What the API server calls the kinds that an environment allows. One that it does not have cannot be applied, and Argo CD
+/// says so then.
+async fn resources(kinds: &Kinds, environment: &Environment) -> Result<Vec<Resource>> {
+    let mut resources = Vec::new();
+    for kind in &environment.allow.kinds {
+        let found =
+            kinds.find(&kind.group, &kind.kind).await.map_err(failed(format!("look up the kind {}", kind.kind)))?;
+        resources.extend(found.map(|served| Resource {
+            group: kind.group.clone(),
+            kind: kind.kind.clone(),
+            plural: served.resource.plural,
+            scope: kind.scope,
+        }));
+    }
+    Ok(resources)
+}
+
+/// Makes an object as it is said, whatever it was.
+async fn apply(client: &Client, object: &Value) -> Result<()> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let (kind, name) = (text("/kind").unwrap_or_default(), text("/metadata/name").unwrap_or_default());
+    let (group, version) = match text("/apiVersion").unwrap_or_default().split_once('/') {
+        Some((group, version)) => (group, version),
+        None => ("", "v1"),
+    };
+    let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+    let api: Api<DynamicObject> = match text("/metadata/namespace") {
+        Some(namespace) => Api::namespaced_with(client.clone(), namespace, &resource),
+        None => Api::all_with(client.clone(), &resource),
+    };
+    let applied = api.patch(name, &PatchParams::apply(MANAGER).force(), &Patch::Apply(object)).await;
+    applied.map(drop).map_err(failed(format!("make the {kind} {name}")))
+}
+
+fn argo(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind))
+}
+
+fn core(kind: &str) -> ApiResource {
+    ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind))
+}
+
+impl Argocd {
+    /// Asks the ApplicationSet controller to ask our generator now.
+    pub async fn refresh(&self) -> std::result::Result<(), kube::Error> {
+        let patch = json!({ "metadata": { "annotations": { "argocd.argoproj.io/application-set-refresh": "true" } } });
+        let api: Api<DynamicObject> =
+            Api::namespaced_with(self.client.clone(), &self.namespace, &argo("ApplicationSet"));
+        api.patch(&self.set, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
+    }
+
+    /// Which Application of this name there is; none while there is none.
+    pub async fn uid(&self, name: &str) -> std::result::Result<Option<String>, kube::Error> {
+        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &argo("Application"));
+        Ok(api.get_opt(name).await?.and_then(|application| application.metadata.uid))
+    }
+}
