@@ -24,6 +24,9 @@ pub enum Environs {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Observed {
+    /// What was looked for: of anything else nothing is known.
+    #[serde(default)]
+    pub asked: Vec<Want>,
     /// In the order of time. The first one begins at 0.
     pub samples: Vec<Sample>,
     /// Nobody looks any more: what is not decided by now is not going to be.
@@ -87,6 +90,18 @@ pub enum Maker {
     Controller,
     /// Nothing of the commit: made by hand, or by somebody else. Does not count.
     Somebody,
+}
+
+impl Want {
+    /// Whether objects of this kind are wanted.
+    pub fn is_about(&self, group: &str, kind: &str) -> bool {
+        match self {
+            Want::Objects { api_version, kind: wanted } => {
+                let of = |version: &str| version.split_once('/').map_or("", |(group, _)| group) == group;
+                wanted == kind && api_version.as_deref().is_none_or(of)
+            }
+        }
+    }
 }
 
 impl Observed {

@@ -263,9 +263,14 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    /// What it wants to know of the learner's environment.
+    pub fn wants(&self) -> Vec<Want> {
+        self.kind.wants()
+    }
+
     /// Whether it looks at the learner's environment where there is one.
     pub fn is_live(&self) -> bool {
-        !self.kind.wants().is_empty()
+        !self.wants().is_empty()
     }
 
     /// Judges it on the files or, if it is a live one, on what was seen.
@@ -280,6 +285,9 @@ impl Checkpoint {
     }
 
     fn judge_observed(&self, context: &Context<'_>, observed: &Observed, trace: &mut Trace) -> Judgement {
+        if self.wants().iter().any(|want| !observed.asked.contains(want)) {
+            return Judgement::not_run("when the environment was looked at, this was not looked for");
+        }
         let looks = observed.samples.iter().map(|sample| {
             trace.say(|| format!("from {} to {} ms", sample.from, sample.to));
             let context = Context { environment: Sight::Seen(sample), ..*context };

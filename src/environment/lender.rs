@@ -1,6 +1,6 @@
 //! Lends environments: makes what is missing of one, and takes it away when it is given back.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
 use super::provision::{MANAGED, MANAGER, Resource, in_cluster, project};
-use super::{Environment, Tier};
+use super::{Environment, Tier, reap};
 use crate::gitops::generator::Offer;
 use crate::gitops::kinds::Kinds;
 use crate::store::time::{Clock, Time};
@@ -77,6 +77,13 @@ fn failed(what: impl Into<String>) -> impl FnOnce(kube::Error) -> LendError {
     move |source| LendError::Refused { what, source: Box::new(source) }
 }
 
+impl LendError {
+    /// Something that an API server refused: what was tried, and why not.
+    pub fn of(what: impl Into<String>, source: kube::Error) -> Self {
+        failed(what)(source)
+    }
+}
+
 impl Lender {
     /// Lends namespaces of `shared`, into which `argocd` applies commits.
     pub fn new(argocd: Argocd, shared: Shared, clock: Arc<dyn Clock>) -> Self {
@@ -113,10 +120,10 @@ impl Lender {
         let now = self.clock.now();
         let fine = |(known, at): &(Vec<u8>, Time)| *known == digest && now.since(*at) < LOOK_OVER;
         if !self.made.lock().await.get(&name).is_some_and(fine) {
+            apply(&self.argocd.client, &project).await?;
             for object in &objects {
                 apply(kinds.client(), object).await?;
             }
-            apply(&self.argocd.client, &project).await?;
             self.made.lock().await.insert(name, (digest, now));
         }
         Ok(Lent { kinds })
@@ -131,29 +138,23 @@ impl Lender {
     /// into what is going. True when nothing is left of it; else it is asked for again later.
     pub async fn take_away(&self, name: &str) -> Result<bool> {
         self.doubt(name).await;
-        let argocd = &self.argocd;
-        let of_argocd =
-            |kind| Api::<DynamicObject>::namespaced_with(argocd.client.clone(), &argocd.namespace, &argo(kind));
-        let mut gone = delete(&of_argocd("Application"), name, Whose::Anybodys).await?;
+        let mut gone = delete(&self.argocd.api("Application"), name, Whose::Anybodys).await?;
         if gone {
             let namespaces = Api::<DynamicObject>::all_with(self.shared.kinds.client().clone(), &core("Namespace"));
             gone = delete(&namespaces, name, Whose::Ours).await?;
         }
         if gone {
-            gone = delete(&of_argocd("AppProject"), name, Whose::Ours).await?;
+            gone = delete(&self.argocd.api("AppProject"), name, Whose::Ours).await?;
         }
         Ok(gone)
     }
 
-    /// Names of environments that were made in the shared cluster, by whoever runs on it.
-    pub async fn made(&self) -> Result<Vec<(String, Value)>> {
-        let api = Api::<DynamicObject>::all_with(self.shared.kinds.client().clone(), &core("Namespace"));
-        let ours = kube::api::ListParams::default().labels(&format!("{}={},gradus.dev/task", MANAGED.0, MANAGED.1));
-        let list = api.list(&ours).await.map_err(failed("list namespaces"))?;
-        let one = |object: DynamicObject| {
-            let labels = object.metadata.labels.unwrap_or_default();
-            Some((object.metadata.name?, json!(labels)))
-        };
+    /// Environments of which something may be there, made by whoever uses this Argo CD: name and labels.
+    pub async fn made(&self) -> Result<Vec<(String, BTreeMap<String, String>)>> {
+        let ours = kube::api::ListParams::default().labels(&format!("{}={},{}", MANAGED.0, MANAGED.1, reap::TASK));
+        let list =
+            self.argocd.api("AppProject").list(&ours).await.map_err(failed("list the projects of environments"))?;
+        let one = |object: DynamicObject| Some((object.metadata.name?, object.metadata.labels.unwrap_or_default()));
         Ok(list.items.into_iter().filter_map(one).collect())
     }
 }
@@ -204,7 +205,7 @@ async fn resources(kinds: &Kinds, environment: &Environment) -> Result<Vec<Resou
 }
 
 /// Makes an object as it is said, whatever it was.
-async fn apply(client: &Client, object: &Value) -> Result<()> {
+pub async fn apply(client: &Client, object: &Value) -> Result<()> {
     let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
     let (kind, name) = (text("/kind").unwrap_or_default(), text("/metadata/name").unwrap_or_default());
     let (group, version) = match text("/apiVersion").unwrap_or_default().split_once('/') {
@@ -220,26 +221,20 @@ async fn apply(client: &Client, object: &Value) -> Result<()> {
     applied.map(drop).map_err(failed(format!("make the {kind} {name}")))
 }
 
-fn argo(kind: &str) -> ApiResource {
-    ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind))
-}
-
 fn core(kind: &str) -> ApiResource {
     ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", kind))
 }
 
 impl Argocd {
+    /// Its own objects of a kind.
+    fn api(&self, kind: &str) -> Api<DynamicObject> {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
+        Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
+    }
+
     /// Asks the ApplicationSet controller to ask our generator now.
     pub async fn refresh(&self) -> std::result::Result<(), kube::Error> {
         let patch = json!({ "metadata": { "annotations": { "argocd.argoproj.io/application-set-refresh": "true" } } });
-        let api: Api<DynamicObject> =
-            Api::namespaced_with(self.client.clone(), &self.namespace, &argo("ApplicationSet"));
-        api.patch(&self.set, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
-    }
-
-    /// Which Application of this name there is; none while there is none.
-    pub async fn uid(&self, name: &str) -> std::result::Result<Option<String>, kube::Error> {
-        let api: Api<DynamicObject> = Api::namespaced_with(self.client.clone(), &self.namespace, &argo("Application"));
-        Ok(api.get_opt(name).await?.and_then(|application| application.metadata.uid))
+        self.api("ApplicationSet").patch(&self.set, &PatchParams::default(), &Patch::Merge(patch)).await.map(drop)
     }
 }

@@ -6,6 +6,7 @@ pub mod lender;
 pub mod look;
 pub mod planes;
 pub mod provision;
+pub mod reap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

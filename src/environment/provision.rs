@@ -6,9 +6,9 @@
 
 use serde_json::{Value, json};
 
-use super::{Environment, Tier};
+use super::{Environment, Tier, reap};
 use crate::gitops::allowed::Scope;
-use crate::gitops::generator::Offer;
+use crate::gitops::generator::{Offer, Tenancy};
 
 /// The account that applies a learner's commits, in the environment's namespace.
 pub const ACCOUNT: &str = "gradus-deployer";
@@ -75,7 +75,8 @@ pub fn in_cluster(offer: &Offer, environment: &Environment, resources: &[Resourc
     objects
 }
 
-/// The AppProject of an environment.
+/// The AppProject of an environment. It is made first and goes last: as long as there is one, something of the environment
+/// may be left.
 pub fn project(offer: &Offer, environment: &Environment, argocd: &str) -> Value {
     let name = offer.tenancy.name();
     let kinds = |scope| -> Vec<Value> {
@@ -88,7 +89,8 @@ pub fn project(offer: &Offer, environment: &Environment, argocd: &str) -> Value 
         json!({ "server": offer.server, "namespace": namespace,
             "defaultServiceAccount": format!("{name}:{ACCOUNT}") })
     };
-    json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata(&name, Some(argocd)),
+    let metadata = told(metadata(&name, Some(argocd)), &offer.tenancy);
+    json!({ "apiVersion": "argoproj.io/v1alpha1", "kind": "AppProject", "metadata": metadata,
         "spec": {
             "description": "A learner's environment, made and taken away by Gradus",
             "sourceRepos": [offer.repo_url],
@@ -107,10 +109,17 @@ fn metadata(name: &str, namespace: Option<&str>) -> Value {
     metadata
 }
 
+/// With labels that say whose environment it is.
+fn told(mut metadata: Value, tenancy: &Tenancy) -> Value {
+    let Tenancy { workspace, learner, task } = tenancy;
+    for (key, value) in reap::labels(workspace, learner, task) {
+        metadata["labels"][key] = value.into();
+    }
+    metadata
+}
+
 fn namespace(name: &str, offer: &Offer, tier: Tier) -> Value {
-    let mut metadata = metadata(name, None);
-    metadata["labels"]["gradus.dev/learner"] = offer.tenancy.learner.as_str().into();
-    metadata["labels"]["gradus.dev/task"] = offer.tenancy.task.as_str().into();
+    let mut metadata = told(metadata(name, None), &offer.tenancy);
     if tier == Tier::Namespace {
         // What runs beside others may not reach the node they share.
         metadata["labels"]["pod-security.kubernetes.io/enforce"] = "baseline".into();
@@ -141,7 +150,6 @@ mod tests {
     use super::*;
     use crate::environment::{Allow, Kind};
     use crate::forge::pull::Workspace;
-    use crate::gitops::generator::Tenancy;
 
     fn offer() -> Offer {
         let tenancy = Tenancy {

@@ -8,6 +8,7 @@ pub mod drive;
 pub mod failure;
 pub mod gate;
 pub mod generator;
+pub mod install;
 pub mod kinds;
 pub mod object;
 pub mod preflight;

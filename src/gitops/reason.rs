@@ -77,6 +77,22 @@ impl Reason {
         }
     }
 
+    /// The objects that it is about, each with the words about it.
+    pub fn objects(&self) -> Vec<(&Object, &str)> {
+        fn of(all: &[(Object, String)]) -> Vec<(&Object, &str)> {
+            all.iter().map(|(one, words)| (one, words.as_str())).collect()
+        }
+        match self {
+            Self::SyncFailed(failure)
+            | Self::Incomparable(failure)
+            | Self::DeniedByProject(failure)
+            | Self::DeniedByImpersonation(failure) => of(&failure.objects),
+            Self::ByHand(object) => vec![(object, "in the cluster and not in this commit")],
+            Self::BudgetUsedUp { waiting: Waiting::Applying { unhealthy, .. }, .. } => of(unhealthy),
+            _ => Vec::new(),
+        }
+    }
+
     /// Whose matter it is.
     pub fn blame(&self) -> Blame {
         match self {

@@ -105,7 +105,7 @@ impl Store {
         if version < SCHEMA_VERSION {
             // Seen under the lock: of two programs that open it at once one does it.
             migrate::run(&mut transaction, version).await?;
-            sqlx::raw_sql("PRAGMA user_version = 5").execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA user_version = 6").execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;

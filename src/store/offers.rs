@@ -111,6 +111,16 @@ impl Store {
         rows.iter().map(|row| json("offers.offer", row.try_get(0)?)).collect()
     }
 
+    /// Whether a learner has an open pull request in a workspace, or one that is to be looked at.
+    pub async fn has_open(&self, workspace: &Workspace, learner: &str) -> Result<bool, StoreError> {
+        let query = sqlx::query(
+            "SELECT 1 FROM pulls WHERE workspace = ?1 AND lane = ?2 AND state = 'open'
+             UNION ALL SELECT 1 FROM queue WHERE workspace = ?1 AND lane = ?2 LIMIT 1",
+        );
+        let row = query.bind(&workspace.0).bind(learner).fetch_optional(self.reader()).await?;
+        Ok(row.is_some())
+    }
+
     /// Environments whose learner has no open pull request in the workspace any more.
     pub async fn idle(&self) -> Result<Vec<Offer>, StoreError> {
         let query = sqlx::query(
@@ -218,8 +228,10 @@ mod tests {
         let key = PullKey { workspace: workspace(), number: PullNumber(1) };
         store.enqueue(&key, "7", Hint::NewHead, Time(0)).await.unwrap();
         assert_eq!(store.idle().await.unwrap(), []);
+        assert!(store.has_open(&workspace(), "7").await.unwrap());
         sqlx::query("DELETE FROM queue").execute(store.writer()).await.unwrap();
         assert_eq!(store.idle().await.unwrap(), [offer("7", "1")]);
+        assert!(!store.has_open(&workspace(), "7").await.unwrap());
         sqlx::query("INSERT INTO pulls VALUES (?, 4, '7', 'h', 'open', 1)")
             .bind(workspace().0)
             .execute(store.writer())

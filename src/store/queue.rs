@@ -114,6 +114,18 @@ impl Store {
         Ok(row.as_ref().map(claim).transpose()?)
     }
 
+    /// Whoever holds an entry is still at it.
+    pub async fn renew(&self, key: &PullKey, now: Time) -> Result<(), StoreError> {
+        sqlx::query("UPDATE queue SET lease_until = ?1 WHERE workspace = ?2 AND number = ?3 AND lease_until > ?4")
+            .bind(now.plus(LEASE).0)
+            .bind(&key.workspace.0)
+            .bind(key.number.0)
+            .bind(now.0)
+            .execute(self.writer())
+            .await?;
+        Ok(())
+    }
+
     /// Gives an entry back: everything that its hints asked for is done. Stays when a hint came meanwhile.
     pub async fn finish(&self, claim: &Claim) -> Result<(), StoreError> {
         let mut transaction = self.begin().await?;
