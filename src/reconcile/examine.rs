@@ -7,11 +7,17 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use git2::Repository;
 
 use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, GradedTask, Grader, Grading, Objects, Request};
+use super::live::{Begun, Live, Offers, Slot, Stay, Undecided};
 use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
+use super::turns::Turns;
+use crate::checkpoint::Checkpoint;
+use crate::checkpoint::observed::Environs;
+use crate::checkpoint::outcome::Outcome;
 use crate::course::CourseTask;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
@@ -25,7 +31,9 @@ use crate::gradebook::book::{Book, Record};
 use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
 use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
 use crate::sandbox::Sandbox;
-use crate::store::Store;
+use crate::store::observations::ObservationId;
+use crate::store::time::{Clock, SystemClock};
+use crate::store::{Store, StoreError};
 use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, DiffLines};
 use crate::submission::scope::{Scope, scope, too_large};
@@ -46,7 +54,12 @@ pub struct Examiner {
     page: Option<PageOf>,
     policy: LivePolicy,
     refused: BTreeSet<TaskId>,
+    turns: Turns,
+    live: Option<Slot>,
 }
+
+/// What was seen in the environments of a head's tasks, each with what it is kept under.
+type Sights = BTreeMap<TaskId, (Environs, Option<ObservationId>)>;
 
 impl Examiner {
     /// Grades with these courses; earlier attempts' reports are looked up in the store. `page` is where a pull request
@@ -58,13 +71,32 @@ impl Examiner {
         page: Option<PageOf>,
         policy: LivePolicy,
     ) -> Self {
-        Self { courses, sandbox, store, page, policy, refused: BTreeSet::new() }
+        let turns = Turns::new(usize::MAX);
+        Self { courses, sandbox, store, page, policy, refused: BTreeSet::new(), turns, live: None }
+    }
+
+    /// Uses processors only when it is its turn.
+    pub fn in_turn(self, turns: Turns) -> Self {
+        Self { turns, ..self }
+    }
+
+    /// Judges live checkpoints in these environments.
+    pub fn looking_at(self, live: Option<Slot>) -> Self {
+        Self { live, ..self }
     }
 
     /// Grades all but these tasks, which may not be graded in this place.
     pub fn refusing(self, refused: BTreeSet<TaskId>) -> Self {
         Self { refused, ..self }
     }
+}
+
+/// What judging needs besides data.
+#[derive(Clone, Copy)]
+struct Ground<'a> {
+    sandbox: &'a Sandbox,
+    page: Option<&'a str>,
+    policy: &'a Policy,
 }
 
 /// What a head is about, before anything is judged.
@@ -89,9 +121,18 @@ impl Grader for Examiner {
             Objects::TooLarge => return Ok(self.unread(&course, &request)),
         };
         let reading = {
-            let (course, request) = (course.clone(), request.clone());
+            let _turn = self.turns.take().await;
+            let (course, request, repository) = (course.clone(), request.clone(), repository.clone());
             let refused = self.refused.clone();
-            blocking(move || read(&course, &request, &repository, &refused)).await?
+            Arc::new(blocking(move || read(&course, &request, &repository, &refused)).await?)
+        };
+        let sights = match &self.live {
+            _ if !request.recorded.is_empty() => self.recorded(&request).await?,
+            Some(slot) => match slot.get() {
+                Some(live) => self.look(live, &course, &request, &reading, &repository).await?,
+                None => not_ready(&reading),
+            },
+            None => Sights::new(),
         };
         let mut previous = BTreeMap::new();
         for (drawn, files) in &reading.tasks {
@@ -105,7 +146,12 @@ impl Grader for Examiner {
         }
         let (sandbox, policy) = (self.sandbox.clone(), self.policy.get());
         let page = self.page.as_ref().map(|page| page(request.pull.number));
-        blocking(move || judge(&course, &request, &reading, &previous, &sandbox, page.as_deref(), &policy)).await
+        let _turn = self.turns.take().await;
+        blocking(move || {
+            let ground = Ground { sandbox: &sandbox, page: page.as_deref(), policy: &policy };
+            judge(&course, &request, &reading, &previous, &sights, &ground)
+        })
+        .await
     }
 
     fn course(&self, id: &CourseId) -> Option<Arc<OpenCourse>> {
@@ -114,6 +160,87 @@ impl Grader for Examiner {
 }
 
 impl Examiner {
+    /// Offers the head to the environments of its tasks and looks at them, at all of them at the same time.
+    async fn look(
+        &self,
+        live: &Live,
+        course: &Arc<OpenCourse>,
+        request: &Arc<Request>,
+        reading: &Arc<Reading>,
+        repository: &Path,
+    ) -> Result<Sights, GradeError> {
+        let (mut sights, mut offered) = (Sights::new(), Vec::new());
+        for (drawn, _) in &reading.tasks {
+            if !drawn.task.checkpoints.iter().any(Checkpoint::is_live) {
+                continue;
+            }
+            let stay = Stay {
+                pull: request.pull.clone(),
+                pushed_at: request.pushed_at,
+                objects: repository.to_owned(),
+                task: drawn.task.clone(),
+            };
+            match live.begin(stay).await? {
+                Begun::Offered(one) => offered.push((drawn.clone(), one)),
+                Begun::Settled(environs) => drop(sights.insert(drawn.task.id.clone(), (environs, None))),
+            }
+        }
+        let offers = if offered.is_empty() { Offers::None } else { Offers::Some };
+        live.offered_all(request.pull.number, offers).await?;
+        let looks = offered.iter().map(|(drawn, offered)| async move {
+            let undecided = self.undecided(course, request, reading, drawn);
+            let waiting = undecided(&Environs::Absent(String::new()));
+            let environs = match waiting.is_empty() {
+                // Whatever is seen, something else of the commit stands in the way.
+                true => Environs::Absent("it was not looked at".to_owned()),
+                false => live.observe(offered, &undecided).await?,
+            };
+            let id = self.store.keep(&environs, SystemClock.now()).await?;
+            Ok::<_, StoreError>((drawn.task.id.clone(), (environs, Some(id))))
+        });
+        for look in join_all(looks).await {
+            let (task, seen) = look?;
+            sights.insert(task, seen);
+        }
+        Ok(sights)
+    }
+
+    /// What was seen before. What is not kept any more cannot be judged again.
+    async fn recorded(&self, request: &Request) -> Result<Sights, GradeError> {
+        let mut sights = Sights::new();
+        for (task, id) in &request.recorded {
+            let gone = || Environs::Absent("what was seen in the environment is not kept any more".to_owned());
+            let environs = self.store.kept(id).await?.unwrap_or_else(gone);
+            sights.insert(task.clone(), (environs, Some(id.clone())));
+        }
+        Ok(sights)
+    }
+
+    /// Judges what was seen so far: what is wanted of checkpoints that nothing decides yet.
+    fn undecided(
+        &self,
+        course: &Arc<OpenCourse>,
+        request: &Arc<Request>,
+        reading: &Arc<Reading>,
+        drawn: &Arc<Drawn>,
+    ) -> Undecided {
+        let (course, request, reading, drawn) = (course.clone(), request.clone(), reading.clone(), drawn.clone());
+        let sandbox = self.sandbox.clone();
+        Arc::new(move |environs| {
+            let report = report(&course, &request.pull, &reading.submission, &drawn, Some(environs), &sandbox);
+            let open = |c: &&Checkpoint| {
+                let outcome = report.checkpoints.iter().find(|result| result.id == c.id).map(|result| result.outcome);
+                // Absent: what is not blocked by the files may be decided by looking.
+                match environs {
+                    Environs::Absent(_) => outcome != Some(Outcome::Blocked),
+                    Environs::Shut(_) | Environs::Seen(_) => outcome == Some(Outcome::Inconclusive),
+                }
+            };
+            let live = drawn.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live());
+            live.filter(open).flat_map(|checkpoint| checkpoint.wants()).collect()
+        })
+    }
+
     /// Says why a head was not read, and what to do.
     fn unread(&self, course: &OpenCourse, request: &Request) -> Grading {
         let misses = [too_large(request.pull.branch.as_str())];
@@ -185,6 +312,13 @@ fn read(
     Ok(Reading { submission, scope, diff, tasks, passed_before, refused })
 }
 
+/// Environments are to come.
+fn not_ready(reading: &Reading) -> Sights {
+    let why = "the environments are not ready yet, comment `/regrade` in some minutes";
+    let live = reading.tasks.iter().filter(|(drawn, _)| drawn.task.environment.is_some());
+    live.map(|(drawn, _)| (drawn.task.id.clone(), (Environs::Absent(why.to_owned()), None))).collect()
+}
+
 fn place(problem: &Diagnostic) -> String {
     format!("{}:{}", problem.file(), problem.place.line.unwrap_or(1))
 }
@@ -194,10 +328,10 @@ fn judge(
     request: &Request,
     reading: &Reading,
     previous: &BTreeMap<TaskId, Report>,
-    sandbox: &Sandbox,
-    page: Option<&str>,
-    policy: &Policy,
+    sights: &Sights,
+    ground: &Ground<'_>,
 ) -> Result<Grading, GradeError> {
+    let Ground { sandbox, page, policy } = *ground;
     let practice = request.pull.readiness == Readiness::Draft;
     let (mut tasks, mut again_at) = (Vec::new(), None);
     let mut views = Vec::new();
@@ -205,12 +339,14 @@ fn judge(
         if request.cancelled.yes() {
             return Err("the head moved on".into());
         }
-        let judged = report(course, &request.pull, &reading.submission, drawn, sandbox);
+        let (environs, observed) =
+            sights.get(&drawn.task.id).map_or((None, None), |(seen, id)| (Some(seen), id.clone()));
+        let judged = report(course, &request.pull, &reading.submission, drawn, environs, sandbox);
         let (report, ends) = quarantine::apply(judged, &request.quarantines);
         again_at = again_at.into_iter().chain(ends).min();
         views.push(learner_view(&report, &drawn.task, Due::Open));
         let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
-        tasks.push(GradedTask { files: files.clone(), attempt, report });
+        tasks.push(GradedTask { files: files.clone(), attempt, report, observed });
     }
     let standing = Standing { course, book: &request.book, graded: &tasks };
     let sections = reading.tasks.iter().zip(&tasks).zip(&views).map(|(((drawn, files), graded), view)| Section {
@@ -274,7 +410,14 @@ fn event(grading: &Grading) -> ReviewEvent {
     }
 }
 
-fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Drawn, sandbox: &Sandbox) -> Report {
+fn report(
+    course: &OpenCourse,
+    pull: &Pull,
+    submission: &Submission,
+    drawn: &Drawn,
+    environs: Option<&Environs>,
+    sandbox: &Sandbox,
+) -> Report {
     let dir = dir(&drawn.task.id);
     // Without a merge base the learner started from nothing that we know: the published starter is the best guess.
     let base = submission.base.as_ref().map_or_else(|| drawn.starter.clone(), |base| base.below(&dir));
@@ -290,7 +433,7 @@ fn report(course: &OpenCourse, pull: &Pull, submission: &Submission, drawn: &Dra
             base: &base,
             hidden: has_hidden.then_some(&drawn.hidden),
             history: submission.history.as_ref(),
-            environs: None,
+            environs,
             violations: &submission.violations,
         },
         sandbox,

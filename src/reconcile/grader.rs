@@ -1,6 +1,7 @@
 //! What reconcile needs of a grader, and what it gets: plain values. The real one is [`super::examine::Examiner`]; tests
 //! script their own.
 
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,6 +19,7 @@ use crate::grade::report::{CourseRef, Report};
 use crate::gradebook::book::Book;
 use crate::review::Review;
 use crate::store::journal::Traits;
+use crate::store::observations::ObservationId;
 use crate::store::time::Time;
 use crate::submission::sha::{CommitId, TreeId};
 
@@ -28,6 +30,8 @@ pub struct Request {
     pub pull: Pull,
     /// Where head and base are.
     pub objects: Objects,
+    /// When the head was pushed, by the forge's clock.
+    pub pushed_at: Time,
     /// Heads that this one's review answers too, oldest first.
     pub skipped: Vec<CommitId>,
     /// What the learner reached before.
@@ -36,6 +40,8 @@ pub struct Request {
     pub quarantines: Vec<Quarantine>,
     /// Gets a status and no review, whatever comes of it.
     pub bot: bool,
+    /// What was seen in environments before and is to be judged again, instead of looking there.
+    pub recorded: BTreeMap<TaskId, ObservationId>,
     /// Set when the head moved on: what comes of it is thrown away.
     pub cancelled: Cancelled,
 }
@@ -87,9 +93,18 @@ pub struct GradedTask {
     pub attempt: u32,
     /// In the instructor's view.
     pub report: Report,
+    /// What was seen in its environment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub observed: Option<ObservationId>,
 }
 
 impl Grading {
+    /// What was seen in environments, by task.
+    pub fn recorded(&self) -> BTreeMap<TaskId, ObservationId> {
+        let one = |task: &GradedTask| Some((task.report.task.clone(), task.observed.clone()?));
+        self.tasks.iter().filter_map(one).collect()
+    }
+
     /// Something is still open that is not the learner's.
     pub fn provisional(&self) -> bool {
         self.tasks.iter().any(|task| task.report.provisional)

@@ -227,7 +227,7 @@ mod tests {
         let report = testing::report(&task, vec![("a", a), ("b", b)]);
         Grading {
             course: report.course.clone(),
-            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report }],
+            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None }],
             passed_before: Vec::new(),
             review: Review {
                 event: ReviewEvent::Comment,

@@ -220,7 +220,7 @@ mod tests {
         };
         Grading {
             course: report.course.clone(),
-            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report }],
+            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None }],
             passed_before: Vec::new(),
             review: Review {
                 event: ReviewEvent::Comment,

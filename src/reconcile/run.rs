@@ -6,6 +6,7 @@
 //! keys), two pull requests of one learner (the lane). What may be lost in a crash: a grading that was not written down,
 //! which is done again.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,6 +44,9 @@ const MAX_BACKOFF: Duration = Duration::from_secs(600);
 
 /// How often a running grading looks whether a push came: what it judges then is thrown away.
 const LOOK_FOR_PUSH: Duration = Duration::from_secs(1);
+
+/// How often a grading that takes long says that somebody is still at it: environments take their time.
+const RENEW: Duration = Duration::from_secs(60);
 
 /// Most steps in one go: a push with fifty comments takes some hundred, more means that a step has no effect.
 const MAX_STEPS: usize = 1000;
@@ -303,7 +307,9 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             cancelled: cancel.watch(),
             pull: pull.clone(),
             objects: self.objects(key, pull).await?,
+            pushed_at: seen.heads.last().map_or(pull.updated_at, |head| head.updated_at),
             skipped: skipped(&seen.heads, &pull.head),
+            recorded: BTreeMap::new(),
             book: self.gradebook.book(pull.learner())?,
             quarantines: super::quarantine::in_force(self.gradebook.decisions()?.as_ref(), self.clock.now()),
         };
@@ -369,8 +375,13 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
     /// Ready when a hint came meanwhile and the pull request is not at this head any more.
     async fn moved(&self, key: &PullKey, head: &CommitId) -> Result<()> {
         let mut seen = self.store.hints(key).await?;
+        let mut waited = Duration::ZERO;
         loop {
             tokio::time::sleep(LOOK_FOR_PUSH).await;
+            waited += LOOK_FOR_PUSH;
+            if waited.as_secs().is_multiple_of(RENEW.as_secs()) {
+                self.store.renew(key, self.clock.now()).await?;
+            }
             let hints = self.store.hints(key).await?;
             if hints != seen && !self.still(key, head).await? {
                 return Ok(());

@@ -160,7 +160,8 @@ impl Ground {
                 // As it will be once every checkpoint is trusted again: who would lose then is to be seen now.
                 let quarantines = Vec::new();
                 let objects = Objects::Here(repository);
-                Ok(Request { pull, objects, skipped, book, quarantines, bot, cancelled })
+                let (pushed_at, recorded) = (known.updated_at, before.recorded());
+                Ok(Request { pull, objects, pushed_at, skipped, book, quarantines, bot, recorded, cancelled })
             }
             Err(error) => Err(format!("its commits are not here: {}", error.message())),
         };

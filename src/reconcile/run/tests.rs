@@ -103,7 +103,7 @@ impl Grader for Script {
         let skipped: Vec<_> = request.skipped.iter().map(|head| head.short().to_owned()).collect();
         Ok(Grading {
             course,
-            tasks: vec![GradedTask { files, attempt: u32::try_from(attempt)?, report }],
+            tasks: vec![GradedTask { files, attempt: u32::try_from(attempt)?, report, observed: None }],
             passed_before: Vec::new(),
             review: Review {
                 event: ReviewEvent::Comment,

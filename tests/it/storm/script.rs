@@ -90,7 +90,7 @@ impl Grader for Script {
         let state = if score == 4 { StatusState::Success } else { StatusState::Failure };
         Ok(Grading {
             course,
-            tasks: vec![GradedTask { files, attempt: u32::try_from(attempt)?, report }],
+            tasks: vec![GradedTask { files, attempt: u32::try_from(attempt)?, report, observed: None }],
             passed_before: Vec::new(),
             review: Review {
                 event: ReviewEvent::Comment,

@@ -1,0 +1,418 @@
+//! A head in a learner's environment: offered to Argo CD, waited for at the gate, looked at until its live checkpoints are
+//! decided. What comes of it is data ([`Environs`]), judged like files.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use git2::Repository;
+use tokio::sync::watch;
+
+use super::run::blocking;
+use crate::checkpoint::Judgement;
+use crate::checkpoint::evidence::{Evidence, Place};
+use crate::checkpoint::observed::{Environs, Observed, Want};
+use crate::checkpoint::outcome::{Blame, Outcome};
+use crate::course::task::Task;
+use crate::environment::Environment;
+use crate::environment::lender::{LendError, Lender, Lent};
+use crate::environment::look::Looker;
+use crate::forge::pull::{Pull, PullKey, PullNumber, Workspace};
+use crate::gitops::drive::{Cluster, drive, still};
+use crate::gitops::gate::{Expected, Question};
+use crate::gitops::generator::{Offer, Tenancy};
+use crate::gitops::object::Object;
+use crate::gitops::preflight::{Accepted, Objection, of_commit};
+use crate::gitops::reason::Reason;
+use crate::store::offers::Push;
+use crate::store::time::{Clock, Time};
+use crate::store::{Store, StoreError};
+use crate::submission::sha::CommitId;
+
+/// How long a commit gets from being offered to being proven to run, unless the operator says otherwise.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
+/// First pause between two looks; doubles up to [`PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
+
+/// Longest pause between two looks.
+const PAUSE: Duration = Duration::from_secs(1);
+
+/// How often what was seen is thrown away because something changed meanwhile, before it is given up for now.
+const ROUNDS: u32 = 3;
+
+/// How often one looks whether another commit was offered.
+const LOOK_FOR_OFFER: Duration = Duration::from_secs(1);
+
+/// Where Argo CD fetches a pull request's commits from.
+pub type RepositoryOf = Arc<dyn Fn(&Pull) -> String + Send + Sync>;
+
+/// Judges what was seen so far; answers with what still has to be looked at.
+pub type Undecided = Arc<dyn Fn(&Environs) -> Vec<Want> + Send + Sync>;
+
+/// The environments of a workspace's learners.
+#[derive(Clone)]
+pub struct Live {
+    lender: Arc<Lender>,
+    store: Store,
+    clock: Arc<dyn Clock>,
+    workspace: Workspace,
+    repository: RepositoryOf,
+    patience: Duration,
+}
+
+/// Environments that may come later.
+pub type Slot = Arc<OnceLock<Live>>;
+
+/// A head of one task.
+#[derive(Debug, Clone)]
+pub struct Stay {
+    /// Whose, and which head.
+    pub pull: Pull,
+    /// When it was pushed, by the forge's clock.
+    pub pushed_at: Time,
+    /// Where the head's objects are.
+    pub objects: PathBuf,
+    /// Of which task.
+    pub task: Task,
+}
+
+/// A commit that was offered.
+pub struct Offered {
+    offer: Offer,
+    lent: Lent,
+    environment: Environment,
+    accepted: Accepted,
+    asked_at: Time,
+    /// Longest time that a checkpoint wants to look.
+    horizon: Duration,
+    wants: Vec<Want>,
+}
+
+/// What becomes of a head before anything is waited for.
+pub enum Begun {
+    /// It is to run.
+    Offered(Box<Offered>),
+    /// It does not come to that.
+    Settled(Environs),
+}
+
+impl Live {
+    /// For one workspace. `repository` is where Argo CD fetches from.
+    pub fn new(
+        lender: Arc<Lender>,
+        store: Store,
+        clock: Arc<dyn Clock>,
+        workspace: Workspace,
+        repository: RepositoryOf,
+        patience: Duration,
+    ) -> Self {
+        Self { lender, store, clock, workspace, repository, patience }
+    }
+
+    /// As environments that are there already.
+    pub fn at_once(self) -> Slot {
+        Arc::new(OnceLock::from(self))
+    }
+
+    /// Looks whether the head may run, makes the environment and offers the head to Argo CD.
+    pub async fn begin(&self, stay: Stay) -> Result<Begun, StoreError> {
+        let Some(environment) = stay.task.environment.clone() else { return Ok(absent("the task has no environment")) };
+        if !self.lender.has(environment.tier) {
+            return Ok(absent("this place has no such environment"));
+        }
+        let tenancy = Tenancy {
+            workspace: self.workspace.clone(),
+            learner: stay.pull.learner().clone(),
+            task: stay.task.id.clone(),
+        };
+        let path = environment.path_in_workspace(&stay.task.id);
+        let (objects, commit, allowed) =
+            (stay.objects.clone(), stay.pull.head.clone(), environment.allowed(&tenancy.name()));
+        let examined = {
+            let path = path.clone();
+            blocking(move || {
+                let repository = Repository::open_bare(&objects).map_err(|error| error.to_string())?;
+                of_commit(&repository, &commit, &path, &allowed).map_err(|error| error.to_string())
+            })
+            .await
+        };
+        let accepted = match examined {
+            Ok(Ok(accepted)) => accepted,
+            Ok(Err(objections)) => {
+                return Ok(Begun::Settled(Environs::Shut(refused(&objections, &prefix(&stay.task)))));
+            }
+            Err(why) => return Ok(unsure(format!("the commit cannot be read before it is applied: {why}"))),
+        };
+        let server = match self.lender.server(&environment).await {
+            Ok(server) => server,
+            Err(error) => return Ok(self.not_lent(&error)),
+        };
+        let offer =
+            Offer { tenancy, repo_url: (self.repository)(&stay.pull), path, commit: stay.pull.head.clone(), server };
+        // Before the Application is there: without its project and namespace it does nothing but complain.
+        let lent = match self.lender.lend(&offer, &environment).await {
+            Ok(lent) => lent,
+            Err(error) => return Ok(self.not_lent(&error)),
+        };
+        let push = Push { number: stay.pull.number, at: stay.pushed_at };
+        if let Some(holder) = self.store.offer(&offer, push, self.clock.now()).await? {
+            return Ok(Begun::Settled(held(holder)));
+        }
+        let live = || stay.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live());
+        let mut wants: Vec<Want> = Vec::new();
+        for want in live().flat_map(|checkpoint| checkpoint.wants()) {
+            if !wants.contains(&want) {
+                wants.push(want);
+            }
+        }
+        let horizon = live().map(|checkpoint| checkpoint.timing.horizon()).max().unwrap_or_default();
+        let asked_at = self.clock.now();
+        Ok(Begun::Offered(Box::new(Offered { offer, lent, environment, accepted, asked_at, horizon, wants })))
+    }
+
+    /// All that a pull request is to run is offered: Argo CD may ask.
+    pub async fn offered_all(&self, number: PullNumber, offers: Offers) -> Result<(), StoreError> {
+        self.store.all_offered(&PullKey { workspace: self.workspace.clone(), number }).await?;
+        if offers == Offers::Some
+            && let Err(error) = self.lender.argocd().refresh().await
+        {
+            // It asks by itself every now and then.
+            tracing::warn!(%error, "the ApplicationSet cannot be refreshed");
+        }
+        Ok(())
+    }
+
+    /// Waits until the environment is proven to run the commit, and looks until everything is decided.
+    pub async fn observe(&self, offered: &Offered, undecided: &Undecided) -> Result<Environs, StoreError> {
+        let name = offered.offer.tenancy.name();
+        let (tell, newest) = watch::channel(offered.offer.commit.clone());
+        let (argocd, kinds) = (self.lender.argocd(), offered.lent.kinds.clone());
+        let cluster = Cluster::follow(&argocd.client, &argocd.namespace, &name, kinds, newest);
+        tokio::select! {
+            environs = self.rounds(offered, undecided, &cluster) => Ok(environs),
+            error = self.follow_offer(&offered.offer.tenancy, &tell) => Err(error),
+        }
+    }
+
+    async fn rounds(&self, offered: &Offered, undecided: &Undecided, cluster: &Cluster) -> Environs {
+        let name = offered.offer.tenancy.name();
+        let prefix = format!("tasks/{}/", offered.offer.tenancy.task);
+        let question = self.question(offered);
+        for _ in 0..ROUNDS {
+            let proof = match drive(&question, cluster, &*self.clock).await {
+                Ok(proof) => proof,
+                Err(reason) => {
+                    if reason.blame() == Blame::Ours {
+                        tracing::warn!(environment = name, %reason, "the gate stays shut");
+                        self.lender.doubt(&name).await;
+                    }
+                    return Environs::Shut(closed(&reason, &offered.accepted, &prefix));
+                }
+            };
+            let seen = self.look(offered, undecided).await;
+            if still(&proof, &question, cluster, &*self.clock).await {
+                return Environs::Seen(seen);
+            }
+            tracing::debug!(environment = name, "something changed while it was looked at; once more");
+        }
+        shut("the environment changed each time it was looked at")
+    }
+
+    /// Looks until everything is decided, or there is no more time for it.
+    async fn look(&self, offered: &Offered, undecided: &Undecided) -> Observed {
+        let name = offered.offer.tenancy.name();
+        let looker = Looker::new(offered.lent.kinds.clone(), &offered.environment, &name);
+        let began = self.clock.now();
+        let mut observed = Observed { asked: offered.wants.clone(), ..Observed::default() };
+        let mut pause = FIRST_PAUSE;
+        loop {
+            let at = self.clock.now().since(began);
+            match looker.look(&offered.wants).await {
+                Ok((objects, answers)) => observed.add(at, objects, answers),
+                // No answer is no sample: what was seen before stays what was seen.
+                Err(error) => tracing::warn!(environment = name, %error, "the environment cannot be looked at"),
+            }
+            observed.over = at >= offered.horizon + PAUSE;
+            let (so_far, undecided) = (Environs::Seen(observed.clone()), undecided.clone());
+            if blocking(move || undecided(&so_far)).await.is_empty() || observed.over {
+                return observed;
+            }
+            self.clock.sleep(pause).await;
+            pause = PAUSE.min(pause * 2);
+        }
+    }
+
+    /// Tells of commits that are offered meanwhile. Ends only when that cannot be known.
+    async fn follow_offer(&self, tenancy: &Tenancy, tell: &watch::Sender<CommitId>) -> StoreError {
+        loop {
+            match self.store.offered(tenancy).await {
+                Ok(Some(commit)) => {
+                    tell.send_if_modified(|now| {
+                        *now != commit && {
+                            *now = commit;
+                            true
+                        }
+                    });
+                }
+                // Given back: the Application goes, which the gate sees.
+                Ok(None) => {}
+                Err(error) => return error,
+            }
+            self.clock.sleep(LOOK_FOR_OFFER).await;
+        }
+    }
+
+    fn question(&self, offered: &Offered) -> Question {
+        let Offered { offer, environment, accepted, .. } = offered;
+        let name = offer.tenancy.name();
+        let of_wanted = |object: &&Object| offered.wants.iter().any(|want| want.is_about(&object.group, &object.kind));
+        let needs = accepted.objects.iter().map(|(object, _)| object).filter(of_wanted);
+        Question {
+            commit: offer.commit.clone(),
+            offered: offer.commit.clone(),
+            application: Expected {
+                uid: None,
+                tracked_as: name.clone(),
+                project: name.clone(),
+                sources: vec![(offer.repo_url.clone(), offer.path.clone())],
+                destination: offer.destination(),
+            },
+            needs: needs.cloned().collect(),
+            allowed: environment.allowed(&name),
+            asked_at: offered.asked_at,
+            budget: self.patience,
+            now: offered.asked_at,
+        }
+    }
+
+    fn not_lent(&self, error: &LendError) -> Begun {
+        tracing::error!(%error, "an environment cannot be lent");
+        unsure("the environment could not be made ready".to_owned())
+    }
+}
+
+/// Whether a pull request is to run anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Offers {
+    /// It is.
+    Some,
+    /// Nothing.
+    None,
+}
+
+fn prefix(task: &Task) -> String {
+    format!("tasks/{}/", task.id)
+}
+
+fn absent(why: &str) -> Begun {
+    Begun::Settled(Environs::Absent(why.to_owned()))
+}
+
+fn unsure(why: String) -> Begun {
+    Begun::Settled(shut(&why))
+}
+
+fn shut(why: &str) -> Environs {
+    Environs::Shut(Judgement::inconclusive(why))
+}
+
+fn held(by: PullNumber) -> Environs {
+    Environs::Absent(format!("pull request {by} holds the environment, since it was pushed to last"))
+}
+
+/// A place from the top of the workspace as one below the task's directory. What is elsewhere has no place there.
+fn below(place: &Place, prefix: &str) -> Option<Place> {
+    let file = place.file.as_deref()?.strip_prefix(prefix)?;
+    Some(Place { file: Some(file.to_owned()), ..place.clone() })
+}
+
+/// What pre-flight says.
+fn refused(objections: &[Objection], prefix: &str) -> Judgement {
+    let one = |objection: &Objection| {
+        let (place, elsewhere) = match below(&objection.place, prefix) {
+            Some(place) => (place, String::new()),
+            None => (Place::default(), objection.place.file.iter().map(|file| format!("`{file}`: ")).collect()),
+        };
+        let message = format!("not applied: {elsewhere}{}: {}", objection.what, objection.remedy);
+        Evidence { message, place, operator: Some("pre-flight".to_owned()), ..Evidence::default() }
+    };
+    Judgement::fail(objections.iter().map(one).collect())
+}
+
+/// Why the gate stays shut, with each object that Argo CD or the API server complained about at its line.
+fn closed(reason: &Reason, accepted: &Accepted, prefix: &str) -> Judgement {
+    let message = format!("{reason}; {}", reason.remedy());
+    if reason.blame() == Blame::Ours {
+        return Judgement::inconclusive(message);
+    }
+    let place = |object: &Object| {
+        let found = accepted.objects.iter().find(|(known, _)| known == object);
+        found.and_then(|(_, place)| below(place, prefix)).unwrap_or_default()
+    };
+    let objects = reason.objects();
+    let first = objects.first().map(|(object, _)| place(object)).unwrap_or_default();
+    let mut evidence =
+        vec![Evidence { message, place: first, operator: Some("gate".to_owned()), ..Evidence::default() }];
+    evidence.extend(objects.iter().skip(1).map(|(object, words)| Evidence {
+        message: format!("{object}: {words}"),
+        place: place(object),
+        subject: Some(object.to_string()),
+        ..Evidence::default()
+    }));
+    Judgement { outcome: Outcome::Fail, blame: Some(reason.blame()), evidence, cases: None }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gitops::failure::{Failure, Refusal};
+    use crate::gitops::preflight::Rule;
+
+    const PREFIX: &str = "tasks/shop/";
+
+    fn place(file: &str, line: u32) -> Place {
+        Place { file: Some(file.to_owned()), line: Some(line), ..Place::default() }
+    }
+
+    #[test]
+    fn what_pre_flight_objects_to_stands_at_its_line_and_what_is_elsewhere_is_named() {
+        let objection = |file: &str| Objection {
+            rule: Rule::Kind,
+            place: place(file, 3),
+            what: "Job is not allowed".into(),
+            remedy: "take it out".into(),
+        };
+        let judgement = refused(&[objection("tasks/shop/manifests/job.yaml"), objection(".gitmodules")], PREFIX);
+        assert_eq!((judgement.outcome, judgement.blame), (Outcome::Fail, Some(Blame::YourFiles)));
+        let [here, there] = judgement.evidence.as_slice() else { panic!("{judgement:?}") };
+        assert_eq!((here.place.file.as_deref(), here.place.line), (Some("manifests/job.yaml"), Some(3)));
+        assert_eq!(here.message, "not applied: Job is not allowed: take it out");
+        assert_eq!((there.place.file.as_deref(), there.message.contains("`.gitmodules`")), (None, true));
+    }
+
+    #[test]
+    fn what_the_cluster_refuses_is_told_at_the_object_and_what_is_ours_costs_nothing() {
+        let object = |name: &str| Object { kind: "Service".into(), name: name.into(), ..Object::default() };
+        let failure = |blame, refusal| Failure {
+            refusal,
+            blame,
+            message: "one or more objects failed to apply".into(),
+            objects: vec![(object("web"), "port 0 is invalid".into()), (object("db"), "no ports".into())],
+        };
+        let accepted = Accepted {
+            objects: vec![
+                (object("web"), place("tasks/shop/m/web.yaml", 1)),
+                (object("db"), place("tasks/shop/m/db.yaml", 9)),
+            ],
+        };
+        let theirs = closed(&Reason::refused(failure(Blame::YourFiles, Refusal::Object)), &accepted, PREFIX);
+        assert_eq!(theirs.outcome, Outcome::Fail);
+        let places: Vec<_> =
+            theirs.evidence.iter().map(|one| (one.place.file.clone().unwrap(), one.place.line)).collect();
+        assert_eq!(places, [("m/web.yaml".to_owned(), Some(1)), ("m/db.yaml".to_owned(), Some(9))]);
+        assert!(theirs.evidence[1].message.contains("no ports"), "{theirs:?}");
+        let ours = closed(&Reason::refused(failure(Blame::Ours, Refusal::Impersonation)), &accepted, PREFIX);
+        assert_eq!(ours.outcome, Outcome::Inconclusive);
+    }
+}
