@@ -284,6 +284,34 @@ pub struct GradebookGit {
 pub struct ArgocdConfig {
     /// What its ApplicationSet controller shows when it asks for the list of environments.
     pub token: SecretSource,
+    /// Leads to its API server; without, that of the cluster that we run in. Relative to this file.
+    #[serde(default)]
+    pub kubeconfig: Option<PathBuf>,
+    /// Its namespace.
+    #[serde(default = "argocd_namespace")]
+    pub namespace: String,
+    /// The ApplicationSet that asks for the list of environments.
+    #[serde(default = "application_set")]
+    pub application_set: String,
+    /// Where learners' namespaces are; without, no task of the tier `namespace` is judged live.
+    #[serde(default)]
+    pub namespaces: Option<NamespacesConfig>,
+    /// How long a commit gets from being offered to being proven to run.
+    #[serde(default = "patience")]
+    pub patience: Span,
+}
+
+/// The cluster whose namespaces are lent to learners.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Namespaces")]
+pub struct NamespacesConfig {
+    /// What Argo CD calls it: the one that Argo CD runs in, unless another one is registered there.
+    #[serde(default = "own_cluster")]
+    pub server: String,
+    /// Leads to it; without, as Argo CD's. Relative to this file.
+    #[serde(default)]
+    pub kubeconfig: Option<PathBuf>,
 }
 
 /// When to look for what webhooks did not tell.
@@ -334,6 +362,22 @@ impl Default for LimitsConfig {
             drain: Span::seconds(25),
         }
     }
+}
+
+fn argocd_namespace() -> String {
+    "argocd".to_owned()
+}
+
+fn application_set() -> String {
+    "gradus-environments".to_owned()
+}
+
+fn own_cluster() -> String {
+    "https://kubernetes.default.svc".to_owned()
+}
+
+fn patience() -> Span {
+    Span(crate::reconcile::live::PATIENCE)
 }
 
 fn default_keys() -> Vec<SecretSource> {

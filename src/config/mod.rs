@@ -208,6 +208,10 @@ fn absolute(config: &mut Config, dir: &Path) {
         }
     }
     config.argocd.iter_mut().map(|argocd| &mut argocd.token).for_each(secret);
+    if let Some(argocd) = &mut config.argocd {
+        argocd.kubeconfig.iter_mut().for_each(join);
+        argocd.namespaces.iter_mut().filter_map(|namespaces| namespaces.kubeconfig.as_mut()).for_each(join);
+    }
     config.keys.iter_mut().for_each(secret);
     join(&mut config.data);
     config.store.path.iter_mut().for_each(join);

@@ -13,31 +13,34 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
+use super::argocd::{self, ClusterError};
 use super::connect::{Connect, ConnectError};
 use super::courses::{self, CourseError};
 use super::crowd::Crowd;
 use super::data::{Company, Data, DataError, join};
 use super::engine::{Engine, FirstSync, Ground};
-use super::generator::Generator;
+use super::generator::{Compared, Generator};
 use super::health::{Ask, Health};
 use super::metrics::Metrics;
 use super::plan::{Plan, Served, Works, WorkspaceId, address, fixed, plans};
 use super::port::Port;
 use super::scout::Found;
-use super::turns::{InTurn, PULLS_PER_GRADING, Turns};
 use crate::config::Loaded;
 use crate::config::kinds::{Config, CourseConfig, GradebookConfig};
 use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
 use crate::config::secret::Secret;
 use crate::course::Course;
+use crate::environment::lender::Lender;
 use crate::forge::Forge;
 use crate::forge::dry_run::{DryRun, Tell};
 use crate::forge::pull::Workspace;
 use crate::gradebook::{Gradebook, InvalidOrigin, Origin};
 use crate::reconcile::courses::{Courses, OpenCourse, OpenError};
 use crate::reconcile::examine::Examiner;
+use crate::reconcile::live::{Live, PATIENCE};
 use crate::reconcile::policy::LivePolicy;
 use crate::reconcile::pulse::Pulse;
+use crate::reconcile::turns::{PULLS_PER_GRADING, PULLS_PER_GRADING_LIVE, Turns};
 use crate::sandbox::{Sandbox, Unusable};
 use crate::server::listen;
 use crate::server::webhooks::{self, Bounds, Endpoint, Endpoints, Receiver};
@@ -92,6 +95,9 @@ pub enum ServeError {
         /// Why.
         source: ConnectError,
     },
+    /// About the cluster of Argo CD, or of learners' environments.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// About the gradebook's repository.
     #[error(transparent)]
     Gradebook(#[from] InvalidOrigin),
@@ -176,9 +182,15 @@ impl<C: Connect> Daemon<C> {
         };
         let receiver = Receiver::new(store.clone(), clock.clone(), metrics.clone(), bounds);
         let health = Health::new(store.clone(), clock.clone(), metrics.clone(), gradebook.clone());
-        let generator = {
+        let compared: Compared = {
             let health = health.clone();
-            Generator::new(store.clone(), Arc::new(move || health.compared()))
+            Arc::new(move || health.compared())
+        };
+        let generator = Generator::new(store.clone(), compared.clone());
+        // A dry run changes no cluster.
+        let lender = match &config.argocd {
+            Some(argocd) if dry_run.is_none() => argocd::lender(argocd, clock.clone()).await?,
+            _ => None,
         };
         let ground = Ground {
             store,
@@ -201,6 +213,8 @@ impl<C: Connect> Daemon<C> {
             dry_run,
             receiver,
             generator,
+            lender,
+            compared,
             health,
             book_token,
             begun: loaded.clone(),
@@ -239,6 +253,10 @@ impl<C: Connect> Daemon<C> {
             let (gradebook, stopping) = (gradebook.clone(), stopping.clone());
             tokio::spawn(async move { gradebook.share(stopping).await })
         };
+        let taking_back = supervisor.lender.clone().map(|lender| {
+            let (store, compared) = (supervisor.ground.store.clone(), supervisor.compared.clone());
+            tokio::spawn(argocd::take_back(lender, store, compared, stopping.clone()))
+        });
         let Follow { path, loaded, env, pace } = options;
         let mut reading = follow(path, loaded, env, pace);
         tokio::pin!(until);
@@ -269,7 +287,7 @@ impl<C: Connect> Daemon<C> {
         stop.send_replace(true);
         let store = supervisor.ground.store.clone();
         supervisor.end(limits.drain.0).await;
-        for task in [server, sharing] {
+        for task in [server, sharing].into_iter().chain(taking_back) {
             let abort = task.abort_handle();
             if tokio::time::timeout(limits.drain.0, task).await.is_err() {
                 abort.abort();
@@ -384,6 +402,8 @@ struct Supervisor<C> {
     dry_run: Option<Tell>,
     receiver: Receiver,
     generator: Generator,
+    lender: Option<Arc<Lender>>,
+    compared: Compared,
     health: Health,
     book_token: BookToken,
     /// What was in force at the start: some of it stays.
@@ -566,13 +586,20 @@ impl<C: Connect> Supervisor<C> {
         }
         let policy = LivePolicy::new(plan.policy);
         let examiner = Examiner::new(courses.clone(), self.sandbox.clone(), store.clone(), None, policy.clone());
-        let pulse = self.pulses.entry(workspace).or_default().clone();
+        let pulse = self.pulses.entry(workspace.clone()).or_default().clone();
         if self.turns.at_once() != plan.works.workers {
             self.turns = Turns::new(plan.works.workers);
         }
-        let examiner = InTurn::new(examiner, self.turns.clone());
+        let address = address(&plan.works.forge, &plan.works.repository);
+        let patience = self.begun.config.argocd.as_ref().map_or(PATIENCE, |argocd| argocd.patience.0);
+        let live = self.lender.clone().map(|lender| {
+            let repository = Arc::new(move |_: &_| address.clone());
+            Live::new(lender, store.clone(), clock.clone(), workspace, repository, patience)
+        });
+        let pulls = if live.is_some() { PULLS_PER_GRADING_LIVE } else { PULLS_PER_GRADING };
+        let examiner = examiner.in_turn(self.turns.clone()).looking_at(live.map(Live::at_once));
         let (of, upstream, workers, crowd) = match grounds {
-            Grounds::Configured => (None, None, plan.works.workers.saturating_mul(PULLS_PER_GRADING), None),
+            Grounds::Configured => (None, None, plan.works.workers.saturating_mul(pulls), None),
             // One learner's.
             Grounds::Fork { of, upstream, crowd } => (Some(of), Some(upstream), 1, Some(crowd)),
         };

@@ -1,5 +1,6 @@
 //! The daemon for forges that are not ours: `gradus serve`.
 
+pub mod argocd;
 pub mod connect;
 pub mod courses;
 mod crowd;
@@ -13,4 +14,3 @@ pub mod metrics;
 pub mod plan;
 pub mod port;
 mod scout;
-pub mod turns;

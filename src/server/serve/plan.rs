@@ -132,6 +132,12 @@ pub fn plans(loaded: &Loaded, processors: usize) -> BTreeMap<WorkspaceId, Plan> 
     workspaces.iter().filter_map(plan).collect()
 }
 
+/// What environments are lent by. The token is taken over at once.
+fn lending(config: &Config) -> Option<crate::config::kinds::ArgocdConfig> {
+    let token = SecretSource::Env(String::new());
+    config.argocd.clone().map(|argocd| crate::config::kinds::ArgocdConfig { token, ..argocd })
+}
+
 /// Fields whose change takes effect at the next start only.
 pub fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
     let changed = [
@@ -143,6 +149,7 @@ pub fn fixed(before: &Config, after: &Config) -> Vec<&'static str> {
             "limits",
             crate::config::kinds::LimitsConfig { workers: before.limits.workers, ..after.limits } != before.limits,
         ),
+        ("argocd", lending(before) != lending(after)),
         ("dryRun", before.dry_run != after.dry_run),
     ];
     changed.into_iter().filter(|(_, changed)| *changed).map(|(field, _)| field).collect()
@@ -244,6 +251,7 @@ workspaces:
             ("limits: {workers: 7}\n", vec![]),
             ("limits: {webhooksAtOnce: 7}\ndryRun: true\n", vec!["limits", "dryRun"]),
             ("policy: {labels: none}\nsweep: {full: 3h}\n", vec![]),
+            ("argocd: {token: {env: T}}\n", vec!["argocd"]),
         ] {
             assert_eq!(fixed(&before, &read(&format!("{TEXT}{text}"), "").config), expected, "{text}");
         }
