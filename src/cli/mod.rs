@@ -14,6 +14,7 @@ mod grade;
 mod gradebook;
 mod grades;
 mod lint;
+mod live;
 mod new;
 mod output;
 mod pause;

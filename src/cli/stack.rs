@@ -119,7 +119,7 @@ impl Which {
     }
 }
 
-fn cache() -> Result<PathBuf, Failure> {
+pub(super) fn cache() -> Result<PathBuf, Failure> {
     Ok(component::cache_of_user()
         .ok_or("there is no home directory: set GRADUS_CACHE to a directory for what is built")?)
 }
@@ -131,19 +131,24 @@ fn build(without: &BTreeSet<Optional>) -> Result<u8, Failure> {
     for component in built {
         println!("{:<18} already built: {}", component.title(), component.dir(&cache).display());
     }
-    if left.is_empty() {
-        return Ok(EXIT_PASS);
+    if !left.is_empty() {
+        build_parts(&left, &cache)?;
+        println!("Next: gradus stack up");
     }
+    Ok(EXIT_PASS)
+}
+
+/// Builds parts one after the other, with the expected time and disk said first.
+pub(super) fn build_parts(left: &[Component], cache: &std::path::Path) -> Result<(), Failure> {
     component::find_go()?;
-    println!("{}", expectation(&left));
+    println!("{}", expectation(left));
     for (index, component) in left.iter().enumerate() {
         println!("{:<18} building, {} of {}", component.title(), index + 1, left.len());
         let begun = Instant::now();
-        build_one(*component, &cache)?;
+        build_one(*component, cache)?;
         println!("{:<18} built in {} s", component.title(), begun.elapsed().as_secs());
     }
-    println!("Next: gradus stack up");
-    Ok(EXIT_PASS)
+    Ok(())
 }
 
 /// What is going to be done, and what it takes.
@@ -217,7 +222,7 @@ fn up(args: Up) -> Result<u8, Failure> {
     Ok(EXIT_PASS)
 }
 
-fn tell(event: Event) {
+pub(super) fn tell(event: Event) {
     match event {
         Event::Cleaned(1) => println!("  ended 1 process of an earlier stack of this name"),
         Event::Cleaned(number) => println!("  ended {number} processes of an earlier stack of this name"),

@@ -10,7 +10,7 @@ use crate::course::id::{Learner, MAX_ID};
 use crate::reconcile::courses::OpenError;
 use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
 use crate::server::App;
-use crate::server::daemon::{Config, Daemon, DaemonError};
+use crate::server::daemon::{Config, Daemon, DaemonError, Environing};
 
 /// Where `up` listens unless told otherwise: fixed, so that clones keep working after a restart.
 pub const ADDRESS: &str = "127.0.0.1:7421";
@@ -40,6 +40,13 @@ pub struct Args {
     /// `/override`
     #[arg(long, value_name = "NAME", env = "GRADUS_INSTRUCTOR")]
     instructor: Option<Learner>,
+    /// Run learners' commits: with an API server and an Argo CD of its own on this machine, which are built at the first
+    /// time; tasks without an environment can be worked on meanwhile
+    #[arg(long)]
+    live: bool,
+    /// With `--live`: an existing cluster with an Argo CD instead, which must reach the address that `--listen` names
+    #[arg(long, value_name = "FILE", requires = "live")]
+    kubeconfig: Option<PathBuf>,
 }
 
 /// Runs the verb.
@@ -86,6 +93,7 @@ async fn up(args: Args) -> Result<(), Failure> {
     if let Some(gap) = launcher.check()?.gap() {
         eprintln!("note: {gap}");
     }
+    let live = args.live.then(|| super::live::Place::new(args.kubeconfig, &data));
     let daemon = Daemon::open(Config {
         courses: course_dirs(args.course)?,
         listen: args.listen,
@@ -93,12 +101,20 @@ async fn up(args: Args) -> Result<(), Failure> {
         learner,
         instructor: args.instructor,
         sandbox: Sandbox::Child(launcher),
+        live: if live.is_some() { Environing::Later } else { Environing::No },
     })
     .await?;
     // Before the first line: whoever reads it may send a signal at once.
     let stop = super::ending::asked()?;
     greet(daemon.app())?;
+    let cluster = match (live, daemon.environments()) {
+        (Some(place), Some(environments)) => Some(place.begin(environments.clone(), daemon.app().stopping.clone())),
+        _ => None,
+    };
     daemon.serve(stop).await;
+    if let Some(cluster) = cluster {
+        cluster.end().await;
+    }
     Ok(())
 }
 

@@ -10,8 +10,10 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::environments::{Environments, EnvironmentsError};
 use super::{App, Shared, listen, router};
 use crate::course::id::Learner;
+use crate::forge::Forge;
 use crate::forge::local::LocalForge;
 use crate::forge::local::data::{DataDir, DataError};
 use crate::forge::local::fork::{Fork, ForkError};
@@ -22,6 +24,7 @@ use crate::reconcile::examine::Examiner;
 use crate::reconcile::policy::{LivePolicy, Policy};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::run::Reconciler;
+use crate::reconcile::turns::{PULLS_PER_GRADING, Turns};
 use crate::sandbox::Sandbox;
 use crate::store::time::{Clock, SystemClock};
 use crate::store::{Store, StoreError};
@@ -48,6 +51,17 @@ pub struct Config {
     pub instructor: Option<Learner>,
     /// Where learners' files are judged.
     pub sandbox: Sandbox,
+    /// Whether there will be environments.
+    pub live: Environing,
+}
+
+/// Whether there will be environments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environing {
+    /// Tasks are judged by their files.
+    No,
+    /// They come while it serves.
+    Later,
 }
 
 /// It does not start, or does not go on.
@@ -68,6 +82,9 @@ pub enum DaemonError {
     /// Two courses of one name.
     #[error("two courses are named `{0}`: their directories must have different names")]
     SameName(String),
+    /// About environments.
+    #[error(transparent)]
+    Environments(#[from] EnvironmentsError),
     /// About a fork.
     #[error(transparent)]
     Fork(#[from] ForkError),
@@ -89,6 +106,7 @@ pub struct Daemon {
     app: App,
     listener: TcpListener,
     reconciler: Arc<Reconciler<LocalForge, Examiner>>,
+    environments: Option<Environments>,
     stop: watch::Sender<bool>,
 }
 
@@ -122,7 +140,13 @@ impl Daemon {
             Arc::new(move |number| format!("{address}/pulls/{number}"))
         };
         let policy = LivePolicy::new(Policy::local());
-        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), Some(page), policy.clone());
+        let environments = match config.live {
+            Environing::No => None,
+            Environing::Later => Some(Environments::new(store.clone(), forge.workspace().clone(), address.clone())?),
+        };
+        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), Some(page), policy.clone())
+            .in_turn(Turns::new(processors()))
+            .looking_at(environments.as_ref().map(Environments::slot));
         let pulse = Pulse::default();
         let reconciler =
             Reconciler::new(forge.clone(), examiner, store.clone(), gradebook.clone(), policy, clock, pulse.clone());
@@ -139,7 +163,7 @@ impl Daemon {
             courses,
             stopping,
         });
-        Ok(Self { app, listener, reconciler: Arc::new(reconciler), stop })
+        Ok(Self { app, listener, reconciler: Arc::new(reconciler), environments, stop })
     }
 
     /// What handlers see.
@@ -147,23 +171,30 @@ impl Daemon {
         &self.app
     }
 
+    /// What begins environments.
+    pub fn environments(&self) -> Option<&Environments> {
+        self.environments.as_ref()
+    }
+
     /// Serves until `until` is ready; then lets what is under way come to its end, for a while.
     pub async fn serve(self, until: impl Future<Output = ()> + Send + 'static) {
-        let Self { app, listener, reconciler, stop } = self;
+        let Self { app, listener, reconciler, environments, stop } = self;
         let mut tasks = JoinSet::new();
-        let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2));
+        // Those that wait for an environment leave processors to the others.
+        let workers = if environments.is_some() { processors() * PULLS_PER_GRADING } else { processors() };
         for _ in 0..workers {
             let (reconciler, stopping) = (reconciler.clone(), app.stopping.clone());
             tasks.spawn(async move { reconciler.work(stopping).await });
         }
-        tasks.spawn(sweep(app.clone(), reconciler.clone()));
+        tasks.spawn(sweep(app.clone(), reconciler.clone(), environments.clone()));
 
         let mut stopping = app.stopping.clone();
         let ending = async move {
             // An error means that the sender is gone: also an end.
             let _ = stopping.wait_for(|stop| *stop).await;
         };
-        let mut server = tokio::spawn(listen::serve(listener, router(app.clone()), listen::HEAD, ending));
+        let asked = environments.map(|environments| environments.routes()).unwrap_or_default();
+        let mut server = tokio::spawn(listen::serve(listener, router(app.clone()).merge(asked), listen::HEAD, ending));
         until.await;
         stop.send_replace(true);
         let drained = tokio::time::timeout(DRAIN, async {
@@ -178,6 +209,11 @@ impl Daemon {
         tasks.shutdown().await;
         app.store.close().await;
     }
+}
+
+/// Gradings at once.
+fn processors() -> usize {
+    std::thread::available_parallelism().map_or(2, |cores| cores.get().max(2))
 }
 
 /// Courses in the order given, and by id.
@@ -211,15 +247,17 @@ fn open_course(
 }
 
 /// Finds what hints have missed, at the start and every now and then.
-async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>) {
+async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>, environments: Option<Environments>) {
     let mut stopping = app.stopping.clone();
     loop {
         match app.forge.sweep().await {
             Ok(recorded) => app.announce(&recorded),
             Err(error) => tracing::error!(%error, "cannot compare refs with pull requests"),
         }
-        if let Err(error) = reconciler.sweep(None).await {
-            tracing::error!(%error, "cannot look for unanswered heads");
+        match (reconciler.sweep(None).await, &environments) {
+            (Ok(_), Some(environments)) => environments.swept(),
+            (Ok(_), None) => {}
+            (Err(error), _) => tracing::error!(%error, "cannot look for unanswered heads"),
         }
         tokio::select! {
             () = tokio::time::sleep(SWEEP) => {}

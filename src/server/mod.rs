@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod daemon;
+pub mod environments;
 pub mod events;
 pub mod git;
 pub mod guard;

@@ -1,0 +1,105 @@
+//! The cluster of `gradus up --live`: a stack of its own, or one that is there.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use super::stack::{build_parts, cache, tell};
+use super::up::Failure;
+use crate::server::environments::{Environments, Settings};
+use crate::stack::{Name, Optional, Programs, Spec, Stack, Stop, UpError, down, programs};
+
+/// Where environments are going to be.
+pub(super) enum Place {
+    /// In a stack that is ours and ends with us.
+    Stack { data: PathBuf, name: String },
+    /// In a cluster that is there.
+    Cluster(PathBuf),
+}
+
+/// A cluster that is being made ready, or is.
+pub(super) struct Cluster {
+    stop: Stop,
+    task: JoinHandle<Option<Stack>>,
+}
+
+impl Place {
+    /// A stack for this data directory, unless a kubeconfig names another cluster.
+    pub(super) fn new(kubeconfig: Option<PathBuf>, data: &Path) -> Self {
+        // Nobody else has our data directory open, so that whatever has the stack's name is left of us.
+        let name = format!("up-{}", hex::encode(&Sha256::digest(data.as_os_str().as_encoded_bytes())[..4]));
+        let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
+        kubeconfig.map_or(Self::Stack { data: stacks, name }, Self::Cluster)
+    }
+
+    /// Makes it ready in the background and says how far it is.
+    pub(super) fn begin(self, environments: Environments, stopping: watch::Receiver<bool>) -> Cluster {
+        let stop = Stop::default();
+        let asked = stop.clone();
+        let task = tokio::spawn(async move {
+            match self.ready(&environments, asked, stopping).await {
+                Ok(stack) => {
+                    println!("environments are ready: push, and the review tells what the cluster runs");
+                    stack
+                }
+                Err(error)
+                    if error.downcast_ref::<UpError>().is_some_and(|error| matches!(error, UpError::Stopped)) =>
+                {
+                    None
+                }
+                Err(error) => {
+                    eprintln!("error: there are no environments, and tasks are judged by their files: {error}");
+                    None
+                }
+            }
+        });
+        Cluster { stop, task }
+    }
+
+    async fn ready(
+        self,
+        environments: &Environments,
+        stop: Stop,
+        stopping: watch::Receiver<bool>,
+    ) -> Result<Option<Stack>, Failure> {
+        match self {
+            Self::Cluster(kubeconfig) => {
+                environments.begin(&kubeconfig, Settings::Theirs, stopping).await?;
+                Ok(None)
+            }
+            Self::Stack { data, name } => {
+                let stack = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
+                environments.begin(&stack.endpoints().kubeconfig, Settings::Ours, stopping).await?;
+                Ok(Some(stack))
+            }
+        }
+    }
+}
+
+fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<Stack, Failure> {
+    let spec = Spec { name: name.parse::<Name>()?, data, without: BTreeSet::from([Optional::Gitea]) };
+    let cache = cache()?;
+    let left: Vec<_> =
+        programs::components(&spec.without).into_iter().filter(|component| !component.is_built(&cache)).collect();
+    if !left.is_empty() {
+        build_parts(&left, &cache)?;
+    }
+    let programs = Programs::find(&cache, &spec.without)?;
+    down(&spec)?;
+    println!("starting the cluster for environments: about 15 s and 1.2 GB of memory");
+    Ok(Stack::up(&spec, &programs, stop, &mut tell)?)
+}
+
+impl Cluster {
+    /// Ends it, also while it is made ready.
+    pub(super) async fn end(self) {
+        self.stop.now();
+        // Dropping the stack ends its processes and removes its directory.
+        if let Ok(Some(stack)) = self.task.await {
+            let _ = tokio::task::spawn_blocking(move || drop(stack)).await;
+        }
+    }
+}
