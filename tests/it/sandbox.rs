@@ -114,13 +114,13 @@ fn rules_that_explode_end_in_a_clear_answer_and_never_in_a_pass() {
 #[test]
 fn what_was_seen_in_an_environment_is_judged_behind_the_same_walls() {
     let object = json!({"kind": "Deployment", "metadata": {"name": "web"}, "status": {"readyReplicas": 3}});
+    let ready = json!({"select": {"kind": "Deployment"}, "match": {"status": {"readyReplicas": 3}}});
+    let ready = [checkpoint("ready", "live", ready)];
     let seen = |maker| {
-        let mut observed = Observed { over: true, ..Observed::default() };
+        let mut observed = Observed { over: true, asked: ready[0].wants(), ..Observed::default() };
         observed.add(Duration::ZERO, vec![Seen { object: object.clone(), maker }], Vec::new());
         Environs::Seen(observed)
     };
-    let ready = json!({"select": {"kind": "Deployment"}, "match": {"status": {"readyReplicas": 3}}});
-    let ready = [checkpoint("ready", "live", ready)];
     let outcome = |environs: Option<&Environs>| judge_observed(&sandbox(), &ready, &files(HONEST), environs)["ready"].0;
     assert_eq!(outcome(Some(&seen(Maker::Commit))), Pass);
     assert_eq!(outcome(Some(&seen(Maker::Somebody))), Fail);

@@ -39,13 +39,17 @@ pub struct Learner {
 impl Academy {
     /// Publishes the course `tiny` with `gradus publish` and pushes it to a repository of its own.
     pub fn new() -> Arc<Self> {
+        Self::of(Server::shared(), world::course)
+    }
+
+    /// The same with a course of this content, on this server.
+    pub fn of(server: &'static Server, course: impl Fn(&std::path::Path)) -> Arc<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
-        let name = format!("workspace-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
-        let server = Server::shared();
+        let name = format!("workspace-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         server.ask("teacher", "POST", "/user/repos", Some(json!({"name": name, "default_branch": "main"})), 201);
         let academy = Self { server, name, dir: tempfile::tempdir().unwrap() };
         academy.ask("teacher", "PUT", "/collaborators/bot", Some(json!({"permission": "admin"})), 204);
-        world::course(&academy.path("tiny"));
+        course(&academy.path("tiny"));
         academy.publish();
         // Gitea notes a while after the first push that the repository is no longer empty; until then there are no pulls.
         eventually("the workspace", || academy.ask("bot", "GET", "", None, 200)["empty"] == false);

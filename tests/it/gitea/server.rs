@@ -55,8 +55,8 @@ pub struct Server {
     /// A token of the administrator, for what a person would do in the browser.
     root: String,
     database: PathBuf,
-    /// Held open while we live.
-    _keeper: Child,
+    /// Held open while we live; none where somebody else keeps it.
+    _keeper: Option<Child>,
 }
 
 impl Server {
@@ -104,20 +104,34 @@ impl Server {
             .spawn()
             .unwrap();
         let (authority, bot, database) = (format!("127.0.0.1:{port}"), String::new(), dir.join("gitea.db"));
-        let mut server = Self { authority, bot, root, database, _keeper: keeper };
+        let mut server = Self { authority, bot, root, database, _keeper: Some(keeper) };
         let mut ended = false;
         eventually("Gitea", || {
-            ended = server._keeper.try_wait().unwrap().is_some();
+            ended = server._keeper.as_mut().is_some_and(|keeper| keeper.try_wait().unwrap().is_some());
             ended || server.answers()
         });
         if ended {
             return None;
         }
-        for user in ["bot", "teacher", "ada", "bob", "eve"] {
-            server.add(user);
-        }
-        server.bot = server.token("bot", "gradus", &["write:repository", "write:issue", "read:user"]);
+        server.settle("gradus");
         Some(server)
+    }
+
+    /// One that runs already, with a token of its administrator.
+    pub fn at(authority: String, root: String) -> Self {
+        let mut server = Self { authority, bot: String::new(), root, database: PathBuf::new(), _keeper: None };
+        server.settle(&format!("gradus-{}", std::process::id()));
+        server
+    }
+
+    fn settle(&mut self, token: &str) {
+        for user in ["bot", "teacher", "ada", "bob", "eve"] {
+            let known = self.api("root", "GET", &format!("/users/{user}"), None).0 == 200;
+            if !known {
+                self.add(user);
+            }
+        }
+        self.bot = self.token("bot", token, &["write:repository", "write:issue", "read:user"]);
     }
 
     /// Adds a user.

@@ -15,8 +15,9 @@ use gradus::store::Store;
 use gradus::store::offers::Push;
 use gradus::store::time::{Clock, SystemClock};
 use gradus::submission::sha::CommitId;
+use kube::Client;
 use kube::api::{Api, DynamicObject, Patch, PatchParams};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::beside;
 use super::tenant::{PATH, SERVER, Tenant, map, resource};
@@ -55,7 +56,7 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
         };
         let first = tenant.push(&[("a.yaml", Some(&map("a", "1")))]);
         offer(&first).await;
-        let set = set(&tenant, &address).await;
+        let set = set(&tenant.client, &tenant.name, &address, TOKEN).await;
         tenant.pretend(&first);
         tenant.wait(&first, &[tenant.map("a")]).await.unwrap();
 
@@ -83,24 +84,12 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
     });
 }
 
-/// Applies the file that operators apply, under a name of its own.
-async fn set(tenant: &Tenant, address: &str) -> Api<DynamicObject> {
-    use serde::Deserialize;
-    let name = &tenant.name;
-    let secret = json!({ "apiVersion": "v1", "kind": "Secret",
-        "metadata": { "name": name, "labels": { "app.kubernetes.io/part-of": "argocd" } }, "stringData": { "token": TOKEN } });
-    tenant.create(Some("argocd"), resource("", "v1", "Secret"), secret).await;
-    let file = include_str!("../../../argocd/applicationset.yaml");
-    let mut documents = serde_yaml::Deserializer::from_str(file).map(|document| Value::deserialize(document).unwrap());
-    let (mut config, mut set) = (documents.next().unwrap(), documents.next().unwrap());
-    config["metadata"]["name"] = json!(name);
-    config["data"]["baseUrl"] = json!(address);
-    config["data"]["token"] = json!(format!("${name}:token"));
-    tenant.create(Some("argocd"), resource("", "v1", "ConfigMap"), config).await;
-    set["metadata"]["name"] = json!(name);
-    set["spec"]["generators"][0]["plugin"]["configMapRef"]["name"] = json!(name);
-    tenant.create(Some("argocd"), resource("argoproj.io", "v1alpha1", "ApplicationSet"), set).await;
-    Api::namespaced_with(tenant.client.clone(), "argocd", &resource("argoproj.io", "v1alpha1", "ApplicationSet"))
+/// Applies the file that operators apply, under a name of its own, with the daemon at this address.
+pub async fn set(client: &Client, name: &str, address: &str, token: &str) -> Api<DynamicObject> {
+    for object in gradus::gitops::install::objects("argocd", name, address, token).unwrap() {
+        gradus::environment::lender::apply(client, &object).await.unwrap();
+    }
+    Api::namespaced_with(client.clone(), "argocd", &resource("argoproj.io", "v1alpha1", "ApplicationSet"))
 }
 
 async fn refresh(set: &Api<DynamicObject>, name: &str) {

@@ -2,6 +2,9 @@
 
 mod boundary;
 mod generator;
+mod mid;
+mod push;
+mod shop;
 mod stack;
 mod tenant;
 mod traps;

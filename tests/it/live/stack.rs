@@ -98,7 +98,12 @@ impl Stack {
         };
         let program = std::fs::read_link(format!("/proc/{pid}/exe")).unwrap();
         let dir = std::fs::read_link(format!("/proc/{pid}/cwd")).unwrap();
-        let killed = Killed { program, dir, args: words(read("cmdline")), env: words(read("environ")) };
+        let mut killed = Killed { program, dir, args: words(read("cmdline")), env: words(read("environ")) };
+        if part == "redis" {
+            // It shows what it does instead of how it was started, and is several programs by its name.
+            let config = self.dir.join("redis.conf").to_string_lossy().into_owned();
+            (killed.program, killed.args) = ("redis-server".into(), vec!["redis-server".into(), config]);
+        }
         assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
         while Path::new(&format!("/proc/{pid}/exe")).exists() && std::fs::read_link(format!("/proc/{pid}/exe")).is_ok()
         {
@@ -133,7 +138,7 @@ impl Stack {
             child.wait()
         });
         let address = self.address(part);
-        let authority = address.trim_start_matches("http://").split('/').next().unwrap();
+        let authority = address.trim_start_matches("http://").trim_start_matches("https://").split('/').next().unwrap();
         let deadline = Instant::now() + Duration::from_secs(60);
         while TcpStream::connect(authority).is_err() {
             let log = || std::fs::read_to_string(self.dir.join(format!("logs/{part}.again"))).unwrap();

@@ -1,0 +1,211 @@
+//! A course with one live task, a workspace of it on the stack's Gitea, and the real program that serves it.
+
+use std::path::Path;
+use std::process::Command;
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use gradus::forge::pull::Workspace;
+use gradus::gitops::generator::Tenancy;
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::config::{KubeConfigOptions, Kubeconfig};
+use serde_json::json;
+
+use super::generator::set;
+use super::stack::Stack;
+use super::tenant::resource;
+use crate::gitea::academy::{Academy, Learner};
+use crate::gitea::server::Server;
+use crate::serve::world::{CANARY, PROGRAM, Serve};
+
+/// What the generator is asked with.
+pub const TOKEN: &str = "canary-of-the-generator-0123456789";
+
+/// How long something is waited for that takes seconds; this machine may be busy.
+const PATIENCE: Duration = Duration::from_secs(240);
+
+const TASK: &str = r#"apiVersion: gradus.dev/v1alpha1
+kind: Task
+metadata: {id: shop, title: A shop that runs}
+spec:
+  points: 10
+  minutes: 5
+  environment:
+    tier: namespace
+    path: manifests
+    allow:
+      kinds: [{kind: ConfigMap}, {kind: Service}, {group: apps, kind: Deployment}]
+  checkpoints:
+    - id: image
+      title: The image is pinned
+      points: 2
+      manifest:
+        select: {kind: Deployment, name: web}
+        match: {spec: {template: {spec: {containers: [{name: web, image: "nginx:1.29"}]}}}}
+    - id: ready
+      title: Three copies are ready
+      points: 5
+      eventually: {within: 60s}
+      live:
+        select: {kind: Deployment, name: web}
+        match: {spec: {replicas: 3}, status: {readyReplicas: 3}}
+        offline: {manifest: {select: {kind: Deployment, name: web}, match: {spec: {replicas: 3}}}}
+    - id: settings
+      title: The shop is open
+      points: 3
+      eventually: {within: 5s}
+      live:
+        select: {kind: ConfigMap, name: settings}
+        match: {data: {open: "yes"}}
+        offline: {manifest: {select: {kind: ConfigMap, name: settings}, match: {data: {open: "yes"}}}}
+"#;
+
+/// The manifest of the shop.
+pub fn web(replicas: u32) -> String {
+    format!(
+        "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: {replicas}\n  selector:\n    \
+         matchLabels: {{app: web}}\n  template:\n    metadata:\n      labels: {{app: web}}\n    spec:\n      containers:\n        - \
+         name: web\n          image: nginx:1.29\n"
+    )
+}
+
+/// Its settings.
+pub fn settings(open: &str) -> String {
+    format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  open: \"{open}\"\n")
+}
+
+fn course(dir: &Path) {
+    let write = |path: &str, text: &str| {
+        let path = dir.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    write(
+        "course.yaml",
+        "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: tiny, title: Tiny}\nspec:\n  description: For tests.\n  \
+         salt: grain\n  domains: [{id: basics, title: Basics, points: 10}]\n  modules: [start]\n",
+    );
+    write(
+        "basics/start/module.yaml",
+        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [shop]}\n",
+    );
+    write("basics/start/lessons/01-hello.md", "# Hello\n\nRead this.\n");
+    let task = "basics/start/tasks/shop";
+    write(&format!("{task}/task.yaml"), TASK);
+    write(&format!("{task}/brief.md"), "# A shop\n\nRun three copies of the shop, and open it.\n");
+    write(&format!("{task}/debrief.md"), "# Why\n\nThe debrief of the shop.\n");
+    write(&format!("{task}/starter/manifests/web.yaml"), &web(1));
+    write(&format!("{task}/solution/manifests/web.yaml"), &web(3));
+    write(&format!("{task}/solution/manifests/settings.yaml"), &settings("yes"));
+}
+
+/// A workspace that is served with environments.
+pub struct Shop {
+    pub academy: Arc<Academy>,
+    pub client: Client,
+    pub daemon: Option<Serve>,
+    set: String,
+}
+
+impl Shop {
+    pub async fn new() -> Self {
+        static SERVER: OnceLock<Server> = OnceLock::new();
+        let stack = Stack::shared();
+        let server = SERVER.get_or_init(|| Server::at(stack.gitea(), stack.token()));
+        let academy = Academy::of(server, course);
+        let config = Kubeconfig::read_from(stack.kubeconfig()).unwrap();
+        let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        let client = Client::try_from(config).unwrap();
+        let name = academy.name.clone();
+        let mut shop = Self { academy, client, daemon: None, set: name };
+        shop.configure("");
+        shop.serve().await;
+        shop
+    }
+
+    /// Writes the configuration, with further fields of `argocd`.
+    pub fn configure(&self, more: &str) {
+        let academy = &self.academy;
+        let write = |name: &str, text: &str| std::fs::write(academy.path(name), text).unwrap();
+        write("token", &academy.server.bot);
+        write("generator", TOKEN);
+        let (address, name, kubeconfig) = (academy.server.address(), &academy.name, Stack::shared().kubeconfig());
+        write(
+            "gradus.yaml",
+            &format!(
+                "apiVersion: gradus.dev/v1alpha1\nkind: Config\nforges:\n  - {{name: git, kind: gitea, address: \"{address}\", auth: \
+                 {{token: {{file: token}}}}}}\ncourses:\n  - {{id: tiny, source: {{dir: tiny}}}}\nworkspaces:\n  - {{forge: git, \
+                 repository: teacher/{name}, course: tiny}}\nlisten: 127.0.0.1:0\nsweep: {{recent: 1s, full: 1h}}\nargocd:\n  token: \
+                 {{file: generator}}\n  kubeconfig: {}\n  applicationSet: {}\n  namespaces: {{}}\n  patience: 60s\n{more}",
+                kubeconfig.display(),
+                self.set
+            ),
+        );
+    }
+
+    /// Starts the daemon, again after it ended, and tells Argo CD where it is now.
+    pub async fn serve(&mut self) {
+        let mut command = Command::new(PROGRAM);
+        command.arg("serve").current_dir(self.academy.path(""));
+        command
+            .env("GRADUS_KEY", format!("{CANARY}-of-the-operator-0123456789"))
+            .env("GRADUS_LOG", "warn,gradus=debug");
+        let daemon = Serve::start(command);
+        set(&self.client, &self.set, &format!("http://{}", daemon.authority), TOKEN).await;
+        self.daemon = Some(daemon);
+    }
+
+    /// The name of a learner's environment.
+    pub fn environment(&self, learner: &str) -> String {
+        let id = self.academy.server.ask("root", "GET", &format!("/users/{learner}"), None, 200)["id"].to_string();
+        let workspace = Workspace(format!("{}/teacher/{}", self.academy.server.authority, self.academy.name));
+        Tenancy { workspace, learner: id.parse().unwrap(), task: "shop".parse().unwrap() }.name()
+    }
+
+    /// Writes files below the task's manifests.
+    pub fn write(&self, learner: &Learner, files: &[(&str, &str)]) {
+        for (file, text) in files {
+            let path = learner.clone.dir.join("tasks/shop/manifests").join(file);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+    }
+
+    /// Waits until a review that everybody sees says this; its text.
+    pub async fn review(&self, pull: i64, says: &str) -> String {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let shown = self.academy.shown(pull);
+            if let Some((_, body)) = shown.iter().rev().find(|(_, body)| body.contains(says)) {
+                return body.clone();
+            }
+            assert!(Instant::now() < deadline, "no review says `{says}`: {shown:#?}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    pub fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
+        let (group, version) = match kind {
+            "Deployment" => ("apps", "v1"),
+            "Application" | "AppProject" => ("argoproj.io", "v1alpha1"),
+            _ => ("", "v1"),
+        };
+        match kind {
+            "Namespace" => Api::all_with(self.client.clone(), &resource(group, version, kind)),
+            _ => Api::namespaced_with(self.client.clone(), namespace, &resource(group, version, kind)),
+        }
+    }
+
+    /// Argo CD acts as the account that a project names, everywhere, or as itself.
+    pub async fn impersonate(&self, on: bool) {
+        let data = json!({ "data": { "application.sync.impersonation.enabled": on.to_string() } });
+        self.api("ConfigMap", "argocd").patch("argocd-cm", &PatchParams::default(), &Patch::Merge(data)).await.unwrap();
+    }
+}
+
+impl Drop for Shop {
+    fn drop(&mut self) {
+        let _ = self.daemon.take();
+    }
+}
