@@ -4,11 +4,31 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
 use std::io;
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
+
+use super::process::TICK;
 
 /// Below the range that systems take ports of outgoing connections from: between our look and the start of a part seconds
 /// pass, in which any connection of anybody could take a port of that range.
 const FIRST: u16 = 12_000;
 const LAST: u16 = 31_999;
+
+/// How long a port may still be held by somebody who was ended a moment ago.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Whether nobody listens on a port, or nobody does any more within a moment.
+pub fn is_free(port: u16) -> bool {
+    let begun = Instant::now();
+    loop {
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return true;
+        }
+        if begun.elapsed() > PATIENCE {
+            return false;
+        }
+        std::thread::sleep(TICK);
+    }
+}
 
 /// Finds `N` ports that nobody listens on, from a random place on so that two stacks do not look at the same ones.
 pub fn free<const N: usize>() -> io::Result<[u16; N]> {
@@ -43,6 +63,21 @@ mod tests {
         }
         ports.sort_unstable();
         assert!(ports.windows(2).all(|pair| pair[0] != pair[1]));
+    }
+
+    #[test]
+    fn a_port_is_free_when_whoever_had_it_is_gone_within_a_moment() {
+        let (held, taken) = (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let port = |listener: &TcpListener| listener.local_addr().unwrap().port();
+        let (soon, never) = (port(&held), port(&taken));
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                std::thread::sleep(TICK * 2);
+                drop(held);
+            });
+            assert!(is_free(soon));
+            assert!(!is_free(never));
+        });
     }
 
     #[test]

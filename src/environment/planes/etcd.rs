@@ -1,7 +1,6 @@
 //! The etcd that all control planes share.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -77,8 +76,8 @@ impl Shared {
         let _ = fs::remove_dir_all(self.dir.join("logs"));
         fs::create_dir_all(self.dir.join("logs")).map_err(io)?;
         let [client, peer, metrics] = ports::free().map_err(io)?;
-        let free = |port| TcpListener::bind(("127.0.0.1", port)).is_ok();
-        let same = self.ports.filter(|ports| [ports.client, ports.peer, ports.metrics].into_iter().all(free));
+        let all = |ports: &EtcdPorts| [ports.client, ports.peer, ports.metrics].into_iter().all(ports::is_free);
+        let same = self.ports.filter(all);
         let ports = same.unwrap_or(EtcdPorts { client, peer, metrics });
         self.ports = Some(ports);
         let plan = self.plan(ports, programs);

@@ -1,7 +1,6 @@
 //! One control plane: its files and its processes. What it knows is in etcd, below its prefix.
 
 use std::fs;
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -143,7 +142,7 @@ impl Unit {
         let _ = fs::remove_dir_all(self.dir.join("logs"));
         fs::create_dir_all(self.dir.join("logs")).map_err(io("make a directory"))?;
         let [other, controllers] = ports::free().map_err(io("find free ports"))?;
-        if TcpListener::bind(("127.0.0.1", self.record.port)).is_err() {
+        if !ports::is_free(self.record.port) {
             self.record.port = other;
         }
         self.point().map_err(io("write a kubeconfig"))?;

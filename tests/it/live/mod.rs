@@ -3,6 +3,7 @@
 mod boundary;
 mod generator;
 mod mid;
+mod plane;
 mod push;
 mod shop;
 mod stack;

@@ -1,6 +1,6 @@
 //! Control planes of learners' own, with the real programs.
 
-mod world;
+pub mod world;
 
 use std::time::{Duration, Instant};
 
@@ -90,6 +90,25 @@ fn nothing_is_left_of_what_was_given_back() {
         assert!(!has(&new, "secret-of-ada").await);
         let refused = client(ada.kubeconfig()).await.list_core_api_versions().await;
         assert!(refused.is_err(), "the former administrator gets in");
+        drop((ada, bob, new));
+        planes.end().await;
+
+        // As if the owner had been killed while one was deleted, and while another was made.
+        let [first, second] = &ground.ids()[..] else { panic!("{:?}", ground.ids()) };
+        let record = |id: &str, change: &dyn Fn(&str) -> String| {
+            let path = ground.dir().join("planes").join(id).join("plane.json");
+            std::fs::write(&path, change(&std::fs::read_to_string(&path).unwrap())).unwrap();
+        };
+        record(first, &|text| {
+            let mut record: serde_json::Value = serde_json::from_str(text).unwrap();
+            record["holder"] = "leaving".into();
+            record.to_string()
+        });
+        record(second, &|text| text[..10].to_owned());
+        let _planes = ground.open(2, 0).await;
+        assert_eq!(ground.ids(), [""; 0]);
+        let keys = ground.keys();
+        assert!(keys.iter().all(|key| key == "compact_rev_key"), "{keys:?}");
     });
 }
 

@@ -132,7 +132,7 @@ impl Ground {
         let question = json!({"key": STANDARD.encode("\0"), "range_end": STANDARD.encode("\0"), "keys_only": true});
         let answer = self.ask(address, &question);
         let key = |kv: &Value| String::from_utf8(STANDARD.decode(kv["key"].as_str().unwrap()).unwrap()).unwrap();
-        answer["kvs"].as_array().unwrap().iter().map(key).collect()
+        answer["kvs"].as_array().into_iter().flatten().map(key).collect()
     }
 
     fn ask(&self, address: &str, question: &Value) -> Value {
