@@ -9,15 +9,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::cel::Cel;
 use super::evidence::{Evidence, Place};
-use super::file::File;
-use super::manifest::Manifest;
 use super::matching::{self, Difference, Pattern, count};
 use super::observed::{Maker, Sample, Seen, Want};
 use super::outcome::{Blame, Outcome};
-use super::select::{self, Select, Source};
+use super::select::{self, Select};
+use super::twin::{self, Twin};
 use super::{Check, Context, Judgement, Sight, Trace};
+use crate::submission::tree::Tree;
 
 /// Objects of the learner's environment match a partial object.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -47,28 +46,6 @@ pub enum Fresh {
     ObservedGeneration,
 }
 
-/// What judges the files instead.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "camelCase")]
-pub enum Twin {
-    /// As the kind of this name.
-    File(File),
-    /// As the kind of this name.
-    Manifest(Manifest),
-    /// As the kind of this name.
-    Cel(Cel),
-}
-
-impl Twin {
-    fn check(&self) -> (&'static str, &dyn Check) {
-        match self {
-            Twin::File(file) => ("file", file),
-            Twin::Manifest(manifest) => ("manifest", manifest),
-            Twin::Cel(cel) => ("cel", cel),
-        }
-    }
-}
-
 fn one() -> u32 {
     1
 }
@@ -86,36 +63,22 @@ impl Check for Live {
         if let Err(flaws) = Pattern::parse(&self.matching) {
             problems.extend(flaws.into_iter().map(|(at, message)| (format!("/match{at}"), message)));
         }
-        match self.offline.as_deref().map(Twin::check) {
-            Some((kind, twin)) => {
-                let below = |(at, message)| (format!("/offline/{kind}{at}"), message);
-                problems.extend(twin.lint(params).into_iter().map(below));
-            }
-            None => problems.push((
-                String::new(),
-                "add `offline`: `gradus test` proves the checkpoint by it, and it judges where there is no environment"
-                    .to_owned(),
-            )),
-        }
+        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match (context.environment, self.offline.as_deref()) {
-            (Sight::Seen(sample), _) => self.judge_sample(context, sample, trace),
-            (Sight::Absent(why), Some(twin)) => {
-                trace.say(|| format!("{why}: the files are judged instead"));
-                let mut judgement = twin.check().1.judge(context, trace);
-                for evidence in &mut judgement.evidence {
-                    evidence.message += &format!(" (judged on the files: {why})");
-                }
-                judgement
-            }
-            (Sight::Absent(why), None) => Judgement::not_run(why),
+        match context.environment {
+            Sight::Seen(sample) => self.judge_sample(context, sample, trace),
+            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
         }
     }
 
-    fn wants(&self) -> Vec<Want> {
+    fn is_live(&self) -> bool {
+        true
+    }
+
+    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         let Select { api_version, kind, .. } = &self.select;
         kind.iter().map(|kind| Want::Objects { api_version: api_version.clone(), kind: kind.clone() }).collect()
     }
@@ -178,7 +141,7 @@ impl Live {
         if foreign.len() > 1 {
             message += &format!(", and {} more", count(foreign.len() - 1, "object"));
         }
-        let place = Self::in_files(context, &self.select).map_or_else(Place::default, |object| object.place(""));
+        let place = select::written(context, &self.select).map_or_else(Place::default, |object| object.place(""));
         let expected = serde_json::to_value(&self.select).ok();
         let operator = Some("select".to_owned());
         Judgement::fail(vec![Evidence { message, place, expected, operator, ..Evidence::default() }])
@@ -189,7 +152,7 @@ impl Live {
     fn whose(context: &Context<'_>, object: &Value, difference: &Difference) -> (Blame, Place) {
         let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str).map(str::to_owned);
         let this = Select { kind: text("/kind"), name: text("/metadata/name"), ..Select::default() };
-        let Some(written) = Self::in_files(context, &this) else { return (Blame::HealthyButWrong, Place::default()) };
+        let Some(written) = select::written(context, &this) else { return (Blame::HealthyButWrong, Place::default()) };
         let status = difference.pointer.starts_with("/status");
         let blame = match written.value.pointer(&difference.pointer) {
             _ if status => Blame::NotHealthy,
@@ -197,13 +160,6 @@ impl Live {
             _ => Blame::HealthyButWrong,
         };
         (blame, written.place(if status { "" } else { &difference.pointer }))
-    }
-
-    /// The first object of the learner's files that this selects. An object may have its namespace from elsewhere.
-    fn in_files<'c>(context: &Context<'c>, wanted: &Select) -> Option<select::Selected<'c>> {
-        let by_name = Select { kind: wanted.kind.clone(), name: wanted.name.clone(), ..Select::default() };
-        let source = Source { files: None, select: &by_name, min: 1, dialect: None };
-        select::select(context, &source, &mut Trace::off()).ok()?.into_iter().next()
     }
 }
 

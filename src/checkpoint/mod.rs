@@ -3,10 +3,12 @@
 //! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`], and register it: `pub mod` below, one
 //! entry in `kinds!` in `spec.rs`.
 
+pub mod admission;
 pub mod cel;
 pub mod evidence;
 mod field;
 pub mod file;
+pub mod fixture;
 pub mod git;
 pub mod globs;
 pub mod live;
@@ -14,11 +16,13 @@ pub mod manifest;
 pub mod matching;
 pub mod observed;
 pub mod outcome;
+pub mod rbac;
 pub mod select;
 pub mod spec;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod timing;
+pub mod twin;
 
 use std::collections::BTreeMap;
 
@@ -42,9 +46,14 @@ pub trait Check {
     /// Judges a submission. `trace` takes what `gradus explain` shows; say nothing unless `trace.is_on()`.
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement;
 
-    /// What it wants to know of the learner's environment. A kind that wants something is a live one: it is judged on each
-    /// sample that was taken there, and time words make one verdict of them ([`timing`]).
-    fn wants(&self) -> Vec<Want> {
+    /// Whether it looks at the learner's environment where there is one. Such a kind is judged on each sample that was
+    /// taken there, and time words make one verdict of them ([`timing`]).
+    fn is_live(&self) -> bool {
+        false
+    }
+
+    /// What a live kind wants to know of the environment, with what stands in these fixtures.
+    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         Vec::new()
     }
 }

@@ -60,6 +60,72 @@ pub enum Want {
         /// As in `Deployment`.
         kind: String,
     },
+    /// Whether somebody may do something.
+    Access(Access),
+    /// What would become of an object if it were made now.
+    DryRun(DryRun),
+}
+
+/// Whether somebody may do something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Access {
+    /// Who.
+    pub who: Who,
+    /// As in `get`.
+    pub verb: String,
+    /// The API group; none for the core's.
+    pub group: String,
+    /// As in `pods`.
+    pub resource: String,
+    /// As in `exec` of `pods/exec`.
+    pub subresource: Option<String>,
+    /// To the object of this name only.
+    pub name: Option<String>,
+    /// Where, if the resource is in a namespace at all.
+    pub reach: Reach,
+}
+
+/// Somebody the API server may know.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Who {
+    /// A user, who is authenticated, of these groups besides.
+    User {
+        /// As in `jane`.
+        name: String,
+        /// All of them: an API server does not look them up.
+        groups: Vec<String>,
+    },
+    /// A service account, of the groups that such have.
+    ServiceAccount {
+        /// As in `deployer`.
+        name: String,
+        /// None: the environment's own.
+        namespace: Option<String>,
+    },
+}
+
+/// Where somebody would do something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub enum Reach {
+    /// In the environment's own namespace.
+    Own,
+    /// In this namespace.
+    Namespace(String),
+    /// In all namespaces at once.
+    All,
+}
+
+/// What would become of an object if it were made now.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DryRun {
+    /// None: the environment's own. Without meaning for kinds that are in no namespace.
+    pub namespace: Option<String>,
+    /// The object.
+    pub object: Value,
 }
 
 /// An answer of the API server.
@@ -68,6 +134,26 @@ pub enum Want {
 pub enum Said {
     /// None that counts, for this reason: it may come later.
     Nothing(String),
+    /// Whether it is allowed.
+    Access {
+        /// Whether.
+        allowed: bool,
+        /// In which namespace; none where the resource is in none, and for all at once.
+        namespace: Option<String>,
+        /// The API server's words: which binding allows it, or what is wrong with one. May be empty.
+        reason: String,
+    },
+    /// It would be made, as this. What is another with every look is left out: uid, time, and the end of a generated name.
+    Admitted(Value),
+    /// It would not be made.
+    Refused {
+        /// Of HTTP.
+        code: u16,
+        /// As in `Forbidden`.
+        reason: String,
+        /// The API server's words.
+        message: String,
+    },
 }
 
 /// An object as the API server gave it.
@@ -93,13 +179,18 @@ pub enum Maker {
 }
 
 impl Want {
-    /// Whether objects of this kind are wanted.
+    /// Whether the answer depends on objects of this kind.
     pub fn is_about(&self, group: &str, kind: &str) -> bool {
         match self {
             Want::Objects { api_version, kind: wanted } => {
                 let of = |version: &str| version.split_once('/').map_or("", |(group, _)| group) == group;
                 wanted == kind && api_version.as_deref().is_none_or(of)
             }
+            Want::Access(_) => group == "rbac.authorization.k8s.io",
+            Want::DryRun(_) => match group {
+                "" => ["LimitRange", "Namespace", "ResourceQuota"].contains(&kind),
+                group => group == "admissionregistration.k8s.io",
+            },
         }
     }
 }

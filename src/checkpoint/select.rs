@@ -205,6 +205,13 @@ pub fn select<'c>(
     Ok(found)
 }
 
+/// The first object of the learner's files of this kind and name. One in a cluster may have its namespace from elsewhere.
+pub fn written<'c>(context: &Context<'c>, wanted: &Select) -> Option<Selected<'c>> {
+    let by_name = Select { kind: wanted.kind.clone(), name: wanted.name.clone(), ..Select::default() };
+    let source = Source { files: None, select: &by_name, min: 1, dialect: None };
+    select(context, &source, &mut Trace::off()).ok()?.into_iter().next()
+}
+
 /// All objects of one file, in order; empty documents are none.
 ///
 /// # Errors

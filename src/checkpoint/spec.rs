@@ -12,6 +12,7 @@ use super::timing::{Consistently, Eventually, Look, Timing};
 use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::config::span::Span;
 use crate::course::id::CheckpointId;
+use crate::submission::tree::Tree;
 
 /// Text of the ladder that a learner climbs by failing.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -148,10 +149,17 @@ macro_rules! kinds {
                 }
             }
 
-            fn wants(&self) -> Vec<Want> {
+            fn is_live(&self) -> bool {
+                match self {
+                    Kind::Withheld(_) => false,
+                    $(Kind::$variant(kind) => kind.is_live(),)*
+                }
+            }
+
+            fn wants(&self, hidden: Option<&Tree>) -> Vec<Want> {
                 match self {
                     Kind::Withheld(_) => Vec::new(),
-                    $(Kind::$variant(kind) => kind.wants(),)*
+                    $(Kind::$variant(kind) => kind.wants(hidden),)*
                 }
             }
         }
@@ -224,6 +232,10 @@ kinds! {
     git => Git(super::git::Git),
     /// Objects of the learner's environment match a partial object.
     live => Live(super::live::Live),
+    /// Who may do what in the learner's environment.
+    rbac => Rbac(super::rbac::Rbac),
+    /// What the learner's environment admits, and who refuses the rest.
+    admission => Admission(super::admission::Admission),
 }
 
 /// Why a checkpoint of `.gradus/` has no kind.
@@ -263,14 +275,14 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
-    /// What it wants to know of the learner's environment.
-    pub fn wants(&self) -> Vec<Want> {
-        self.kind.wants()
+    /// What it wants to know of the learner's environment, with what stands in these fixtures.
+    pub fn wants(&self, hidden: Option<&Tree>) -> Vec<Want> {
+        self.kind.wants(hidden)
     }
 
     /// Whether it looks at the learner's environment where there is one.
     pub fn is_live(&self) -> bool {
-        !self.wants().is_empty()
+        self.kind.is_live()
     }
 
     /// Judges it on the files or, if it is a live one, on what was seen.
@@ -285,7 +297,7 @@ impl Checkpoint {
     }
 
     fn judge_observed(&self, context: &Context<'_>, observed: &Observed, trace: &mut Trace) -> Judgement {
-        if self.wants().iter().any(|want| !observed.asked.contains(want)) {
+        if self.wants(context.hidden).iter().any(|want| !observed.asked.contains(want)) {
             return Judgement::not_run("when the environment was looked at, this was not looked for");
         }
         let looks = observed.samples.iter().map(|sample| {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::observed::{Sample, Seen};
+use super::observed::{Said, Sample, Seen};
 use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
@@ -23,22 +23,36 @@ pub(crate) fn judge(check: &impl Check, files: &Tree) -> Judgement {
 
 /// Judges a working tree that started as `base`.
 pub(crate) fn judge_since(check: &impl Check, files: &Tree, base: &Tree) -> Judgement {
-    judge_all(check, files, base, Sight::Absent(NOWHERE))
+    judge_all(check, files, base, None, Sight::Absent(NOWHERE))
 }
 
 /// Judges a working tree and objects of its environment.
 pub(crate) fn judge_seen(check: &impl Check, files: &Tree, objects: Vec<Seen>) -> Judgement {
     let sample = Sample { objects, ..Sample::default() };
-    judge_all(check, files, &Tree::default(), Sight::Seen(&sample))
+    judge_all(check, files, &Tree::default(), None, Sight::Seen(&sample))
 }
 
-fn judge_all(check: &impl Check, files: &Tree, base: &Tree, environment: Sight<'_>) -> Judgement {
+/// Judges a working tree and what an API server says to what the kind wants to know, in its order.
+pub(crate) fn judge_said(check: &impl Check, files: &Tree, hidden: Option<&Tree>, said: &[Said]) -> Judgement {
+    let wants = check.wants(hidden);
+    assert_eq!(wants.len(), said.len(), "{wants:?}");
+    let sample = Sample { answers: wants.into_iter().zip(said.iter().cloned()).collect(), ..Sample::default() };
+    judge_all(check, files, &Tree::default(), hidden, Sight::Seen(&sample))
+}
+
+fn judge_all(
+    check: &impl Check,
+    files: &Tree,
+    base: &Tree,
+    hidden: Option<&Tree>,
+    environment: Sight<'_>,
+) -> Judgement {
     let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
     let context = Context {
         files,
         base,
         yaml: &yaml,
-        hidden: None,
+        hidden,
         params: &params,
         history: None,
         environment,

@@ -8,6 +8,7 @@ use kube::discovery::Scope;
 use serde_json::Value;
 
 use super::Environment;
+use super::ask::Asker;
 use crate::checkpoint::observed::{Maker, Said, Seen, Want};
 use crate::gitops::kinds::{Kinds, Served};
 use crate::gitops::tracking::Live;
@@ -75,7 +76,8 @@ impl Looker {
 
     /// What is wanted, as it is now.
     pub async fn look(&self, wants: &[Want]) -> Result<Sight, LookError> {
-        let (mut read, answers) = (Vec::new(), Vec::new());
+        let (mut read, mut answers) = (Vec::new(), Vec::new());
+        let asker = Asker { kinds: &self.kinds, namespace: &self.namespaces[0] };
         for want in wants {
             match want {
                 Want::Objects { api_version, kind } => {
@@ -84,6 +86,8 @@ impl Looker {
                         read.extend(self.list(&served).await?);
                     }
                 }
+                Want::Access(access) => answers.push((want.clone(), asker.access(access).await)),
+                Want::DryRun(run) => answers.push((want.clone(), asker.dry_run(run).await)),
             }
         }
         let mut owners = HashMap::new();
@@ -191,7 +195,7 @@ fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
     object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }
 
-fn group_of(api_version: &str) -> &str {
+pub(super) fn group_of(api_version: &str) -> &str {
     api_version.split_once('/').map_or("", |(group, _)| group)
 }
 

@@ -1,6 +1,7 @@
 //! Where a task's live checkpoints look (design §8): what an author writes in task.yaml, and what follows from it.
 //! A task without an environment is judged by its files alone.
 
+mod ask;
 mod check;
 pub mod lender;
 pub mod look;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, TypeMeta};
-use kube::discovery::{self, Scope};
+use kube::discovery::{self, ApiGroup, Scope};
 use serde_json::Value;
 use tokio::sync::Mutex;
 
@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 pub struct Kinds {
     client: Client,
     known: Mutex<HashMap<(String, String), Served>>,
+    scopes: Mutex<HashMap<(String, String), Scope>>,
 }
 
 /// A kind as it is served.
@@ -26,7 +27,7 @@ pub struct Served {
 impl Kinds {
     /// Those of the API server that `client` speaks to.
     pub fn of(client: Client) -> Self {
-        Self { client, known: Mutex::default() }
+        Self { client, known: Mutex::default(), scopes: Mutex::default() }
     }
 
     /// The client.
@@ -44,18 +45,41 @@ impl Kinds {
         if let Some(served) = known.get(&key) {
             return Ok(Some(served.clone()));
         }
-        let group = match discovery::group(&self.client, group).await {
-            Ok(group) => group,
-            Err(kube::Error::Discovery(_)) => return Ok(None),
-            Err(kube::Error::Api(status)) if status.code == 404 => return Ok(None),
-            Err(error) => return Err(error),
-        };
+        let Some(group) = self.group(group).await? else { return Ok(None) };
         let found = group.recommended_kind(kind);
         let served = found.map(|(resource, capabilities)| Served { resource, scope: capabilities.scope });
         if let Some(served) = &served {
             known.insert(key, served.clone());
         }
         Ok(served)
+    }
+
+    /// Whether objects of a resource, as in `deployments`, are in a namespace; none while it is not served.
+    ///
+    /// # Errors
+    /// When the API server gives no answer.
+    pub async fn scope(&self, group: &str, plural: &str) -> Result<Option<Scope>, kube::Error> {
+        let key = (group.to_owned(), plural.to_owned());
+        let mut scopes = self.scopes.lock().await;
+        if let Some(scope) = scopes.get(&key) {
+            return Ok(Some(scope.clone()));
+        }
+        let Some(group) = self.group(group).await? else { return Ok(None) };
+        let found = group.resources_by_stability().into_iter().find(|(resource, _)| resource.plural == plural);
+        let scope = found.map(|(_, capabilities)| capabilities.scope);
+        if let Some(scope) = &scope {
+            scopes.insert(key, scope.clone());
+        }
+        Ok(scope)
+    }
+
+    async fn group(&self, group: &str) -> Result<Option<ApiGroup>, kube::Error> {
+        match discovery::group(&self.client, group).await {
+            Ok(group) => Ok(Some(group)),
+            Err(kube::Error::Discovery(_)) => Ok(None),
+            Err(kube::Error::Api(status)) if status.code == 404 => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// Objects of a kind, those of a namespace where they are in one.

@@ -179,6 +179,7 @@ impl Examiner {
                 pushed_at: request.pushed_at,
                 objects: repository.to_owned(),
                 task: drawn.task.clone(),
+                hidden: drawn.hidden.clone(),
             };
             match live.begin(stay).await? {
                 Begun::Offered(one) => offered.push((drawn.clone(), one)),
@@ -237,7 +238,7 @@ impl Examiner {
                 }
             };
             let live = drawn.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live());
-            live.filter(open).flat_map(|checkpoint| checkpoint.wants()).collect()
+            live.filter(open).flat_map(|checkpoint| checkpoint.wants(Some(&drawn.hidden))).collect()
         })
     }
 

@@ -28,6 +28,7 @@ use crate::store::offers::Push;
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
 use crate::submission::sha::CommitId;
+use crate::submission::tree::Tree;
 
 /// How long a commit gets from being offered to being proven to run, unless the operator says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(120);
@@ -75,6 +76,8 @@ pub struct Stay {
     pub objects: PathBuf,
     /// Of which task.
     pub task: Task,
+    /// The task's hidden files.
+    pub hidden: Tree,
 }
 
 /// A commit that was offered.
@@ -161,7 +164,7 @@ impl Live {
         }
         let live = || stay.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live());
         let mut wants: Vec<Want> = Vec::new();
-        for want in live().flat_map(|checkpoint| checkpoint.wants()) {
+        for want in live().flat_map(|checkpoint| checkpoint.wants(Some(&stay.hidden))) {
             if !wants.contains(&want) {
                 wants.push(want);
             }

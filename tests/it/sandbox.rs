@@ -117,7 +117,7 @@ fn what_was_seen_in_an_environment_is_judged_behind_the_same_walls() {
     let ready = json!({"select": {"kind": "Deployment"}, "match": {"status": {"readyReplicas": 3}}});
     let ready = [checkpoint("ready", "live", ready)];
     let seen = |maker| {
-        let mut observed = Observed { over: true, asked: ready[0].wants(), ..Observed::default() };
+        let mut observed = Observed { over: true, asked: ready[0].wants(None), ..Observed::default() };
         observed.add(Duration::ZERO, vec![Seen { object: object.clone(), maker }], Vec::new());
         Environs::Seen(observed)
     };

@@ -16,10 +16,10 @@ use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::matching::shorten;
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::checkpoint::select::{Selected, Source, select};
-use crate::checkpoint::{Context, Judgement, Trace};
+use crate::checkpoint::{Context, Judgement, Trace, fixture};
 use crate::submission::history::History;
 use crate::submission::tree::Tree;
-use crate::submission::yaml::{Dialect, YamlFile};
+use crate::submission::yaml::Dialect;
 
 /// Pieces of evidence of one checkpoint; more help nobody.
 const MOST: usize = 20;
@@ -84,22 +84,15 @@ fn load_cases(spec: &Cel, context: &Context<'_>) -> Result<Option<CaseList>, Jud
             let Some(hidden) = context.hidden else {
                 return Err(Judgement::not_run("judged only after a push: it tries hidden cases"));
             };
-            let below = path.strip_prefix("hidden/").unwrap_or(path);
-            let Some(bytes) = hidden.file(path).or_else(|| hidden.file(below)) else {
-                return Err(Judgement::error(format!("there is no `{path}`")));
-            };
-            read_cases(bytes).map(Some).map_err(|message| Judgement::error(format!("`{path}`: {message}")))
+            fixture::read(hidden, path, Dialect::Yaml12)
+                .and_then(|value| cases_of(&value))
+                .map(Some)
+                .map_err(|message| Judgement::error(format!("`{path}`: {message}")))
         }
     }
 }
 
-fn read_cases(bytes: &[u8]) -> Result<CaseList, String> {
-    let file = YamlFile::parse(bytes);
-    if let Some(problem) = file.problems.iter().find(|problem| problem.kind.is_fatal()) {
-        return Err(problem.message.clone());
-    }
-    let [document] = file.documents.as_slice() else { return Err("it must hold one list of cases".to_owned()) };
-    let value = document.resolve(Dialect::Yaml12).map_err(|problem| problem.message)?;
+fn cases_of(value: &Value) -> Result<CaseList, String> {
     match value.as_array() {
         Some(cases) if !cases.is_empty() && cases.iter().all(Value::is_object) => {
             Ok(CaseList { hidden: true, cases: cases.clone() })

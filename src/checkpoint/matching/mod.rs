@@ -14,7 +14,7 @@ use serde_json::Value;
 
 pub use path::escape;
 pub use pattern::{Flaw, Pattern};
-pub use words::{clip, count, shorten};
+pub use words::{clip, clip_at, count, shorten};
 
 /// One way in which a value is not what the pattern asks for.
 #[derive(Debug, Clone, PartialEq)]

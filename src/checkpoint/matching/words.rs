@@ -9,15 +9,20 @@ const LONGEST: usize = 80;
 
 /// Learner text inside a sentence: on one line, short, without backticks of its own.
 pub fn clip(text: &str) -> String {
+    clip_at(LONGEST, text)
+}
+
+/// As [`clip`], with so many characters at most.
+pub fn clip_at(longest: usize, text: &str) -> String {
     let mut clipped: String = String::new();
-    for c in text.chars().take(LONGEST) {
+    for c in text.chars().take(longest) {
         match c {
             '`' => clipped.push('\''),
             '"' | '\'' | '\\' => clipped.push(c),
             c => clipped.extend(c.escape_debug()),
         }
     }
-    if text.chars().nth(LONGEST).is_some() {
+    if text.chars().nth(longest).is_some() {
         clipped.push('…');
     }
     clipped

@@ -1,5 +1,6 @@
 //! The gate and pre-flight against a real Argo CD (docs/argocd.md): each trap of a grader on it, one test.
 
+mod asks;
 mod boundary;
 mod generator;
 mod mid;
