@@ -263,7 +263,7 @@ impl Admission {
             } else {
                 evidence.extend(found.into_iter().map(|found| Evidence {
                     message: format!("{words}: {}", found.message),
-                    subject: Some(words.clone()),
+                    subject: case.describe.as_deref().map(clip),
                     ..found
                 }));
             }
@@ -288,18 +288,18 @@ impl Admission {
     /// What is wrong with the answer of one case; nothing where it is right.
     fn judge_case(&self, context: &Context<'_>, case: &Case, said: Option<&Said>) -> Result<Vec<Evidence>, Unjudged> {
         let unknown = |why: &str| Err(Unjudged::Unknown(why.to_owned()));
-        let refused = match said {
-            Some(Said::Admitted(object)) => return case.judge_admitted(object, || self.place(context, case)),
+        let place = || self.place(context, case);
+        let (refuser, message) = match said {
             Some(Said::Refused { code, message, .. }) => (Refuser::of(*code, message), message),
+            Some(Said::Admitted(object)) => return case.judge_admitted(object, place),
             Some(Said::Nothing(why)) => return unknown(why),
             Some(Said::Access { .. }) | None => return unknown("the API server was not asked what it admits"),
         };
-        let (refuser, message) = refused;
         match (&refuser, case.expect) {
             (Refuser::Unsettled, _) => return unknown("a ResourceQuota is not counted yet"),
             (Refuser::NoDryRun, _) => return unknown("a webhook of the environment does not answer to a dry run"),
             (Refuser::Rights, _) => return unknown("whoever looks at the environment may not make such an object"),
-            (Refuser::Exists, Expect::Denied) => return Ok(vec![self.let_in(context, case)]),
+            (Refuser::Exists, Expect::Denied) => return Ok(vec![was_admitted(case, place())]),
             (Refuser::Exists, Expect::Admitted) if case.matching.is_none() => return Ok(Vec::new()),
             (refuser, Expect::Denied) if case.by.as_ref().is_some_and(|by| refuser.is(by)) => return Ok(Vec::new()),
             _ => {}
@@ -310,16 +310,12 @@ impl Admission {
         };
         Ok(vec![Evidence {
             message: format!("was refused by {}, {must}: {}", refuser.words(), clip_at(WORDS, message)),
-            place: self.place(context, case),
+            place: place(),
             expected: expected(case),
             actual: Some(Value::from(clip_at(WORDS, message))),
             operator: Some("admission".to_owned()),
             subject: None,
         }])
-    }
-
-    fn let_in(&self, context: &Context<'_>, case: &Case) -> Evidence {
-        was_let_in(case, self.place(context, case))
     }
 
     fn place(&self, context: &Context<'_>, case: &Case) -> Place {
@@ -330,7 +326,7 @@ impl Admission {
 impl Case {
     fn judge_admitted(&self, object: &Value, place: impl Fn() -> Place) -> Result<Vec<Evidence>, Unjudged> {
         if self.expect == Expect::Denied {
-            return Ok(vec![was_let_in(self, place())]);
+            return Ok(vec![was_admitted(self, place())]);
         }
         let Some(matching) = &self.matching else { return Ok(Vec::new()) };
         let pattern = Pattern::parse(matching).map_err(|flaws| Unjudged::Broken(matching::words(&flaws)))?;
@@ -346,7 +342,7 @@ impl Case {
     }
 }
 
-fn was_let_in(case: &Case, place: Place) -> Evidence {
+fn was_admitted(case: &Case, place: Place) -> Evidence {
     let by = case.by.as_ref().map(By::words).unwrap_or_default();
     Evidence {
         message: format!("was admitted, must be denied by {by}"),
