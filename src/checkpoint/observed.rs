@@ -179,7 +179,7 @@ pub enum Maker {
 }
 
 impl Want {
-    /// Whether the answer depends on objects of this kind.
+    /// Whether the answer depends on objects of this kind. ResourceQuotas are left out: they change with all that they count.
     pub fn is_about(&self, group: &str, kind: &str) -> bool {
         match self {
             Want::Objects { api_version, kind: wanted } => {
@@ -188,7 +188,7 @@ impl Want {
             }
             Want::Access(_) => group == "rbac.authorization.k8s.io",
             Want::DryRun(_) => match group {
-                "" => ["LimitRange", "Namespace", "ResourceQuota"].contains(&kind),
+                "" => ["LimitRange", "Namespace"].contains(&kind),
                 group => group == "admissionregistration.k8s.io",
             },
         }
