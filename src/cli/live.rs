@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -9,13 +10,14 @@ use tokio::task::JoinHandle;
 
 use super::stack::{build_parts, cache, tell};
 use super::up::Failure;
+use crate::environment::planes::{self, Planes};
 use crate::server::environments::{Environments, Settings};
 use crate::stack::{Name, Optional, Programs, Spec, Stack, Stop, UpError, down, programs};
 
 /// Where environments are going to be.
 pub(super) enum Place {
     /// In a stack that is ours and ends with us.
-    Stack { data: PathBuf, name: String },
+    Stack { data: PathBuf, name: String, planes: PathBuf },
     /// In a cluster that is there.
     Cluster(PathBuf),
 }
@@ -32,7 +34,7 @@ impl Place {
         // Nobody else has our data directory open, so that whatever has the stack's name is left of us.
         let name = format!("up-{}", hex::encode(&Sha256::digest(data.as_os_str().as_encoded_bytes())[..4]));
         let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
-        kubeconfig.map_or(Self::Stack { data: stacks, name }, Self::Cluster)
+        kubeconfig.map_or(Self::Stack { data: stacks, name, planes: data.join("planes") }, Self::Cluster)
     }
 
     /// Makes it ready in the background and says how far it is.
@@ -67,12 +69,17 @@ impl Place {
     ) -> Result<Option<Stack>, Failure> {
         match self {
             Self::Cluster(kubeconfig) => {
-                environments.begin(&kubeconfig, Settings::Theirs, stopping).await?;
+                environments.begin(&kubeconfig, None, Settings::Theirs, stopping).await?;
                 Ok(None)
             }
-            Self::Stack { data, name } => {
+            Self::Stack { data, name, planes: dir } => {
                 let stack = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
-                environments.begin(&stack.endpoints().kubeconfig, Settings::Ours, stopping).await?;
+                let programs = Programs::find(&cache()?, &BTreeSet::from([Optional::Gitea]))?;
+                // Each takes 400 MiB: one is there at once, and one more for a second task.
+                let spec = planes::Spec { dir, limit: 2, warm: 1 };
+                let planes = Arc::new(Planes::open(spec, programs).await?);
+                let kubeconfig = stack.endpoints().kubeconfig.clone();
+                environments.begin(&kubeconfig, Some(planes), Settings::Ours, stopping).await?;
                 Ok(Some(stack))
             }
         }

@@ -296,6 +296,10 @@ pub struct ArgocdConfig {
     /// Where learners' namespaces are; without, no task of the tier `namespace` is judged live.
     #[serde(default)]
     pub namespaces: Option<NamespacesConfig>,
+    /// API servers of learners' own, as processes beside the daemon; without, no task of the tier `controlPlane` is judged
+    /// live.
+    #[serde(default)]
+    pub control_planes: Option<ControlPlanesConfig>,
     /// How long a commit gets from being offered to being proven to run.
     #[serde(default = "patience")]
     pub patience: Span,
@@ -312,6 +316,18 @@ pub struct NamespacesConfig {
     /// Leads to it; without, as Argo CD's. Relative to this file.
     #[serde(default)]
     pub kubeconfig: Option<PathBuf>,
+}
+
+/// API servers of learners' own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "ControlPlanes")]
+pub struct ControlPlanesConfig {
+    /// How many may run at once; count 400 MiB of memory for each.
+    pub limit: usize,
+    /// How many of them run in advance.
+    #[serde(default)]
+    pub warm: usize,
 }
 
 /// When to look for what webhooks did not tell.

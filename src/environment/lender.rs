@@ -10,6 +10,8 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::client::{self, ClientError};
+use super::planes::{Plane, Planes, PlanesError};
 use super::provision::{MANAGED, MANAGER, Resource, in_cluster, project};
 use super::{Environment, Tier, reap};
 use crate::gitops::generator::Offer;
@@ -19,10 +21,11 @@ use crate::store::time::{Clock, Time};
 /// An environment that was made is looked over again after this long: somebody may have changed something.
 const LOOK_OVER: Duration = Duration::from_secs(600);
 
-/// Lends environments of a shared cluster.
+/// Lends environments.
 pub struct Lender {
     argocd: Argocd,
-    shared: Shared,
+    shared: Option<Shared>,
+    planes: Option<Arc<Planes>>,
     clock: Arc<dyn Clock>,
     /// By name: what was made, and when it was looked over.
     made: Mutex<HashMap<String, (Vec<u8>, Time)>>,
@@ -48,18 +51,27 @@ pub struct Shared {
     pub server: String,
 }
 
-/// An environment that may be used.
-pub struct Lent {
-    /// Reads its objects.
+/// Where an environment is. As long as this is held its API server is not taken away.
+pub struct Ground {
+    /// Makes and reads its objects.
     pub kinds: Arc<Kinds>,
+    /// What Argo CD calls the cluster.
+    pub server: String,
+    plane: Option<Plane>,
 }
 
 /// An environment cannot be lent.
 #[derive(Debug, thiserror::Error)]
 pub enum LendError {
     /// This place has none of its tier.
-    #[error("there are no environments of the tier `{0}` here")]
-    NotHere(&'static str),
+    #[error("there are no environments of its tier here")]
+    NotHere,
+    /// There is no control plane for it.
+    #[error(transparent)]
+    Plane(#[from] PlanesError),
+    /// Its API server cannot be spoken to.
+    #[error(transparent)]
+    Client(#[from] ClientError),
     /// An API server said no, or nothing.
     #[error("cannot {what}: {source}")]
     Refused {
@@ -85,9 +97,9 @@ impl LendError {
 }
 
 impl Lender {
-    /// Lends namespaces of `shared`, into which `argocd` applies commits.
-    pub fn new(argocd: Argocd, shared: Shared, clock: Arc<dyn Clock>) -> Self {
-        Self { argocd, shared, clock, made: Mutex::default() }
+    /// Lends namespaces of `shared` and control planes, where there are some, into which `argocd` applies commits.
+    pub fn new(argocd: Argocd, shared: Option<Shared>, planes: Option<Arc<Planes>>, clock: Arc<dyn Clock>) -> Self {
+        Self { argocd, shared, planes, clock, made: Mutex::default() }
     }
 
     /// The Argo CD that applies commits.
@@ -97,36 +109,60 @@ impl Lender {
 
     /// Whether environments of this tier are lent here at all.
     pub fn has(&self, tier: Tier) -> bool {
-        tier == Tier::Namespace
+        match tier {
+            Tier::Namespace => self.shared.is_some(),
+            Tier::ControlPlane => self.planes.is_some(),
+            Tier::External => false,
+        }
     }
 
-    /// What Argo CD calls the cluster that an environment is in.
-    pub async fn server(&self, environment: &Environment) -> Result<String> {
-        match environment.tier {
-            Tier::Namespace => Ok(self.shared.server.clone()),
-            Tier::ControlPlane => Err(LendError::NotHere("controlPlane")),
-            Tier::External => Err(LendError::NotHere("external")),
+    /// Where the environment of this name is: an API server that runs.
+    pub async fn ground(&self, name: &str, tier: Tier) -> Result<Ground> {
+        match (tier, &self.shared, &self.planes) {
+            (Tier::Namespace, Some(shared), _) => {
+                Ok(Ground { kinds: shared.kinds.clone(), server: shared.server.clone(), plane: None })
+            }
+            (Tier::ControlPlane, _, Some(planes)) => {
+                let plane = planes.lend(name).await?;
+                let kinds = Arc::new(Kinds::of(client::of_text(plane.kubeconfig()).await?));
+                Ok(Ground { kinds, server: plane.server().to_owned(), plane: Some(plane) })
+            }
+            (Tier::Namespace | Tier::ControlPlane | Tier::External, ..) => Err(LendError::NotHere),
         }
     }
 
     /// Makes what is missing of the environment that this commit is offered to.
-    pub async fn lend(&self, offer: &Offer, environment: &Environment) -> Result<Lent> {
-        let kinds = self.shared.kinds.clone();
+    pub async fn lend(&self, offer: &Offer, environment: &Environment, ground: &Ground) -> Result<()> {
+        let kinds = &ground.kinds;
         let name = offer.tenancy.name();
-        let resources = resources(&kinds, environment).await?;
+        let resources = resources(kinds, environment).await?;
         let objects = in_cluster(offer, environment, &resources);
         let project = project(offer, environment, &self.argocd.namespace);
-        let digest = Sha256::digest(json!([objects, project]).to_string()).to_vec();
+        let cluster = ground.plane.as_ref().map(|plane| self.cluster(plane, &name));
+        let digest = Sha256::digest(json!([objects, project, cluster]).to_string()).to_vec();
         let now = self.clock.now();
         let fine = |(known, at): &(Vec<u8>, Time)| *known == digest && now.since(*at) < LOOK_OVER;
         if !self.made.lock().await.get(&name).is_some_and(fine) {
+            // First and last: as long as it is there, something of the environment may be.
             apply(&self.argocd.client, &project).await?;
             for object in &objects {
                 apply(kinds.client(), object).await?;
             }
+            if let Some(cluster) = &cluster {
+                apply(&self.argocd.client, cluster).await?;
+            }
             self.made.lock().await.insert(name, (digest, now));
         }
-        Ok(Lent { kinds })
+        Ok(())
+    }
+
+    /// What makes a control plane known to Argo CD.
+    fn cluster(&self, plane: &Plane, name: &str) -> Value {
+        let mut secret = plane.cluster_secret(name);
+        secret["metadata"]["name"] = name.into();
+        secret["metadata"]["namespace"] = self.argocd.namespace.as_str().into();
+        secret["metadata"]["labels"][MANAGED.0] = MANAGED.1.into();
+        secret
     }
 
     /// Something in the environment is not as it was made: the next one who lends it makes it anew.
@@ -139,9 +175,16 @@ impl Lender {
     pub async fn take_away(&self, name: &str) -> Result<bool> {
         self.doubt(name).await;
         let mut gone = delete(&self.argocd.api("Application"), name, Whose::Anybodys).await?;
-        if gone {
-            let namespaces = Api::<DynamicObject>::all_with(self.shared.kinds.client().clone(), &core("Namespace"));
+        if gone && let Some(shared) = &self.shared {
+            let namespaces = Api::<DynamicObject>::all_with(shared.kinds.client().clone(), &core("Namespace"));
             gone = delete(&namespaces, name, Whose::Ours).await?;
+        }
+        if gone && let Some(planes) = &self.planes {
+            let argocd = &self.argocd;
+            let secrets =
+                Api::<DynamicObject>::namespaced_with(argocd.client.clone(), &argocd.namespace, &core("Secret"));
+            gone = delete(&secrets, name, Whose::Ours).await?;
+            planes.give_back(name).await?;
         }
         if gone {
             gone = delete(&self.argocd.api("AppProject"), name, Whose::Ours).await?;

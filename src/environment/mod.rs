@@ -3,6 +3,7 @@
 
 mod ask;
 mod check;
+pub mod client;
 pub mod lender;
 pub mod look;
 pub mod planes;

@@ -15,8 +15,9 @@ use crate::checkpoint::observed::{Environs, Observed, Want};
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::Task;
 use crate::environment::Environment;
-use crate::environment::lender::{LendError, Lender, Lent};
+use crate::environment::lender::{Ground, LendError, Lender};
 use crate::environment::look::Looker;
+use crate::environment::planes::PlanesError;
 use crate::forge::pull::{Pull, PullKey, PullNumber, Workspace};
 use crate::gitops::drive::{Cluster, drive, still};
 use crate::gitops::gate::{Expected, Question};
@@ -83,7 +84,7 @@ pub struct Stay {
 /// A commit that was offered.
 pub struct Offered {
     offer: Offer,
-    lent: Lent,
+    ground: Ground,
     environment: Environment,
     accepted: Accepted,
     asked_at: Time,
@@ -147,17 +148,17 @@ impl Live {
             }
             Err(why) => return Ok(unsure(format!("the commit cannot be read before it is applied: {why}"))),
         };
-        let server = match self.lender.server(&environment).await {
-            Ok(server) => server,
+        let ground = match self.lender.ground(&tenancy.name(), environment.tier).await {
+            Ok(ground) => ground,
             Err(error) => return Ok(self.not_lent(&error)),
         };
+        let server = ground.server.clone();
         let offer =
             Offer { tenancy, repo_url: (self.repository)(&stay.pull), path, commit: stay.pull.head.clone(), server };
         // Before the Application is there: without its project and namespace it does nothing but complain.
-        let lent = match self.lender.lend(&offer, &environment).await {
-            Ok(lent) => lent,
-            Err(error) => return Ok(self.not_lent(&error)),
-        };
+        if let Err(error) = self.lender.lend(&offer, &environment, &ground).await {
+            return Ok(self.not_lent(&error));
+        }
         let push = Push { number: stay.pull.number, at: stay.pushed_at };
         if let Some(holder) = self.store.offer(&offer, push, self.clock.now()).await? {
             return Ok(Begun::Settled(held(holder)));
@@ -171,7 +172,7 @@ impl Live {
         }
         let horizon = live().map(|checkpoint| checkpoint.timing.horizon()).max().unwrap_or_default();
         let asked_at = self.clock.now();
-        Ok(Begun::Offered(Box::new(Offered { offer, lent, environment, accepted, asked_at, horizon, wants })))
+        Ok(Begun::Offered(Box::new(Offered { offer, ground, environment, accepted, asked_at, horizon, wants })))
     }
 
     /// All that a pull request is to run is offered: Argo CD may ask.
@@ -190,7 +191,7 @@ impl Live {
     pub async fn observe(&self, offered: &Offered, undecided: &Undecided) -> Result<Environs, StoreError> {
         let name = offered.offer.tenancy.name();
         let (tell, newest) = watch::channel(offered.offer.commit.clone());
-        let (argocd, kinds) = (self.lender.argocd(), offered.lent.kinds.clone());
+        let (argocd, kinds) = (self.lender.argocd(), offered.ground.kinds.clone());
         let cluster = Cluster::follow(&argocd.client, &argocd.namespace, &name, kinds, newest);
         tokio::select! {
             environs = self.rounds(offered, undecided, &cluster) => Ok(environs),
@@ -225,7 +226,7 @@ impl Live {
     /// Looks until everything is decided, or there is no more time for it.
     async fn look(&self, offered: &Offered, undecided: &Undecided) -> Observed {
         let name = offered.offer.tenancy.name();
-        let looker = Looker::new(offered.lent.kinds.clone(), &offered.environment, &name);
+        let looker = Looker::new(offered.ground.kinds.clone(), &offered.environment, &name);
         let began = self.clock.now();
         let mut observed = Observed { asked: offered.wants.clone(), ..Observed::default() };
         let mut pause = FIRST_PAUSE;
@@ -290,8 +291,13 @@ impl Live {
     }
 
     fn not_lent(&self, error: &LendError) -> Begun {
-        tracing::error!(%error, "an environment cannot be lent");
-        unsure("the environment could not be made ready".to_owned())
+        let told: &dyn std::error::Error = error;
+        tracing::error!(error = told, "an environment cannot be lent");
+        let why = match error {
+            LendError::Plane(PlanesError::Full { .. }) => "all environments are in use: yours follows when one is free",
+            _ => "the environment could not be made ready",
+        };
+        unsure(why.to_owned())
     }
 }
 

@@ -9,10 +9,12 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::serve::argocd::{ClusterError, client, take_back};
+use super::serve::argocd::take_back;
 use super::serve::generator::{Compared, Generator};
 use crate::config::secret::Secret;
+use crate::environment::client::{self, ClientError};
 use crate::environment::lender::{Argocd, LendError, Lender, Shared, apply};
+use crate::environment::planes::Planes;
 use crate::forge::pull::{Pull, Workspace};
 use crate::gitops::install::{self, InvalidFile};
 use crate::gitops::kinds::Kinds;
@@ -34,7 +36,7 @@ const SERVER: &str = "https://kubernetes.default.svc";
 pub enum EnvironmentsError {
     /// It cannot be spoken to.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Client(#[from] ClientError),
     /// What asks us cannot be made there.
     #[error(transparent)]
     Refused(#[from] LendError),
@@ -98,10 +100,11 @@ impl Environments {
     pub async fn begin(
         &self,
         kubeconfig: &Path,
+        planes: Option<Arc<Planes>>,
         settings: Settings,
         stopping: watch::Receiver<bool>,
     ) -> Result<(), EnvironmentsError> {
-        let client = client(Some(kubeconfig)).await?;
+        let client = client::of_file(Some(kubeconfig)).await?;
         if settings == Settings::Ours {
             let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("", "v1", "ConfigMap"));
             let api: Api<DynamicObject> = Api::namespaced_with(client.clone(), NAMESPACE, &resource);
@@ -115,7 +118,7 @@ impl Environments {
         let clock = Arc::new(SystemClock);
         let argocd = Argocd { client: client.clone(), namespace: NAMESPACE.to_owned(), set: SET.to_owned() };
         let shared = Shared { kinds: Arc::new(Kinds::of(client)), server: SERVER.to_owned() };
-        let lender = Arc::new(Lender::new(argocd, shared, clock.clone()));
+        let lender = Arc::new(Lender::new(argocd, Some(shared), planes, clock.clone()));
         let address = self.address.clone();
         let repository = Arc::new(move |pull: &Pull| format!("{address}/git/{}/{}.git", pull.learner(), pull.course));
         let (store, workspace) = (self.store.clone(), self.workspace.clone());

@@ -1,73 +1,72 @@
 //! The Argo CD of a configuration: who lends environments, and taking them back.
 
-use std::path::{Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
-use kube::Client;
-use kube::config::{KubeConfigOptions, Kubeconfig};
 use tokio::sync::watch;
 
 use super::generator::Compared;
 use crate::config::kinds::ArgocdConfig;
+use crate::environment::client::{self, ClientError};
 use crate::environment::lender::{Argocd, Lender, Shared};
+use crate::environment::planes::{Planes, PlanesError, Spec};
 use crate::environment::reap::{PAUSE, reap};
 use crate::gitops::kinds::Kinds;
 use crate::server::listen::stopped;
+use crate::stack::{Missing, Optional, Programs, component};
 use crate::store::Store;
 use crate::store::time::Clock;
 
-/// An API server that takes longer to be reached is not there.
-const CONNECT: Duration = Duration::from_secs(5);
-
-/// One that says nothing for so long will not; a watch begins anew then.
-const READ: Duration = Duration::from_secs(60);
-
-/// A cluster cannot be spoken to as configured.
+/// There is nobody who lends environments as configured.
 #[derive(Debug, thiserror::Error)]
-pub enum ClusterError {
-    /// Its kubeconfig.
-    #[error("cannot use the kubeconfig {}: {source}; `kubectl --kubeconfig` tells whether it works", path.display())]
-    Kubeconfig {
-        /// Which file.
-        path: PathBuf,
-        /// Why.
-        source: Box<kube::config::KubeconfigError>,
-    },
-    /// There is none, and we run in no cluster.
-    #[error("this is no Pod with an account: name a `kubeconfig` below `argocd` ({0})")]
-    NotInside(Box<kube::config::InClusterError>),
-    /// Its certificates, or its address.
-    #[error("cannot speak to the cluster: {0}")]
-    Client(Box<kube::Error>),
+pub enum ArgocdError {
+    /// A cluster cannot be spoken to.
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    /// What control planes are made of.
+    #[error(transparent)]
+    Missing(#[from] Missing),
+    /// There is no place where that was built.
+    #[error("there is no home directory: set GRADUS_CACHE to the directory that `gradus stack build` builds in")]
+    NoCache,
+    /// The control planes.
+    #[error(transparent)]
+    Planes(#[from] PlanesError),
 }
 
-/// A client as a kubeconfig says, or as the Pod does that we run in.
-pub async fn client(kubeconfig: Option<&Path>) -> Result<Client, ClusterError> {
-    let mut config = match kubeconfig {
-        Some(path) => {
-            let failed = |source| ClusterError::Kubeconfig { path: path.to_owned(), source: Box::new(source) };
-            let kubeconfig = Kubeconfig::read_from(path).map_err(failed)?;
-            kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?
+/// Who lends environments as configured; none where none are. Control planes are kept in `data`. Asks no cluster anything yet.
+pub async fn lender(
+    config: &ArgocdConfig,
+    data: &Path,
+    clock: Arc<dyn Clock>,
+) -> Result<Option<Arc<Lender>>, ArgocdError> {
+    if config.namespaces.is_none() && config.control_planes.is_none() {
+        return Ok(None);
+    }
+    let client = client::of_file(config.kubeconfig.as_deref()).await?;
+    let shared = match &config.namespaces {
+        Some(namespaces) => {
+            let cluster = match &namespaces.kubeconfig {
+                Some(path) => client::of_file(Some(path)).await?,
+                None => client.clone(),
+            };
+            Some(Shared { kinds: Arc::new(Kinds::of(cluster)), server: namespaces.server.clone() })
         }
-        None => kube::Config::incluster().map_err(|error| ClusterError::NotInside(Box::new(error)))?,
+        None => None,
     };
-    config.connect_timeout = Some(CONNECT);
-    config.read_timeout = Some(READ);
-    Client::try_from(config).map_err(|error| ClusterError::Client(Box::new(error)))
-}
-
-/// Who lends environments as configured; none where none are. Asks no cluster anything yet.
-pub async fn lender(config: &ArgocdConfig, clock: Arc<dyn Clock>) -> Result<Option<Arc<Lender>>, ClusterError> {
-    let Some(namespaces) = &config.namespaces else { return Ok(None) };
-    let argocd = client(config.kubeconfig.as_deref()).await?;
-    let cluster = match &namespaces.kubeconfig {
-        Some(path) => client(Some(path)).await?,
-        None => argocd.clone(),
+    let planes = match &config.control_planes {
+        Some(planes) => {
+            let cache = component::cache_of_user().ok_or(ArgocdError::NoCache)?;
+            let programs =
+                Programs::find(&cache, &BTreeSet::from([Optional::Argocd, Optional::Gitea, Optional::Pods]))?;
+            let spec = Spec { dir: data.join("planes"), limit: planes.limit, warm: planes.warm };
+            Some(Arc::new(Planes::open(spec, programs).await?))
+        }
+        None => None,
     };
-    let argocd = Argocd { client: argocd, namespace: config.namespace.clone(), set: config.application_set.clone() };
-    let shared = Shared { kinds: Arc::new(Kinds::of(cluster)), server: namespaces.server.clone() };
-    Ok(Some(Arc::new(Lender::new(argocd, shared, clock))))
+    let argocd = Argocd { client, namespace: config.namespace.clone(), set: config.application_set.clone() };
+    Ok(Some(Arc::new(Lender::new(argocd, shared, planes, clock))))
 }
 
 /// Takes environments back until the end.

@@ -13,7 +13,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-use super::argocd::{self, ClusterError};
+use super::argocd::{self, ArgocdError};
 use super::connect::{Connect, ConnectError};
 use super::courses::{self, CourseError};
 use super::crowd::Crowd;
@@ -97,7 +97,7 @@ pub enum ServeError {
     },
     /// About the cluster of Argo CD, or of learners' environments.
     #[error(transparent)]
-    Cluster(#[from] ClusterError),
+    Argocd(#[from] ArgocdError),
     /// About the gradebook's repository.
     #[error(transparent)]
     Gradebook(#[from] InvalidOrigin),
@@ -189,7 +189,7 @@ impl<C: Connect> Daemon<C> {
         let generator = Generator::new(store.clone(), compared.clone());
         // A dry run changes no cluster.
         let lender = match &config.argocd {
-            Some(argocd) if dry_run.is_none() => argocd::lender(argocd, clock.clone()).await?,
+            Some(argocd) if dry_run.is_none() => argocd::lender(argocd, &config.data, clock.clone()).await?,
             _ => None,
         };
         let ground = Ground {
