@@ -29,10 +29,10 @@ fn two_learners_push_at_once_and_each_is_told_of_their_own_namespace_and_the_hos
         shop.write(&eve, &[("web.yaml", &web(3)), ("settings.yaml", &settings("yes"))]);
         let [one, two] = [&ada, &eve].map(|learner| learner.open("work"));
 
-        let first = shop.review(one, "Not yet: 2 of 10 points").await;
+        let first = shop.review(one, "Not yet: 3 of 10 points").await;
         assert!(first.contains("tasks/shop/manifests/web.yaml:6"), "the line of `replicas`: {first}");
         assert!(first.contains("has no ConfigMap `settings` of this commit"), "{first}");
-        let hostile = shop.review(two, "Not yet: 2 of 10 points").await;
+        let hostile = shop.review(two, "Not yet: 1 of 10 points").await;
         for told in ["escape.yaml:5", "hook.yaml:6", "role.yaml:2", "app.yaml:2"] {
             assert!(hostile.contains(&format!("tasks/shop/manifests/{told}")), "{told}: {hostile}");
         }
@@ -59,6 +59,8 @@ fn two_learners_push_at_once_and_each_is_told_of_their_own_namespace_and_the_hos
         for pull in [one, two] {
             let passed = shop.review(pull, "10 of 10 points").await;
             assert!(passed.contains("The debrief of the shop"), "{passed}");
+            let shown = shop.academy.shown(pull);
+            assert!(shown.iter().all(|(_, body)| !body.contains("canary-of-the-hidden")), "{shown:#?}");
         }
         for learner in ["ada", "eve"] {
             let web = shop.api("Deployment", &shop.environment(learner)).get("web").await.unwrap();

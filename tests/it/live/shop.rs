@@ -39,13 +39,13 @@ spec:
   checkpoints:
     - id: image
       title: The image is pinned
-      points: 2
+      points: 1
       manifest:
         select: {kind: Deployment, name: web}
         match: {spec: {template: {spec: {containers: [{name: web, image: "nginx:1.29"}]}}}}
     - id: ready
       title: Three copies are ready
-      points: 5
+      points: 4
       eventually: {within: 60s}
       live:
         select: {kind: Deployment, name: web}
@@ -59,7 +59,30 @@ spec:
         select: {kind: ConfigMap, name: settings}
         match: {data: {open: "yes"}}
         offline: {manifest: {select: {kind: ConfigMap, name: settings}, match: {data: {open: "yes"}}}}
+    - id: modest
+      title: Only modest pods are taken
+      points: 1
+      eventually: {within: 60s}
+      admission:
+        cases:
+          - {describe: a pod of the host network, file: hidden/host.yaml, expect: denied, by: podSecurity}
+          - describe: a modest pod
+            object: {apiVersion: v1, kind: Pod, metadata: {generateName: modest-}, spec: {containers: [{name: web, image: web}]}}
+            expect: admitted
+            match: {spec: {containers: [{name: web, resources: {limits: {memory: 128Mi}}}]}}
+        offline: {file: {path: manifests/web.yaml, expect: exists}}
+    - id: rights
+      title: Whoever applies may do nothing else
+      points: 1
+      rbac:
+        as: {serviceAccount: gradus-deployer}
+        allowed: [{verb: create, resource: deployments.apps}]
+        forbidden: [{verb: get, resource: secrets}, {verb: get, resource: nodes}, {verb: get, resource: configmaps, namespace: argocd}]
+        offline: {file: {path: manifests/web.yaml, expect: exists}}
 "#;
+
+/// What no learner sees: a pod that the environment refuses.
+const HIDDEN: &str = "apiVersion: v1\nkind: Pod\nmetadata: {generateName: canary-of-the-hidden-}\nspec: {hostNetwork: true, containers: [{name: web, image: web}]}\n";
 
 /// The manifest of the shop.
 pub fn web(replicas: u32) -> String {
@@ -95,6 +118,7 @@ fn course(dir: &Path) {
     write(&format!("{task}/task.yaml"), TASK);
     write(&format!("{task}/brief.md"), "# A shop\n\nRun three copies of the shop, and open it.\n");
     write(&format!("{task}/debrief.md"), "# Why\n\nThe debrief of the shop.\n");
+    write(&format!("{task}/hidden/host.yaml"), HIDDEN);
     write(&format!("{task}/starter/manifests/web.yaml"), &web(1));
     write(&format!("{task}/solution/manifests/web.yaml"), &web(3));
     write(&format!("{task}/solution/manifests/settings.yaml"), &settings("yes"));
