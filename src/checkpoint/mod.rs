@@ -28,6 +28,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use crate::course::id::CheckpointId;
 use crate::submission::history::History;
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
@@ -132,6 +133,12 @@ impl Judgement {
     /// The author's or our fault.
     pub fn error(why: impl Into<String>) -> Self {
         Self { outcome: Outcome::Error, blame: Some(Blame::Ours), evidence: vec![Self::sentence(why)], cases: None }
+    }
+
+    /// The same, where another checkpoint has told why.
+    pub fn as_told_by(&self, first: &CheckpointId) -> Self {
+        let evidence = vec![Self::sentence(format!("for the same reason as `{first}`"))];
+        Self { outcome: self.outcome, blame: self.blame, evidence, cases: None }
     }
 
     fn sentence(why: impl Into<String>) -> Evidence {

@@ -8,7 +8,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Judgement;
-use super::matching::count;
 use super::outcome::Outcome;
 use crate::config::span::Span;
 
@@ -130,18 +129,16 @@ fn broken(look: &Look, since: Option<Duration>) -> Judgement {
 
 /// It never held: what came nearest, the newest of such.
 fn closest(looks: Vec<Look>, end: Duration) -> Judgement {
-    let number = looks.len();
-    let failed = |look: &Look| look.judgement.outcome == Outcome::Fail;
-    let nearest = looks.iter().filter(|look| failed(look)).rev().min_by_key(|look| look.judgement.evidence.len());
-    match (nearest, looks.last()) {
-        (Some(look), _) if number > 1 => {
-            let states = count(number, "state");
-            said(look.judgement.clone(), &format!("the nearest of {states} seen within {}", shown(end)))
-        }
-        (Some(look), _) if !end.is_zero() => said(look.judgement.clone(), &format!("so for {}", shown(end))),
-        (Some(look), _) => look.judgement.clone(),
-        (None, Some(last)) => last.judgement.clone(),
-        (None, None) => Judgement::inconclusive("the environment was not looked at"),
+    let failed = || looks.iter().filter(|look| look.judgement.outcome == Outcome::Fail);
+    let Some(nearest) = failed().rev().min_by_key(|look| look.judgement.evidence.len()) else {
+        let last = looks.last().map(|look| look.judgement.clone());
+        return last.unwrap_or_else(|| Judgement::inconclusive("the environment was not looked at"));
+    };
+    let same = failed().all(|look| look.judgement.evidence == nearest.judgement.evidence);
+    match (end.is_zero(), same) {
+        (true, _) => nearest.judgement.clone(),
+        (false, true) => said(nearest.judgement.clone(), &format!("so for {}", shown(end))),
+        (false, false) => said(nearest.judgement.clone(), &format!("the nearest it came within {}", shown(end))),
     }
 }
 
@@ -205,7 +202,7 @@ mod tests {
         assert_eq!(verdict(&ten, &[(0, 3, "2"), (4, 4, "+")], false), pass());
         assert_eq!(
             verdict(&ten, &[(0, 3, "2"), (4, 5, "1"), (6, 10, "3")], false),
-            failed("1 wrong (the nearest of 3 states seen within 10 s)")
+            failed("1 wrong (the nearest it came within 10 s)")
         );
         assert_eq!(verdict(&ten, &[(0, 10, "2")], false), failed("2 wrong (so for 10 s)"));
         assert_eq!(verdict(&ten, &[(0, 0, "2")], true), failed("2 wrong"), "nobody looks again");

@@ -7,8 +7,10 @@ use serde_json::Value;
 
 use super::{Judged, Tracing, Work};
 use crate::checkpoint::evidence::Evidence;
+use crate::checkpoint::observed::Environs;
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::{Context, Judgement, NOWHERE, Sight, Trace};
+use crate::course::id::CheckpointId;
 use crate::submission::yaml::YamlFiles;
 
 /// Most differences of one checkpoint that are reported: more than anybody reads, few enough for a review.
@@ -44,6 +46,7 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
         dialect: work.dialect,
     };
     let mut passed = BTreeSet::new();
+    let mut told: Option<&CheckpointId> = None;
     for (index, checkpoint) in work.checkpoints.iter().enumerate() {
         if !checkpoint.depends_on.iter().all(|id| passed.contains(id)) {
             continue;
@@ -54,9 +57,17 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
             Tracing::On => Trace::on(),
         };
         // Whatever is shared here is read only or a cache that is filled in one step: a panic leaves nothing half done.
-        let judgement = catch_unwind(AssertUnwindSafe(|| checkpoint.judge(&context, work.environs, &mut trace)))
+        let judged = || match (told, work.environs) {
+            (Some(first), Some(Environs::Shut(why))) if checkpoint.is_live() => why.as_told_by(first),
+            _ => checkpoint.judge(&context, work.environs, &mut trace),
+        };
+        let judgement = catch_unwind(AssertUnwindSafe(judged))
             .unwrap_or_else(|_| Judgement::error("the grader broke while judging this; that is a bug of ours"));
         let judgement = clipped(judgement);
+        // What keeps a commit from running is told in full once.
+        if matches!(work.environs, Some(Environs::Shut(_))) && checkpoint.is_live() {
+            told.get_or_insert(&checkpoint.id);
+        }
         if judgement.outcome == Outcome::Pass {
             passed.insert(&checkpoint.id);
         }
@@ -146,5 +157,40 @@ mod tests {
         assert_eq!(judgement.evidence[0].expected, Some(3.into()), "what is short stays data");
         assert_eq!(judgement.evidence[MAX_EVIDENCE].message, "and 200 more differences");
         assert!(serde_json::to_string(&judgement).unwrap().len() < 1_000_000);
+    }
+
+    #[test]
+    fn what_keeps_a_commit_from_running_is_told_in_full_once() {
+        use crate::course::values::Values;
+        use crate::submission::tree::Tree;
+        let live = |id: &str| -> crate::checkpoint::Checkpoint {
+            let kind = serde_json::json!({"select": {"kind": "Pod"}, "match": {}});
+            serde_json::from_value(serde_json::json!({"id": id, "title": id, "live": kind})).unwrap()
+        };
+        let (one, two) = (live("one"), live("two"));
+        let reasons = ["no Jobs", "no Secrets"].map(|why| Evidence { message: why.into(), ..Evidence::default() });
+        let environs = Environs::Shut(Judgement::fail(reasons.to_vec()));
+        let work = Work {
+            checkpoints: &[&one, &two],
+            files: &Tree::default(),
+            base: &Tree::default(),
+            hidden: None,
+            params: &Values::new(),
+            history: None,
+            environs: Some(&environs),
+            prefix: "tasks/x/",
+            dialect: crate::submission::yaml::Dialect::Kubectl,
+            tracing: Tracing::Off,
+        };
+        let mut told = Vec::new();
+        evaluate(&work, |event| {
+            if let Event::Judged(_, judged) = event {
+                let words = judged.judgement.evidence.into_iter().map(|one| one.message).collect::<Vec<_>>();
+                told.push((judged.judgement.outcome, words.join("; ")));
+            }
+        });
+        let fails =
+            [(Outcome::Fail, "no Jobs; no Secrets".into()), (Outcome::Fail, "for the same reason as `one`".into())];
+        assert_eq!(told, fails);
     }
 }
