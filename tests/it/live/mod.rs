@@ -1,6 +1,7 @@
 //! The gate and pre-flight against a real Argo CD (docs/argocd.md): each trap of a grader on it, one test.
 
 mod asks;
+mod back;
 mod boundary;
 mod generator;
 mod mid;
