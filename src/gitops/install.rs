@@ -4,11 +4,11 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 /// The file that operators apply.
-const FILE: &str = include_str!("../../argocd/applicationset.yaml");
+const FILE: &str = include_str!("../../argocd/base/applicationset.yaml");
 
 /// The file is not as this program needs it, which its tests tell.
 #[derive(Debug, thiserror::Error)]
-#[error("argocd/applicationset.yaml is not a ConfigMap and an ApplicationSet")]
+#[error("argocd/base/applicationset.yaml is not a ConfigMap and an ApplicationSet")]
 pub struct InvalidFile;
 
 /// Secret, ConfigMap and ApplicationSet of this name in `namespace`, which ask at `address` with `token`.
