@@ -1,5 +1,7 @@
 //! `gradus doctor`: is everything there that `gradus serve` needs?
 
+mod before;
+
 use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,14 +20,24 @@ use crate::store::time::SystemClock;
 /// Reads the configuration with its secrets, then asks this machine and each forge. Nothing is changed anywhere; it may run beside a daemon. Of a Gitea, whose
 /// tokens do not tell what they may, two changes of a pull request 0 are asked for, which cannot be there.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration cannot be used.")]
+#[command(
+    after_help = "Exit codes: 0 nothing is wrong, 1 something is, 2 the configuration cannot be used.",
+    args_conflicts_with_subcommands = true
+)]
 pub struct Args {
+    #[command(subcommand)]
+    about: Option<About>,
     /// The configuration
     #[arg(long, value_name = "FILE", default_value = super::CONFIG, env = "GRADUS_CONFIG")]
     config: PathBuf,
     /// How to print what was found
     #[arg(long, value_enum, default_value_t = Format::Text)]
     format: Format,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum About {
+    Argocd(before::Args),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -38,6 +50,9 @@ enum Format {
 
 /// Runs the verb.
 pub fn run(args: Args) -> ExitCode {
+    if let Some(About::Argocd(args)) = args.about {
+        return before::run(&args);
+    }
     let loaded = match super::config::read(&args.config) {
         Ok(loaded) => loaded,
         Err(code) => return code,

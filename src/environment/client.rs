@@ -29,6 +29,9 @@ pub enum ClientError {
     /// There is none, and we run in no cluster.
     #[error("this is no Pod with an account: name a `kubeconfig` below `argocd` ({0})")]
     NotInside(Box<kube::config::InClusterError>),
+    /// The caller has no kubeconfig.
+    #[error("no cluster is known: set KUBECONFIG or name a file with `--kubeconfig` ({0})")]
+    Nowhere(Box<kube::config::InferConfigError>),
     /// Its certificates, or its address.
     #[error("cannot speak to the cluster: {0}")]
     Client(Box<kube::Error>),
@@ -52,6 +55,11 @@ pub async fn of_text(kubeconfig: &str) -> Result<Client, ClientError> {
     let failed = |error| ClientError::Text(Box::new(error));
     let kubeconfig = Kubeconfig::from_yaml(kubeconfig).map_err(failed)?;
     client(kube::Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await.map_err(failed)?)
+}
+
+/// As whoever calls us uses kubectl.
+pub async fn of_user() -> Result<Client, ClientError> {
+    client(kube::Config::infer().await.map_err(|error| ClientError::Nowhere(Box::new(error)))?)
 }
 
 fn client(mut config: kube::Config) -> Result<Client, ClientError> {

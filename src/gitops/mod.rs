@@ -4,8 +4,10 @@
 
 pub mod allowed;
 pub mod application;
+pub mod before;
 pub mod drive;
 pub mod failure;
+pub mod filter;
 pub mod gate;
 pub mod generator;
 pub mod install;
@@ -14,4 +16,5 @@ pub mod object;
 pub mod preflight;
 pub mod reason;
 pub mod tracking;
+pub mod version;
 pub mod waiting;
