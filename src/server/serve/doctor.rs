@@ -1,6 +1,8 @@
 //! Whether everything is there that `gradus serve` needs: on this machine, and on each forge. Starts nothing and writes
 //! nothing that stays.
 
+mod argocd;
+
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -77,6 +79,9 @@ pub async fn examine(
         }
     }
     store.close().await;
+    if let Some(subject) = argocd::argocd(loaded).await {
+        tell(subject);
+    }
     Ok(())
 }
 
