@@ -4,6 +4,7 @@ mod asks;
 mod back;
 mod boundary;
 mod generator;
+mod install;
 mod mid;
 mod plane;
 mod push;
