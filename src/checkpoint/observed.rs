@@ -196,6 +196,12 @@ impl Want {
 }
 
 impl Observed {
+    /// Bytes of all samples as JSON, roughly.
+    pub fn size(&self) -> usize {
+        let of = |sample: &Sample| sample.objects.iter().map(|seen| seen.object.to_string().len()).sum::<usize>();
+        self.samples.iter().map(of).sum()
+    }
+
     /// Takes another look: a new sample, unless the last one was the same.
     pub fn add(&mut self, at: Duration, objects: Vec<Seen>, answers: Vec<(Want, Said)>) {
         let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);

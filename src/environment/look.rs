@@ -7,14 +7,17 @@ use kube::api::ListParams;
 use kube::discovery::Scope;
 use serde_json::Value;
 
-use super::Environment;
 use super::ask::Asker;
+use super::{Environment, Tier};
 use crate::checkpoint::observed::{Maker, Said, Seen, Want};
 use crate::gitops::kinds::{Kinds, Served};
 use crate::gitops::tracking::Live;
 
 /// Most objects of one kind that are looked at. A commit applies 200 at most; controllers make the rest.
 const MOST: u32 = 500;
+
+/// Most bytes of one look, as JSON. Objects are in part the learner's, and so are their sizes.
+const MOST_BYTES: usize = 16 << 20;
 
 /// How far one goes from an object to whoever made it: Pod, ReplicaSet, Deployment and one more.
 const OWNERS: usize = 4;
@@ -34,6 +37,7 @@ const GROUPS: [&str; 8] = [
 /// Looks at one environment.
 pub struct Looker {
     kinds: Arc<Kinds>,
+    tier: Tier,
     /// Groups of what the environment allows.
     groups: Vec<(String, String)>,
     /// Its own, then the others.
@@ -52,9 +56,12 @@ pub enum LookError {
         /// Why.
         source: Box<kube::Error>,
     },
-    /// More than is looked at.
-    #[error("there are more than {MOST} objects of the kind {0}")]
+    /// More than is looked at: its learner can make it less.
+    #[error("the environment has more than {MOST} objects of the kind {0}, which is more than is looked at")]
     TooMany(String),
+    /// Larger than is looked at: its learner can make it smaller.
+    #[error("the objects of the environment that are looked at have more than {} MiB", MOST_BYTES >> 20)]
+    TooLarge,
 }
 
 /// What one look saw: objects, and answers to what was asked besides.
@@ -68,6 +75,7 @@ impl Looker {
         let namespaces = std::iter::once(application.to_owned()).chain(environment.allow.namespaces.iter().cloned());
         Self {
             kinds,
+            tier: environment.tier,
             groups: environment.allow.kinds.iter().map(group).collect(),
             namespaces: namespaces.collect(),
             application: application.to_owned(),
@@ -88,6 +96,14 @@ impl Looker {
                 }
                 Want::Access(access) => answers.push((want.clone(), asker.access(access).await)),
                 Want::DryRun(run) => answers.push((want.clone(), asker.dry_run(run).await)),
+            }
+        }
+        // Roughly: what an API server sends is hardly shorter.
+        let mut bytes = 0;
+        for object in &read {
+            bytes += object.to_string().len();
+            if bytes > MOST_BYTES {
+                return Err(LookError::TooLarge);
             }
         }
         let mut owners = HashMap::new();
@@ -114,6 +130,8 @@ impl Looker {
     async fn list(&self, served: &Served) -> Result<Vec<Value>, LookError> {
         let kind = &served.resource.kind;
         let namespaces = match served.scope {
+            // Those of a shared cluster are everybody's, and nobody's to see.
+            Scope::Cluster if self.tier == Tier::Namespace => return Ok(Vec::new()),
             Scope::Cluster => &self.namespaces[..1],
             Scope::Namespaced => &self.namespaces[..],
         };

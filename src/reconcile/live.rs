@@ -16,7 +16,7 @@ use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::Task;
 use crate::environment::Environment;
 use crate::environment::lender::{Ground, LendError, Lender};
-use crate::environment::look::Looker;
+use crate::environment::look::{LookError, Looker};
 use crate::environment::planes::PlanesError;
 use crate::forge::pull::{Pull, PullKey, PullNumber, Workspace};
 use crate::gitops::drive::{Cluster, drive, still};
@@ -39,6 +39,9 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
 /// Longest pause between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Most bytes that are kept of all that was seen of an environment; what is not decided by then is not looked at any more.
+const MOST_SEEN: usize = 32 << 20;
 
 /// How often what was seen is thrown away because something changed meanwhile, before it is given up for now.
 const ROUNDS: u32 = 3;
@@ -214,7 +217,10 @@ impl Live {
                     return Environs::Shut(closed(&reason, &offered.accepted, &prefix));
                 }
             };
-            let seen = self.look(offered, undecided).await;
+            let seen = match self.look(offered, undecided).await {
+                Ok(seen) => seen,
+                Err(judgement) => return Environs::Shut(judgement),
+            };
             if still(&proof, &question, cluster, &*self.clock).await {
                 return Environs::Seen(seen);
             }
@@ -224,7 +230,7 @@ impl Live {
     }
 
     /// Looks until everything is decided, or there is no more time for it.
-    async fn look(&self, offered: &Offered, undecided: &Undecided) -> Observed {
+    async fn look(&self, offered: &Offered, undecided: &Undecided) -> Result<Observed, Judgement> {
         let name = offered.offer.tenancy.name();
         let looker = Looker::new(offered.ground.kinds.clone(), &offered.environment, &name);
         let began = self.clock.now();
@@ -234,13 +240,17 @@ impl Live {
             let at = self.clock.now().since(began);
             match looker.look(&offered.wants).await {
                 Ok((objects, answers)) => observed.add(at, objects, answers),
+                Err(error @ (LookError::TooMany(_) | LookError::TooLarge)) => {
+                    let message = format!("{error}: make it fewer or smaller");
+                    return Err(Judgement::fail(vec![Evidence { message, ..Evidence::default() }]));
+                }
                 // No answer is no sample: what was seen before stays what was seen.
                 Err(error) => tracing::warn!(environment = name, %error, "the environment cannot be looked at"),
             }
-            observed.over = at >= offered.horizon + PAUSE;
+            observed.over = at >= offered.horizon + PAUSE || observed.size() > MOST_SEEN;
             let (so_far, undecided) = (Environs::Seen(observed.clone()), undecided.clone());
             if blocking(move || undecided(&so_far)).await.is_empty() || observed.over {
-                return observed;
+                return Ok(observed);
             }
             self.clock.sleep(pause).await;
             pause = PAUSE.min(pause * 2);

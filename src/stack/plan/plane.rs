@@ -94,6 +94,8 @@ impl Plane<'_> {
             // Nobody reaches it by its Service, whose endpoint could not be loopback.
             .flag("endpoint-reconciler-type", "none")
             .flag("enable-priority-and-fairness", "false")
+            // As kubeadm has it: whether a privileged pod may be is Pod Security's matter.
+            .flag("allow-privileged", "true")
             .flag("profiling", "false");
         let mut env = env(self.dir, self.programs, "tmp");
         // A third less memory for a little more work: a laptop has other things to hold.
