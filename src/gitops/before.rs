@@ -276,8 +276,12 @@ impl Looked<'_> {
                 || "not set here (flags of its programs are not read)".into(),
                 |value| format!("`{value}`"),
             ),
-            needed: "anything: it is stricter so".into(),
-            dedicated: Some(format!("`{dedicated}`")),
+            needed: "anything; what `dedicated` sets is stricter".into(),
+            dedicated: Some(if dedicated.is_empty() {
+                "its own namespace only".into()
+            } else {
+                format!("`{dedicated}`")
+            }),
             ..Setting::default()
         };
         let elsewhere = |objects: &[Value], kind: &str| -> Vec<(String, String)> {

@@ -111,6 +111,9 @@ fn verdict(before: &Before) -> String {
             }
         }
     }
+    if before.version.is_none() {
+        text.push_str("  Its version is not known here: docs/environments.md says which ones have holes that learners could use.\n");
+    }
     let mut names: Vec<&str> =
         before.settings.iter().flat_map(|setting| &setting.breaks).map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
