@@ -308,9 +308,14 @@ impl Admission {
             (Expect::Denied, Some(by)) => format!("not by {}", by.words()),
             (Expect::Denied, None) | (Expect::Admitted, _) => "must be admitted".to_owned(),
         };
+        // What must be admitted points at whoever refused it.
+        let place = match (case.expect, refuser.by()) {
+            (Expect::Admitted, Some(by)) => by.place(context, self.namespace.as_deref()),
+            (Expect::Admitted, None) | (Expect::Denied, _) => place(),
+        };
         Ok(vec![Evidence {
             message: format!("was refused by {}, {must}: {}", refuser.words(), clip_at(WORDS, message)),
-            place: place(),
+            place,
             expected: expected(case),
             actual: Some(Value::from(clip_at(WORDS, message))),
             operator: Some("admission".to_owned()),

@@ -86,6 +86,17 @@ impl Refuser {
         }
     }
 
+    /// As a task names it; none where it is nothing that a task could ask for.
+    pub fn by(&self) -> Option<By> {
+        match self {
+            Self::PodSecurity => Some(By::PodSecurity),
+            Self::Quota | Self::Unsettled => Some(By::Quota),
+            Self::LimitRange => Some(By::LimitRange),
+            Self::Policy(name) => Some(By::Policy(name.clone())),
+            Self::Schema | Self::Nowhere | Self::Exists | Self::Rights | Self::NoDryRun | Self::Somebody => None,
+        }
+    }
+
     /// As in "was refused by …".
     pub fn words(&self) -> String {
         match self {

@@ -151,6 +151,15 @@ fn what_is_denied_proves_nothing_where_nothing_is_admitted() {
 }
 
 #[test]
+fn what_must_be_admitted_points_at_whoever_refused_it() {
+    let check = two(denied(json!("podSecurity")), json!({}));
+    let files = tree(&[("quota.yaml", "# The budget.\nkind: ResourceQuota\nmetadata: {name: budget}\n")]);
+    let judgement = judge_said(&check, &files, None, &[said(HOST), said("a pod beyond the quota")]);
+    let place = &judgement.evidence[0].place;
+    assert_eq!((place.file.as_deref(), place.line), (Some("quota.yaml"), Some(2)), "{judgement:?}");
+}
+
+#[test]
 fn what_came_back_has_to_match() {
     let check = |cpu: &str| {
         let matching = json!({"spec": {"containers": [{"name": "c", "resources": {"limits": {"cpu": cpu}}}]}});
