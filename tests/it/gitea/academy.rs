@@ -39,18 +39,18 @@ pub struct Learner {
 impl Academy {
     /// Publishes the course `tiny` with `gradus publish` and pushes it to a repository of its own.
     pub fn new() -> Arc<Self> {
-        Self::of(Server::shared(), world::course)
+        Self::of(Server::shared(), "tiny", world::course)
     }
 
-    /// The same with a course of this content, on this server.
-    pub fn of(server: &'static Server, course: impl Fn(&std::path::Path)) -> Arc<Self> {
+    /// The same with a course of this id and content, on this server.
+    pub fn of(server: &'static Server, id: &str, course: impl Fn(&std::path::Path)) -> Arc<Self> {
         static NUMBER: AtomicUsize = AtomicUsize::new(1);
         let name = format!("workspace-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
         server.ask("teacher", "POST", "/user/repos", Some(json!({"name": name, "default_branch": "main"})), 201);
         let academy = Self { server, name, dir: tempfile::tempdir().unwrap() };
         academy.ask("teacher", "PUT", "/collaborators/bot", Some(json!({"permission": "admin"})), 204);
-        course(&academy.path("tiny"));
-        academy.publish();
+        course(&academy.path(id));
+        academy.publish(id);
         // Gitea notes a while after the first push that the repository is no longer empty; until then there are no pulls.
         eventually("the workspace", || academy.ask("bot", "GET", "", None, 200)["empty"] == false);
         Arc::new(academy)
@@ -65,10 +65,10 @@ impl Academy {
         format!("{}/teacher/{}.git", self.server.address(), self.name)
     }
 
-    fn publish(&self) {
+    fn publish(&self, id: &str) {
         let workspace = self.path("workspace.git");
         let mut publish = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        publish.arg("publish").arg(self.path("tiny")).arg("--to").arg(&workspace);
+        publish.arg("publish").arg(self.path(id)).arg("--to").arg(&workspace);
         let output = publish.args(["--address", &self.address()]).output().unwrap();
         assert!(output.status.success(), "{}", text(&output));
         let remote = self.server.remote("teacher", &format!("teacher/{}", self.name));

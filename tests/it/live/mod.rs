@@ -3,6 +3,7 @@
 mod asks;
 mod back;
 mod boundary;
+mod courses;
 mod generator;
 mod install;
 mod mid;

@@ -130,19 +130,27 @@ pub struct Shop {
     pub client: Client,
     pub daemon: Option<Serve>,
     set: String,
+    course: &'static str,
+    lends: &'static str,
 }
 
 impl Shop {
+    /// A shop in a namespace of the stack's cluster.
     pub async fn new() -> Self {
+        Self::of("tiny", course, "namespaces: {}").await
+    }
+
+    /// A course of this id and content; `lends` is the field of `argocd` that says which environments there are.
+    pub async fn of(id: &'static str, course: impl Fn(&Path), lends: &'static str) -> Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         let stack = Stack::shared();
         let server = SERVER.get_or_init(|| Server::at(stack.gitea(), stack.token()));
-        let academy = Academy::of(server, course);
+        let academy = Academy::of(server, id, course);
         let config = Kubeconfig::read_from(stack.kubeconfig()).unwrap();
         let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
         let name = academy.name.clone();
-        let mut shop = Self { academy, client, daemon: None, set: name };
+        let mut shop = Self { academy, client, daemon: None, set: name, course: id, lends };
         shop.configure("");
         shop.serve().await;
         shop
@@ -154,14 +162,15 @@ impl Shop {
         let write = |name: &str, text: &str| std::fs::write(academy.path(name), text).unwrap();
         write("token", &academy.server.bot);
         write("generator", TOKEN);
+        let (course, lends) = (self.course, self.lends);
         let (address, name, kubeconfig) = (academy.server.address(), &academy.name, Stack::shared().kubeconfig());
         write(
             "gradus.yaml",
             &format!(
                 "apiVersion: gradus.dev/v1alpha1\nkind: Config\nforges:\n  - {{name: git, kind: gitea, address: \"{address}\", auth: \
-                 {{token: {{file: token}}}}}}\ncourses:\n  - {{id: tiny, source: {{dir: tiny}}}}\nworkspaces:\n  - {{forge: git, \
-                 repository: teacher/{name}, course: tiny}}\nlisten: 127.0.0.1:0\nsweep: {{recent: 1s, full: 1h}}\nargocd:\n  token: \
-                 {{file: generator}}\n  kubeconfig: {}\n  applicationSet: {}\n  namespaces: {{}}\n  patience: 60s\n{more}",
+                 {{token: {{file: token}}}}}}\ncourses:\n  - {{id: {course}, source: {{dir: {course}}}, allowDraft: true}}\nworkspaces:\n  - {{forge: git, \
+                 repository: teacher/{name}, course: {course}}}\nlisten: 127.0.0.1:0\nsweep: {{recent: 1s, full: 1h}}\nargocd:\n  token: \
+                 {{file: generator}}\n  kubeconfig: {}\n  applicationSet: {}\n  {lends}\n  patience: 60s\n{more}",
                 kubeconfig.display(),
                 self.set
             ),
@@ -182,9 +191,14 @@ impl Shop {
 
     /// The name of a learner's environment.
     pub fn environment(&self, learner: &str) -> String {
+        self.environment_of(learner, "shop")
+    }
+
+    /// The name of a learner's environment of a task.
+    pub fn environment_of(&self, learner: &str, task: &str) -> String {
         let id = self.academy.server.ask("root", "GET", &format!("/users/{learner}"), None, 200)["id"].to_string();
         let workspace = Workspace(format!("{}/teacher/{}", self.academy.server.authority, self.academy.name));
-        Tenancy { workspace, learner: id.parse().unwrap(), task: "shop".parse().unwrap() }.name()
+        Tenancy { workspace, learner: id.parse().unwrap(), task: task.parse().unwrap() }.name()
     }
 
     /// Writes files below the task's manifests.
@@ -212,7 +226,7 @@ impl Shop {
     pub fn api(&self, kind: &str, namespace: &str) -> Api<DynamicObject> {
         let (group, version) = match kind {
             "Deployment" => ("apps", "v1"),
-            "Application" | "AppProject" => ("argoproj.io", "v1alpha1"),
+            "Application" | "ApplicationSet" | "AppProject" => ("argoproj.io", "v1alpha1"),
             _ => ("", "v1"),
         };
         match kind {

@@ -109,18 +109,7 @@ impl Ground {
     }
 
     fn running(&self) -> Vec<(u32, String)> {
-        let mark = format!("GRADUS_STACK={}/", self.dir().canonicalize().unwrap().display());
-        let mut found = Vec::new();
-        for entry in fs::read_dir("/proc").unwrap().flatten() {
-            let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
-            let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
-            if String::from_utf8_lossy(&environment).split('\0').any(|variable| variable.starts_with(&mark)) {
-                // The system keeps 15 letters of a name.
-                let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
-                found.push((pid, program.file_name().unwrap_or_default().to_string_lossy().into_owned()));
-            }
-        }
-        found
+        running_below(self.dir())
     }
 
     /// All keys of etcd.
@@ -161,12 +150,34 @@ impl Ground {
     }
 }
 
+/// What runs and belongs to a directory of control planes.
+fn running_below(dir: &Path) -> Vec<(u32, String)> {
+    let Ok(dir) = dir.canonicalize() else { return Vec::new() };
+    let mark = format!("GRADUS_STACK={}/", dir.display());
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let environment = fs::read(entry.path().join("environ")).unwrap_or_default();
+        if String::from_utf8_lossy(&environment).split('\0').any(|variable| variable.starts_with(&mark)) {
+            // The system keeps 15 letters of a name.
+            let program = fs::read_link(entry.path().join("exe")).unwrap_or_default();
+            found.push((pid, program.file_name().unwrap_or_default().to_string_lossy().into_owned()));
+        }
+    }
+    found
+}
+
+/// Ends everything that runs and belongs to a directory of control planes.
+pub fn kill_below(dir: &Path) {
+    for (pid, _) in running_below(dir) {
+        let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
+    }
+}
+
 impl Drop for Ground {
     fn drop(&mut self) {
         // Of a test that failed while an owner was killed.
-        for (pid, _) in self.running() {
-            let _ = kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL);
-        }
+        kill_below(self.dir());
     }
 }
 
