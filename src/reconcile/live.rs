@@ -55,6 +55,20 @@ pub type RepositoryOf = Arc<dyn Fn(&Pull) -> String + Send + Sync>;
 /// Judges what was seen so far; answers with what still has to be looked at.
 pub type Undecided = Arc<dyn Fn(&Environs) -> Vec<Want> + Send + Sync>;
 
+/// How a commit came out of the wait for its environment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Ending {
+    /// It was proven to run.
+    Proven,
+    /// Its learner has to change something.
+    Refused,
+    /// It is not the learner's matter, and tried again.
+    Ours,
+}
+
+/// Is told how each wait ended, and how long it was since the commit was offered.
+pub type Tell = Arc<dyn Fn(Ending, Duration) + Send + Sync>;
+
 /// The environments of a workspace's learners.
 #[derive(Clone)]
 pub struct Live {
@@ -64,6 +78,7 @@ pub struct Live {
     workspace: Workspace,
     repository: RepositoryOf,
     patience: Duration,
+    tell: Tell,
 }
 
 /// Environments that may come later.
@@ -114,7 +129,12 @@ impl Live {
         repository: RepositoryOf,
         patience: Duration,
     ) -> Self {
-        Self { lender, store, clock, workspace, repository, patience }
+        Self { lender, store, clock, workspace, repository, patience, tell: Arc::new(|_, _| {}) }
+    }
+
+    /// Somebody is told how each wait ends.
+    pub fn telling(self, tell: Tell) -> Self {
+        Self { tell, ..self }
     }
 
     /// As environments that are there already.
@@ -147,6 +167,7 @@ impl Live {
         let accepted = match examined {
             Ok(Ok(accepted)) => accepted,
             Ok(Err(objections)) => {
+                (self.tell)(Ending::Refused, Duration::ZERO);
                 return Ok(Begun::Settled(Environs::Shut(refused(&objections, &prefix(&stay.task)))));
             }
             Err(why) => return Ok(unsure(format!("the commit cannot be read before it is applied: {why}"))),
@@ -207,10 +228,14 @@ impl Live {
         let prefix = format!("tasks/{}/", offered.offer.tenancy.task);
         let question = self.question(offered);
         for _ in 0..ROUNDS {
-            let proof = match drive(&question, cluster, &*self.clock).await {
+            let ending = drive(&question, cluster, &*self.clock).await;
+            let ours = |reason: &Reason| if reason.blame() == Blame::Ours { Ending::Ours } else { Ending::Refused };
+            let how = ending.as_ref().map_or_else(ours, |_| Ending::Proven);
+            (self.tell)(how, self.clock.now().since(offered.asked_at));
+            let proof = match ending {
                 Ok(proof) => proof,
                 Err(reason) => {
-                    if reason.blame() == Blame::Ours {
+                    if how == Ending::Ours {
                         tracing::warn!(environment = name, %reason, "the gate stays shut");
                         self.lender.doubt(&name).await;
                     }
@@ -301,6 +326,7 @@ impl Live {
     }
 
     fn not_lent(&self, error: &LendError) -> Begun {
+        (self.tell)(Ending::Ours, Duration::ZERO);
         let told: &dyn std::error::Error = error;
         tracing::error!(error = told, "an environment cannot be lent");
         let why = match error {

@@ -594,7 +594,9 @@ impl<C: Connect> Supervisor<C> {
         let patience = self.begun.config.argocd.as_ref().map_or(PATIENCE, |argocd| argocd.patience.0);
         let live = self.lender.clone().map(|lender| {
             let repository = Arc::new(move |_: &_| address.clone());
-            Live::new(lender, store.clone(), clock.clone(), workspace, repository, patience)
+            let counted = (metrics.clone(), workspace.clone());
+            let tell = Arc::new(move |ending, wait| counted.0.environed(&counted.1, ending, wait));
+            Live::new(lender, store.clone(), clock.clone(), workspace, repository, patience).telling(tell)
         });
         let pulls = if live.is_some() { PULLS_PER_GRADING_LIVE } else { PULLS_PER_GRADING };
         let examiner = examiner.in_turn(self.turns.clone()).looking_at(live.map(Live::at_once));

@@ -265,6 +265,12 @@ impl Health {
             page.sample("gradus_forks", &labels("listed"), fleet.forks.len() as f64);
             page.sample("gradus_forks", &labels("failing"), failed as f64);
         }
+        let offers = store.offers().await?;
+        page.family("gradus_environments", Kind::Gauge, "Environments that learners hold.");
+        for (workspace, _) in &conditions {
+            let held = offers.iter().filter(|offer| offer.tenancy.workspace == *workspace).count();
+            page.sample("gradus_environments", &[("workspace", &workspace.0)], held as f64);
+        }
         page.gauge("gradus_paused", "1 while nothing is posted.", flag(store.paused().await?.is_some()));
         let broken = self.state().broken.is_some();
         page.gauge("gradus_config_broken", "1 while the files of the configuration cannot be used.", flag(broken));

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::course::id::ForgeName;
 use crate::forge::ErrorClass;
 use crate::forge::pull::Workspace;
+use crate::reconcile::live::Ending;
 
 /// Upper bounds of the histogram of push → review in seconds: from what feels immediate to what nobody waits for.
 const BOUNDS: [f64; 12] = [0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0];
@@ -69,6 +70,7 @@ struct Counted {
     verdicts: BTreeMap<(Workspace, &'static str), u64>,
     failures: BTreeMap<(Workspace, &'static str), u64>,
     waits: BTreeMap<Workspace, Histogram>,
+    environments: BTreeMap<(Workspace, &'static str), Histogram>,
 }
 
 #[derive(Debug, Default, Clone)]
@@ -77,6 +79,29 @@ struct Histogram {
     buckets: [u64; BOUNDS.len()],
     count: u64,
     sum: f64,
+}
+
+impl Histogram {
+    fn add(&mut self, wait: Duration) {
+        let seconds = wait.as_secs_f64();
+        for (bucket, bound) in self.buckets.iter_mut().zip(BOUNDS) {
+            *bucket += u64::from(seconds <= bound);
+        }
+        self.count += 1;
+        self.sum += seconds;
+    }
+
+    fn write(&self, page: &mut Page, name: &str, labels: &[(&str, &str)]) {
+        let mut bucket = |bound: &str, count: u64| {
+            page.sample(&format!("{name}_bucket"), &[labels, &[("le", bound)]].concat(), count as f64);
+        };
+        for (bound, count) in BOUNDS.iter().zip(self.buckets) {
+            bucket(&bound.to_string(), count);
+        }
+        bucket("+Inf", self.count);
+        page.sample(&format!("{name}_sum"), labels, self.sum);
+        page.sample(&format!("{name}_count"), labels, self.count as f64);
+    }
 }
 
 /// Counters of this process.
@@ -101,14 +126,17 @@ impl Metrics {
 
     /// So long after we first saw the head its review stood.
     pub fn waited(&self, workspace: &Workspace, wait: Duration) {
-        let mut counted = self.lock();
-        let histogram = counted.waits.entry(workspace.clone()).or_default();
-        let seconds = wait.as_secs_f64();
-        for (bucket, bound) in histogram.buckets.iter_mut().zip(BOUNDS) {
-            *bucket += u64::from(seconds <= bound);
-        }
-        histogram.count += 1;
-        histogram.sum += seconds;
+        self.lock().waits.entry(workspace.clone()).or_default().add(wait);
+    }
+
+    /// So long after a commit was offered to its environment the wait for it ended.
+    pub fn environed(&self, workspace: &Workspace, ending: Ending, wait: Duration) {
+        let word = match ending {
+            Ending::Proven => "proven",
+            Ending::Refused => "refused",
+            Ending::Ours => "ours",
+        };
+        self.lock().environments.entry((workspace.clone(), word)).or_default().add(wait);
     }
 
     /// A forge did not do what it was asked.
@@ -145,13 +173,12 @@ impl Metrics {
         let name = "gradus_push_to_review_seconds";
         page.family(name, Kind::Histogram, "From the first sight of a head to its review.");
         for (workspace, histogram) in &counted.waits {
-            let workspace = ("workspace", workspace.0.as_str());
-            for (bound, count) in BOUNDS.iter().zip(histogram.buckets) {
-                page.sample(&format!("{name}_bucket"), &[workspace, ("le", &bound.to_string())], count as f64);
-            }
-            page.sample(&format!("{name}_bucket"), &[workspace, ("le", "+Inf")], histogram.count as f64);
-            page.sample(&format!("{name}_sum"), &[workspace], histogram.sum);
-            page.sample(&format!("{name}_count"), &[workspace], histogram.count as f64);
+            histogram.write(page, name, &[("workspace", workspace.0.as_str())]);
+        }
+        let name = "gradus_environment_wait_seconds";
+        page.family(name, Kind::Histogram, "From the offer of a commit to the end of the wait for it to run.");
+        for ((workspace, ending), histogram) in &counted.environments {
+            histogram.write(page, name, &[("workspace", workspace.0.as_str()), ("ending", ending)]);
         }
     }
 }
@@ -221,6 +248,7 @@ mod tests {
         metrics.forge_failed(&workspace, ErrorClass::Config);
         metrics.waited(&workspace, Duration::from_millis(1500));
         metrics.waited(&workspace, Duration::from_secs(7200));
+        metrics.environed(&workspace, Ending::Ours, Duration::from_secs(3));
         let mut page = Page::default();
         metrics.write(&mut page);
         let text = page.text();
@@ -234,6 +262,7 @@ mod tests {
             "gradus_push_to_review_seconds_bucket{workspace=\"git.example.org/acme/hello\",le=\"3600\"} 1",
             "gradus_push_to_review_seconds_bucket{workspace=\"git.example.org/acme/hello\",le=\"+Inf\"} 2",
             "gradus_push_to_review_seconds_sum{workspace=\"git.example.org/acme/hello\"} 7201.5",
+            "gradus_environment_wait_seconds_bucket{workspace=\"git.example.org/acme/hello\",ending=\"ours\",le=\"5\"} 1",
             "gradus_push_to_review_seconds_count{workspace=\"git.example.org/acme/hello\"} 2",
         ] {
             assert!(text.lines().any(|found| found == line), "{line}\n{text}");
