@@ -4,6 +4,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+/// The operator of what is said of a commit that was not applied. It is about the learner's own files and names nothing
+/// that a checkpoint expects.
+pub const NOT_APPLIED: &str = "not-applied";
+
 /// One difference. Text in it is learner text: whoever shows it escapes it.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]

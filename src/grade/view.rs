@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::report::{CheckpointResult, Report};
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::evidence::Evidence;
+use crate::checkpoint::evidence::{Evidence, NOT_APPLIED};
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::spec::Visibility;
 use crate::course::task::Task;
@@ -70,8 +70,9 @@ fn conceal(result: &mut CheckpointResult, message: Option<&str>) {
     let has_cases = result.cases.is_some();
     for evidence in &mut result.evidence {
         let Evidence { message, place, expected, actual, operator, subject } = evidence;
-        // An instructor's words about a quarantine are for the learner.
-        if result.outcome != Outcome::NotRun && operator.as_deref() != Some(super::quarantine::OPERATOR) {
+        // An instructor's words about a quarantine are for the learner; so is why their commit was not applied.
+        let told = matches!(operator.as_deref(), Some(super::quarantine::OPERATOR | NOT_APPLIED));
+        if result.outcome != Outcome::NotRun && !told {
             message.clone_from(&sentence);
         }
         *expected = None;
@@ -145,17 +146,23 @@ mod tests {
     }
 
     #[test]
-    fn why_a_hidden_checkpoint_is_in_quarantine_is_told() {
-        let mut judgement = judgement(Outcome::Error);
-        judgement.evidence.truncate(1);
-        judgement.evidence[0].message = "not trusted until tomorrow".to_owned();
-        judgement.evidence[0].operator = Some(crate::grade::quarantine::OPERATOR.to_owned());
-        let mut checkpoint = testing::checkpoint("a", 1, &[]);
-        checkpoint.visibility = Visibility::Never;
-        let task = testing::task(vec![checkpoint]);
-        let view = learner_view(&testing::report(&task, vec![("a", judgement)]), &task, Due::Open);
-        let text = serde_json::to_string(&view).unwrap();
-        assert!(text.contains("not trusted until tomorrow") && !text.contains(SECRET), "{text}");
+    fn why_a_hidden_checkpoint_is_in_quarantine_or_its_commit_was_not_applied_is_told() {
+        let told = [
+            (crate::grade::quarantine::OPERATOR, Outcome::Error, "not trusted until tomorrow"),
+            (NOT_APPLIED, Outcome::Fail, "the API server refused your Namespace"),
+        ];
+        for (operator, outcome, words) in told {
+            let mut judgement = judgement(outcome);
+            judgement.evidence.truncate(1);
+            judgement.evidence[0].message = words.to_owned();
+            judgement.evidence[0].operator = Some(operator.to_owned());
+            let mut checkpoint = testing::checkpoint("a", 1, &[]);
+            checkpoint.visibility = Visibility::Never;
+            let task = testing::task(vec![checkpoint]);
+            let view = learner_view(&testing::report(&task, vec![("a", judgement)]), &task, Due::Open);
+            let text = serde_json::to_string(&view).unwrap();
+            assert!(text.contains(words) && !text.contains(SECRET), "{text}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 
 use super::run::blocking;
 use crate::checkpoint::Judgement;
-use crate::checkpoint::evidence::{Evidence, Place};
+use crate::checkpoint::evidence::{Evidence, NOT_APPLIED, Place};
 use crate::checkpoint::observed::{Environs, Observed, Want};
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::Task;
@@ -380,7 +380,7 @@ fn refused(objections: &[Objection], prefix: &str) -> Judgement {
             None => (Place::default(), objection.place.file.iter().map(|file| format!("`{file}`: ")).collect()),
         };
         let message = format!("not applied: {elsewhere}{}: {}", objection.what, objection.remedy);
-        Evidence { message, place, operator: Some("pre-flight".to_owned()), ..Evidence::default() }
+        Evidence { message, place, operator: Some(NOT_APPLIED.to_owned()), ..Evidence::default() }
     };
     Judgement::fail(objections.iter().map(one).collect())
 }
@@ -398,10 +398,11 @@ fn closed(reason: &Reason, accepted: &Accepted, prefix: &str) -> Judgement {
     let objects = reason.objects();
     let first = objects.first().map(|(object, _)| place(object)).unwrap_or_default();
     let mut evidence =
-        vec![Evidence { message, place: first, operator: Some("gate".to_owned()), ..Evidence::default() }];
+        vec![Evidence { message, place: first, operator: Some(NOT_APPLIED.to_owned()), ..Evidence::default() }];
     evidence.extend(objects.iter().skip(1).map(|(object, words)| Evidence {
         message: format!("{object}: {words}"),
         place: place(object),
+        operator: Some(NOT_APPLIED.to_owned()),
         subject: Some(object.to_string()),
         ..Evidence::default()
     }));
