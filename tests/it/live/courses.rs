@@ -167,6 +167,14 @@ async fn namespace(work: &mut Work<'_>) {
     assert!(told.contains("Not yet: 6 of 10 points"), "{told}");
     assert!(told.contains("forbidden: failed quota: budget: must specify limits.cpu for: web"), "{told}");
     assert!(told.contains("`tasks/tenant-namespace-baseline/tenants/team-cobalt/quota.yaml:1`"), "{told}");
+    // A label that is no text: nothing of the object is taken, and why is told although the pods are hidden.
+    let mut files = work.drawn.solution.clone();
+    let path = "tenants/team-cobalt/namespace.yaml";
+    let text = String::from_utf8(files.file(path).unwrap().to_vec()).unwrap();
+    files.insert_file(path, text.replace("\"4711\"", "4711").into_bytes());
+    let told = work.told_of(&files).await;
+    assert!(told.contains("4711, must be the text"), "{told}");
+    assert!(told.contains("not applied: the value of `cost-centre` is no text"), "{told}");
     // Applied, and not enough.
     let told = work.told_of_mutant("quota-with-a-scope").await;
     assert!(told.contains("Not yet: 8 of 10 points"), "{told}");
@@ -183,5 +191,13 @@ async fn roles(work: &mut Work<'_>) {
     );
     // The line of the binding that lets them.
     assert!(told.contains("`tasks/tenant-rbac-scoped/tenants/rbac.yaml:20`"), "{told}");
+    // Another role for a binding that is there. An API server lets nobody change a `roleRef`; Argo CD makes the binding anew.
+    let mut files = work.drawn.solution.clone();
+    let path = "tenants/rbac.yaml";
+    let text = String::from_utf8(files.file(path).unwrap().to_vec()).unwrap();
+    let text = text.replace("name: develop\n", "name: build\n").replace("name: develop}", "name: build}");
+    files.insert_file(path, text.into_bytes());
+    let told = work.told_of(&files).await;
+    assert!(told.contains("Passed: 10 of 10 points"), "{told}");
     work.told_of_right().await;
 }
