@@ -46,7 +46,7 @@ spec:
     - id: ready
       title: Three copies are ready
       points: 4
-      eventually: {within: 60s}
+      eventually: {within: 20s}
       live:
         select: {kind: Deployment, name: web}
         match: {spec: {replicas: 3}, status: {readyReplicas: 3}}
@@ -62,7 +62,7 @@ spec:
     - id: modest
       title: Only modest pods are taken
       points: 1
-      eventually: {within: 60s}
+      eventually: {within: 20s}
       admission:
         cases:
           - {describe: a pod of the host network, file: hidden/host.yaml, expect: denied, by: podSecurity}
