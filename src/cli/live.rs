@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::stack::{build_parts, cache, tell};
+use super::trouble::words;
 use super::up::Failure;
 use crate::environment::planes::{self, Planes};
 use crate::server::environments::{Environments, Settings};
@@ -53,7 +54,8 @@ impl Place {
                     None
                 }
                 Err(error) => {
-                    eprintln!("error: there are no environments, and tasks are judged by their files: {error}");
+                    let why = words(error.as_ref());
+                    eprintln!("error: there are no environments, and tasks are judged by their files: {why}");
                     None
                 }
             }
@@ -73,8 +75,7 @@ impl Place {
                 Ok(None)
             }
             Self::Stack { data, name, planes: dir } => {
-                let stack = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
-                let programs = Programs::find(&cache()?, &BTreeSet::from([Optional::Gitea]))?;
+                let (stack, programs) = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
                 // Each takes 400 MiB: one is there at once, and one more for a second task.
                 let spec = planes::Spec { dir, limit: 2, warm: 1 };
                 let planes = Arc::new(Planes::open(spec, programs).await?);
@@ -86,7 +87,8 @@ impl Place {
     }
 }
 
-fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<Stack, Failure> {
+/// Builds what is missing and starts the stack; with the programs it is made of.
+fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<(Stack, Programs), Failure> {
     let spec = Spec { name: name.parse::<Name>()?, data, without: BTreeSet::from([Optional::Gitea]) };
     let cache = cache()?;
     let left: Vec<_> =
@@ -97,7 +99,8 @@ fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<Stack, Failure> {
     let programs = Programs::find(&cache, &spec.without)?;
     down(&spec)?;
     println!("starting the cluster for environments: about 15 s and 1.2 GB of memory");
-    Ok(Stack::up(&spec, &programs, stop, &mut tell)?)
+    let stack = Stack::up(&spec, &programs, stop, &mut tell)?;
+    Ok((stack, programs))
 }
 
 impl Cluster {

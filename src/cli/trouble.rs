@@ -112,14 +112,19 @@ impl Trouble {
 
 /// Says an error with its causes.
 pub fn fail(error: &dyn std::error::Error) -> ExitCode {
+    eprintln!("error: {}", words(error));
+    ExitCode::from(EXIT_USAGE)
+}
+
+/// What went wrong, with each cause behind it.
+pub fn words(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {
         text.push_str(&format!(": {cause}"));
         source = cause.source();
     }
-    eprintln!("error: {text}");
-    ExitCode::from(EXIT_USAGE)
+    text
 }
 
 /// Says each diagnostic with its line. `home` is the course's directory.

@@ -13,6 +13,7 @@ use crate::checkpoint::Judgement;
 use crate::checkpoint::evidence::{Evidence, NOT_APPLIED, Place};
 use crate::checkpoint::observed::{Environs, Observed, Want};
 use crate::checkpoint::outcome::{Blame, Outcome};
+use crate::course::id::TaskId;
 use crate::course::task::Task;
 use crate::environment::Environment;
 use crate::environment::lender::{Ground, LendError, Lender};
@@ -168,7 +169,7 @@ impl Live {
             Ok(Ok(accepted)) => accepted,
             Ok(Err(objections)) => {
                 (self.tell)(Ending::Refused, Duration::ZERO);
-                return Ok(Begun::Settled(Environs::Shut(refused(&objections, &prefix(&stay.task)))));
+                return Ok(Begun::Settled(Environs::Shut(refused(&objections, &prefix(&stay.task.id)))));
             }
             Err(why) => return Ok(unsure(format!("the commit cannot be read before it is applied: {why}"))),
         };
@@ -225,7 +226,7 @@ impl Live {
 
     async fn rounds(&self, offered: &Offered, undecided: &Undecided, cluster: &Cluster) -> Environs {
         let name = offered.offer.tenancy.name();
-        let prefix = format!("tasks/{}/", offered.offer.tenancy.task);
+        let prefix = prefix(&offered.offer.tenancy.task);
         let question = self.question(offered);
         for _ in 0..ROUNDS {
             let ending = drive(&question, cluster, &*self.clock).await;
@@ -346,8 +347,8 @@ pub enum Offers {
     None,
 }
 
-fn prefix(task: &Task) -> String {
-    format!("tasks/{}/", task.id)
+fn prefix(task: &TaskId) -> String {
+    format!("tasks/{task}/")
 }
 
 fn absent(why: &str) -> Begun {
