@@ -85,6 +85,15 @@ impl Check for Live {
 }
 
 impl Live {
+    /// The objects of the commit that it selects.
+    pub fn selected<'s>(&self, sample: &'s Sample) -> Vec<&'s Value> {
+        let Ok(wanted) = self.select.matching.as_ref().map(Pattern::parse).transpose() else { return Vec::new() };
+        let counts = |seen: &&Seen| {
+            seen.maker != Maker::Somebody && select::fits_object(&self.select, wanted.as_ref(), &seen.object)
+        };
+        sample.objects.iter().filter(counts).map(|seen| &seen.object).collect()
+    }
+
     fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
         let patterns = Pattern::parse(&self.matching)
             .and_then(|pattern| Ok((pattern, self.select.matching.as_ref().map(Pattern::parse).transpose()?)));
@@ -189,7 +198,9 @@ fn at_version(subject: &str, object: &Value) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{judge, judge_seen, tree};
+    use super::super::Checkpoint;
+    use super::super::observed::{Environs, Observed};
+    use super::super::testing::{judge, judge_checkpoint, judge_seen, tree};
     use super::*;
 
     const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n";
@@ -257,6 +268,32 @@ mod tests {
     fn a_status_that_is_older_than_the_object_is_no_failure() {
         let judgement = judged(&live(json!({"fresh": "observedGeneration"})), vec![seen(Maker::Commit, 1, 0)]);
         assert_eq!(judgement.outcome, Outcome::Inconclusive, "{judgement:?}");
+    }
+
+    #[test]
+    fn what_an_object_of_the_commit_says_ends_the_wait_and_no_other_object_does() {
+        let checkpoint: Checkpoint = serde_json::from_value(json!({
+            "id": "ready", "title": "Ready", "failFast": "object.status.readyReplicas == 0", "live": live(json!({})),
+        }))
+        .unwrap();
+        let judged = |objects: Vec<Seen>| {
+            let sample = Sample { objects, ..Sample::default() };
+            let asked = checkpoint.wants(None);
+            let seen = Environs::Seen(Observed { asked, samples: vec![sample], over: false });
+            judge_checkpoint(&checkpoint, &tree(&[("web.yaml", WEB)]), &seen)
+        };
+        let stuck = |maker| {
+            let mut seen = seen(maker, 3, 0);
+            seen.object["status"]["observedGeneration"] = json!(4);
+            seen
+        };
+        let judgement = judged(vec![stuck(Maker::Commit)]);
+        assert_eq!((judgement.outcome, judgement.blame), (Outcome::Fail, Some(Blame::NotHealthy)));
+        let end = "(nobody waited any longer: as Deployment ada-shop/web is, waiting is in vain)";
+        assert!(judgement.evidence[0].message.ends_with(end), "{judgement:?}");
+        assert_eq!(judged(vec![stuck(Maker::Somebody)]).outcome, Outcome::Inconclusive, "somebody else's");
+        assert_eq!(judged(vec![seen(Maker::Commit, 3, 0)]).outcome, Outcome::Inconclusive, "of the commit before");
+        assert_eq!(judged(vec![seen(Maker::Commit, 3, 3)]).outcome, Outcome::Pass);
     }
 
     #[test]

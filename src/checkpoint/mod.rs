@@ -6,6 +6,7 @@
 pub mod admission;
 pub mod cel;
 pub mod evidence;
+pub mod fail_fast;
 mod field;
 pub mod file;
 pub mod fixture;

@@ -7,7 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::observed::{Environs, Observed, Want};
+use super::fail_fast::FailFast;
+use super::observed::{Environs, Observed, Sample, Want};
 use super::timing::{Consistently, Eventually, Look, Timing};
 use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::config::span::Span;
@@ -103,6 +104,9 @@ macro_rules! kinds {
             /// For a live kind: it has to hold for so long without a break, at some time.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub stable_for: Option<Span>,
+            /// For `live`: CEL over an `object` that it selected. Where that is true waiting is in vain, and it fails at once.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub fail_fast: Option<String>,
             /// In a workspace's `.gradus/`: the kind is not published. Refused in a course.
             #[serde(default, skip_serializing_if = "Option::is_none")]
             pub withheld: Option<Withheld>,
@@ -189,6 +193,7 @@ macro_rules! kinds {
                         consistently: file.consistently,
                         stable_for: file.stable_for,
                     },
+                    fail_fast: file.fail_fast,
                     kind,
                 })
             }
@@ -208,6 +213,7 @@ macro_rules! kinds {
                     eventually: checkpoint.timing.eventually,
                     consistently: checkpoint.timing.consistently,
                     stable_for: checkpoint.timing.stable_for,
+                    fail_fast: checkpoint.fail_fast,
                     withheld: None,
                     $($key: None,)*
                 };
@@ -270,6 +276,8 @@ pub struct Checkpoint {
     pub message: Option<String>,
     /// When what was seen of an environment decides.
     pub timing: Timing,
+    /// CEL that tells that waiting is in vain.
+    pub fail_fast: Option<String>,
     /// What it asserts.
     pub kind: Kind,
 }
@@ -300,16 +308,37 @@ impl Checkpoint {
         if self.wants(context.hidden).iter().any(|want| !observed.asked.contains(want)) {
             return Judgement::not_run("when the environment was looked at, this was not looked for");
         }
+        let fail_fast = match self.fail_fast.as_deref().map(FailFast::compile).transpose() {
+            Ok(fail_fast) => fail_fast,
+            Err(problems) => return Judgement::error(format!("failFast: {}", problems.join("; "))),
+        };
         let looks = observed.samples.iter().map(|sample| {
             trace.say(|| format!("from {} to {} ms", sample.from, sample.to));
             let context = Context { environment: Sight::Seen(sample), ..*context };
             let judgement = trace.indented(|trace| self.kind.judge(&context, trace));
             let seen = (Duration::from_millis(sample.from), Duration::from_millis(sample.to));
-            Look { seen, judgement }
+            let hopeless = fail_fast.as_ref().and_then(|rule| rule.hit(self.selected(sample).into_iter()));
+            if let Some(what) = &hopeless {
+                trace.say(|| format!("`failFast` is true of {what}"));
+            }
+            Look { seen, judgement, hopeless }
         });
         let looks = looks.collect();
         let verdict = self.timing.verdict(looks, observed.over);
         verdict.unwrap_or_else(|| Judgement::inconclusive("the environment is still looked at"))
+    }
+
+    /// Whether `failFast` has objects to look at.
+    pub fn can_fail_fast(&self) -> bool {
+        matches!(self.kind, Kind::Live(_))
+    }
+
+    /// The objects that `failFast` is about.
+    fn selected<'s>(&self, sample: &'s Sample) -> Vec<&'s Value> {
+        match &self.kind {
+            Kind::Live(live) => live.selected(sample),
+            _ => Vec::new(),
+        }
     }
 }
 

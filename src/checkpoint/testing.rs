@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::observed::{Said, Sample, Seen};
-use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
+use super::observed::{Environs, Said, Sample, Seen};
+use super::{Check, Checkpoint, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
 
@@ -40,12 +40,28 @@ pub(crate) fn judge_said(check: &impl Check, files: &Tree, hidden: Option<&Tree>
     judge_all(check, files, &Tree::default(), hidden, Sight::Seen(&sample))
 }
 
+/// Judges a working tree and what is known of its environment, with the checkpoint's time words.
+pub(crate) fn judge_checkpoint(checkpoint: &Checkpoint, files: &Tree, environs: &Environs) -> Judgement {
+    let judge = |context: &Context<'_>| checkpoint.judge(context, Some(environs), &mut Trace::off());
+    in_context(files, &Tree::default(), None, Sight::Absent(NOWHERE), judge)
+}
+
 fn judge_all(
     check: &impl Check,
     files: &Tree,
     base: &Tree,
     hidden: Option<&Tree>,
     environment: Sight<'_>,
+) -> Judgement {
+    in_context(files, base, hidden, environment, |context| check.judge(context, &mut Trace::off()))
+}
+
+fn in_context(
+    files: &Tree,
+    base: &Tree,
+    hidden: Option<&Tree>,
+    environment: Sight<'_>,
+    judge: impl FnOnce(&Context<'_>) -> Judgement,
 ) -> Judgement {
     let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
     let context = Context {
@@ -59,5 +75,5 @@ fn judge_all(
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
     };
-    check.judge(&context, &mut Trace::off())
+    judge(&context)
 }

@@ -8,6 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Judgement;
+use super::matching::clip;
 use super::outcome::Outcome;
 use crate::config::span::Span;
 
@@ -52,6 +53,8 @@ pub struct Look {
     pub seen: (Duration, Duration),
     /// By that sample alone.
     pub judgement: Judgement,
+    /// The object, in words, that told that waiting is in vain (`failFast`).
+    pub hopeless: Option<String>,
 }
 
 impl Timing {
@@ -110,6 +113,7 @@ impl Timing {
                 // No answer is no break.
                 Outcome::Inconclusive => {}
                 Outcome::Error | Outcome::NotRun => return Some(look.judgement.clone()),
+                Outcome::Fail if look.hopeless.is_some() => return Some(in_vain(look)),
                 _ if run.is_some() && self.consistently.is_some() => return Some(broken(&looks[index], run)),
                 _ => run = None,
             }
@@ -119,6 +123,12 @@ impl Timing {
         }
         over.then(|| Judgement::inconclusive("there was no time to see whether it lasts"))
     }
+}
+
+/// It does not hold, and is not going to.
+fn in_vain(look: &Look) -> Judgement {
+    let what = look.hopeless.as_deref().map(clip).unwrap_or_default();
+    said(look.judgement.clone(), &format!("nobody waited any longer: as {what} is, waiting is in vain"))
 }
 
 /// It held, and then did not.
@@ -171,7 +181,7 @@ mod tests {
         Judgement::fail(vec![Evidence { message: format!("{differences} wrong"), ..Evidence::default() }; differences])
     }
 
-    /// Looks of these seconds: `+` right, `?` no answer, a number of differences.
+    /// Looks of these seconds: `+` right, `?` no answer, a number of differences; in vain with `!` behind.
     fn looks(all: &[(u64, u64, &str)]) -> Vec<Look> {
         let judged = |word: &str| match word {
             "+" => Judgement::pass(),
@@ -179,7 +189,12 @@ mod tests {
             number => fail(number.parse().unwrap()),
         };
         let span = |from, to| (Duration::from_secs(from), Duration::from_secs(to));
-        all.iter().map(|(from, to, word)| Look { seen: span(*from, *to), judgement: judged(word) }).collect()
+        let look = |(from, to, word): &(u64, u64, &str)| Look {
+            seen: span(*from, *to),
+            judgement: judged(word.trim_end_matches('!')),
+            hopeless: word.ends_with('!').then(|| "Deployment web".to_owned()),
+        };
+        all.iter().map(look).collect()
     }
 
     fn verdict(timing: &Timing, all: &[(u64, u64, &str)], over: bool) -> Option<(Outcome, String)> {
@@ -244,6 +259,19 @@ mod tests {
         assert_eq!(verdict(&stable, &[(0, 3, "+"), (4, 4, "1"), (5, 10, "+")], false), pass());
         assert_eq!(verdict(&stable, &[(0, 9, "+"), (10, 11, "1")], false), pass(), "it did");
         assert_eq!(verdict(&stable, &[(0, 3, "1"), (9, 11, "+"), (12, 12, "1")], false).unwrap().0, Outcome::Fail);
+    }
+
+    #[test]
+    fn what_is_in_vain_is_decided_at_once_and_only_a_failure_is() {
+        let end = "nobody waited any longer: as Deployment web is, waiting is in vain";
+        let decided = failed(&format!("2 wrong ({end})"));
+        for words in [timing(10, 0, 0), timing(10, 5, 0), timing(10, 0, 5), Timing::default()] {
+            assert_eq!(verdict(&words, &[(0, 1, "1"), (2, 2, "2!")], false), decided, "{words:?}");
+            assert_eq!(verdict(&words, &[(0, 1, "1"), (2, 2, "?!")], false), None, "no answer: {words:?}");
+        }
+        assert_eq!(verdict(&timing(10, 0, 0), &[(0, 1, "+!")], false), pass());
+        assert_eq!(verdict(&timing(10, 0, 5), &[(0, 1, "+!")], false), None, "it holds, and may last");
+        assert_eq!(verdict(&timing(10, 0, 0), &[(0, 1, "+"), (2, 2, "1!")], false), pass(), "it did before");
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::draw::Drawn;
 use super::values::Scope;
 use super::{Course, CourseTask};
 use crate::checkpoint::Check;
+use crate::checkpoint::fail_fast::FailFast;
 
 /// Draws that everything is tried with, the published one first (design §1, promise 5).
 pub const DRAWS: u32 = 3;
@@ -90,6 +91,15 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
                 say(String::new(), message.to_owned());
             }
             (false, _) => {}
+        }
+        match checkpoint.fail_fast.as_deref().map(FailFast::compile) {
+            None => {}
+            Some(_) if !checkpoint.can_fail_fast() => {
+                let message = format!("`failFast` looks at objects of `live`, which `{key}` has none of: delete it");
+                say("/failFast".to_owned(), message);
+            }
+            Some(Ok(_)) => {}
+            Some(Err(found)) => found.into_iter().for_each(|message| say("/failFast".to_owned(), message)),
         }
     }
     problems

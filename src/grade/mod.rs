@@ -192,6 +192,7 @@ pub(crate) mod testing {
             credit: Credit::AllOrNothing,
             message: None,
             timing: Timing::default(),
+            fail_fast: None,
             kind: Kind::Withheld(Withheld::Visibility),
         }
     }

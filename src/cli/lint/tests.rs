@@ -976,3 +976,52 @@ fn an_environment_that_would_share_too_much_is_refused_at_its_line() {
     1 error
     ");
 }
+
+#[test]
+fn what_ends_waiting_early_is_compiled_and_only_where_something_is_waited_for() {
+    let text = |yaml: &str| task_with("file: {path: web.yaml, expect: exists}", yaml);
+    insta::assert_snapshot!(text("failFast: object.status.failed == true\n      file: {path: web.yaml, expect: exists}"), @r"
+    error: `failFast` looks at objects of `live`, which `file` has none of: delete it
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:15:17
+       |
+    14 |       points: 1
+    15 |       failFast: object.status.failed == true
+       |                 ^^^^^^^^^^^^^^^^^^^^^^^^^^^^
+
+    1 error
+    ");
+    let live = |rule: &str| {
+        let block = "  environment: {tier: namespace, path: manifests, allow: {kinds: [{group: apps, kind: Deployment}]}}\n  checkpoints:\n";
+        let mut tree = demo_with(&format!("{TASK}/task.yaml"), "  checkpoints:\n", block);
+        tree.insert_file(format!("{TASK}/starter/manifests/web.yaml"), *b"kind: Deployment\n");
+        let path = format!("{TASK}/task.yaml");
+        let kind = format!(
+            "failFast: {rule}\n      live: {{select: {{kind: Deployment}}, match: {{}}, offline: {{file: {{path: web.yaml, expect: exists}}}}}}"
+        );
+        let task = String::from_utf8(tree.file(&path).unwrap().to_vec()).unwrap();
+        let task = task.replace("file: {path: web.yaml, expect: exists}\n", &format!("{kind}\n"));
+        tree.insert_file(path, task.into_bytes());
+        said(tree)
+    };
+    assert_eq!(live("object.status.?failed.orValue(false)"), "no errors\n");
+    insta::assert_snapshot!(live("object.status.failed =="), @r"
+    error: the expression ends where a value is expected (at column 24 of the expression)
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:16:17
+       |
+    15 |       points: 1
+    16 |       failFast: object.status.failed ==
+       |                 ^^^^^^^^^^^^^^^^^^^^^^^
+
+    1 error
+    ");
+    insta::assert_snapshot!(live("objects.size() == 1"), @r"
+    error: undeclared variable `objects`; there is `object` (at column 1 of the expression)
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:16:17
+       |
+    15 |       points: 1
+    16 |       failFast: objects.size() == 1
+       |                 ^^^^^^^^^^^^^^^^^^^
+
+    1 error
+    ");
+}
