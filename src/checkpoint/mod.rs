@@ -18,6 +18,8 @@ pub mod matching;
 pub mod observed;
 pub mod outcome;
 pub mod rbac;
+pub mod scenario;
+pub mod scene;
 pub mod select;
 pub mod spec;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::Judgement;
+use super::scene::Scene;
 
 /// How the environment of a submission stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -31,6 +32,9 @@ pub struct Observed {
     pub samples: Vec<Sample>,
     /// Nobody looks any more: what is not decided by now is not going to be.
     pub over: bool,
+    /// What was done after all this was seen, and what became of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub scenes: Vec<Scene>,
 }
 
 /// The environment as it was for a while.
@@ -199,7 +203,8 @@ impl Observed {
     /// Bytes of all samples as JSON, roughly.
     pub fn size(&self) -> usize {
         let of = |sample: &Sample| sample.objects.iter().map(|seen| seen.object.to_string().len()).sum::<usize>();
-        self.samples.iter().map(of).sum()
+        let steps = self.scenes.iter().flat_map(|scene| &scene.steps);
+        self.samples.iter().map(of).sum::<usize>() + steps.map(|step| step.seen.size()).sum::<usize>()
     }
 
     /// Takes another look: a new sample, unless the last one was the same.

@@ -242,6 +242,8 @@ kinds! {
     rbac => Rbac(super::rbac::Rbac),
     /// What the learner's environment admits, and who refuses the rest.
     admission => Admission(super::admission::Admission),
+    /// What becomes of the learner's environment when something in it is changed.
+    scenario => Scenario(super::scenario::Scenario),
 }
 
 /// Why a checkpoint of `.gradus/` has no kind.
@@ -305,6 +307,10 @@ impl Checkpoint {
     }
 
     fn judge_observed(&self, context: &Context<'_>, observed: &Observed, trace: &mut Trace) -> Judgement {
+        if let Kind::Scenario(scenario) = &self.kind {
+            let scene = observed.scenes.iter().find(|scene| scene.checkpoint == self.id);
+            return scenario.judge_scene(context, scene, trace);
+        }
         if self.wants(context.hidden).iter().any(|want| !observed.asked.contains(want)) {
             return Judgement::not_run("when the environment was looked at, this was not looked for");
         }
@@ -313,15 +319,12 @@ impl Checkpoint {
             Err(problems) => return Judgement::error(format!("failFast: {}", problems.join("; "))),
         };
         let looks = observed.samples.iter().map(|sample| {
-            trace.say(|| format!("from {} to {} ms", sample.from, sample.to));
-            let context = Context { environment: Sight::Seen(sample), ..*context };
-            let judgement = trace.indented(|trace| self.kind.judge(&context, trace));
-            let seen = (Duration::from_millis(sample.from), Duration::from_millis(sample.to));
+            let look = look(&self.kind, context, sample, trace);
             let hopeless = fail_fast.as_ref().and_then(|rule| rule.hit(self.selected(sample).into_iter()));
             if let Some(what) = &hopeless {
                 trace.say(|| format!("`failFast` is true of {what}"));
             }
-            Look { seen, judgement, hopeless }
+            Look { hopeless, ..look }
         });
         let looks = looks.collect();
         let verdict = self.timing.verdict(looks, observed.over);
@@ -340,6 +343,14 @@ impl Checkpoint {
             _ => Vec::new(),
         }
     }
+}
+
+/// What a kind makes of one sample.
+pub(super) fn look(kind: &dyn Check, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Look {
+    trace.say(|| format!("from {} to {} ms", sample.from, sample.to));
+    let context = Context { environment: Sight::Seen(sample), ..*context };
+    let judgement = trace.indented(|trace| kind.judge(&context, trace));
+    Look { seen: (Duration::from_millis(sample.from), Duration::from_millis(sample.to)), judgement, hopeless: None }
 }
 
 /// A checkpoint has no kind key, or several.

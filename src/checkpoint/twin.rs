@@ -33,12 +33,14 @@ impl Twin {
     }
 }
 
+/// What is said where there is none.
+pub const MISSING: &str =
+    "add `offline`: `gradus test` proves the checkpoint by it, and it judges where there is no environment";
+
 /// Problems of a twin, or that there is none, as (JSON pointer below the kind's key, message).
 pub fn lint(offline: Option<&Twin>, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
     let Some((kind, twin)) = offline.map(Twin::check) else {
-        let message =
-            "add `offline`: `gradus test` proves the checkpoint by it, and it judges where there is no environment";
-        return vec![(String::new(), message.to_owned())];
+        return vec![(String::new(), MISSING.to_owned())];
     };
     let below = |(at, message)| (format!("/offline/{kind}{at}"), message);
     twin.lint(params).into_iter().map(below).collect()

@@ -1,6 +1,8 @@
 //! What can be said about a course only with values drawn: templates, overlays, edits of mutants, and the expressions,
 //! globs and operators of checkpoints.
 
+mod scenario;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
@@ -9,8 +11,8 @@ use super::diagnostic::Diagnostic;
 use super::draw::Drawn;
 use super::values::Scope;
 use super::{Course, CourseTask};
-use crate::checkpoint::Check;
 use crate::checkpoint::fail_fast::FailFast;
+use crate::checkpoint::{Check, Kind};
 
 /// Draws that everything is tried with, the published one first (design §1, promise 5).
 pub const DRAWS: u32 = 3;
@@ -83,7 +85,14 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
                 let message = "the task has no `environment` where it could look: add one beside `checkpoints`";
                 say(format!("/{key}"), message.to_owned());
             }
-            (true, Some(_)) => {
+            (true, Some(environment)) => {
+                if let Kind::Scenario(scenario) = &checkpoint.kind {
+                    let found = scenario::problems(checkpoint, scenario, environment);
+                    found.into_iter().for_each(|(at, message)| say(at, message));
+                }
+                if let Some((at, message)) = scenario::waits_in_vain(index, &drawn.task.checkpoints) {
+                    say(at, message);
+                }
                 checkpoint.timing.lint().into_iter().for_each(|(below, message)| say(below.to_owned(), message));
             }
             (false, _) if !checkpoint.timing.is_none() => {
