@@ -279,7 +279,7 @@ mod tests {
         let judged = |objects: Vec<Seen>| {
             let sample = Sample { objects, ..Sample::default() };
             let asked = checkpoint.wants(None);
-            let seen = Environs::Seen(Observed { asked, samples: vec![sample], over: false });
+            let seen = Environs::Seen(Observed { asked, samples: vec![sample], ..Observed::default() });
             judge_checkpoint(&checkpoint, &tree(&[("web.yaml", WEB)]), &seen)
         };
         let stuck = |maker| {
