@@ -35,6 +35,11 @@ impl Environment {
         let mut found = Vec::new();
         let mut say = |pointer: String, message: String, help: &str| found.push((pointer, message, help.to_owned()));
         let shared = self.tier == Tier::Namespace;
+        if self.path.is_some() == self.application.is_some() {
+            let help =
+                "name a directory of the task as `path`, or a file with the learner's Application as `application`";
+            say(String::new(), "`path` and `application` are two ways to say what is applied".into(), help);
+        }
         if self.allow.kinds.is_empty() {
             say("/allow/kinds".into(), "nothing may be applied".into(), "name the kinds that the task asks for");
         }
@@ -87,7 +92,7 @@ mod tests {
             scope: *scope,
         };
         let allow = Allow { kinds: kinds.iter().map(kind).collect(), namespaces: Vec::new(), annotations: Vec::new() };
-        Environment { tier, path: "manifests".into(), allow }
+        Environment { tier, path: Some("manifests".into()), application: None, allow }
     }
 
     #[test]
@@ -110,6 +115,18 @@ mod tests {
             let found = environment(tier, &kinds).nonsense();
             assert_eq!(found.len(), expected, "{tier:?} {kinds:?}: {found:?}");
         }
+    }
+
+    #[test]
+    fn one_thing_says_what_is_applied() {
+        let mut environment = environment(Tier::Namespace, &[("", "ConfigMap", Scope::Namespace)]);
+        assert_eq!(environment.nonsense(), []);
+        environment.application = Some("apps/shop.yaml".into());
+        assert_eq!(environment.nonsense().len(), 1, "two");
+        environment.path = None;
+        assert_eq!(environment.nonsense(), []);
+        environment.application = None;
+        assert_eq!(environment.nonsense().len(), 1, "none");
     }
 
     #[test]

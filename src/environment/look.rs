@@ -253,7 +253,11 @@ mod tests {
         let config = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
         let kinds = Arc::new(Kinds::of(kube::Client::try_from(config).unwrap()));
         let allow = Allow { kinds: Vec::new(), namespaces: Vec::new(), annotations: Vec::new() };
-        Looker::new(kinds, &Environment { tier: Tier::Namespace, path: "m".into(), allow }, "shop-ada")
+        Looker::new(
+            kinds,
+            &Environment { tier: Tier::Namespace, path: Some("m".into()), application: None, allow },
+            "shop-ada",
+        )
     }
 
     fn object(kind: &str, uid: &str, owner: Option<&str>, tracking: Option<&str>) -> Value {

@@ -13,8 +13,10 @@ pub mod reap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::course::id::TaskId;
 pub use crate::gitops::allowed::Scope;
 use crate::gitops::allowed::{Allowed, AllowedKind};
+use crate::gitops::preflight::Origin;
 
 /// Where a task's live checkpoints look, and what its learner may apply there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -22,8 +24,13 @@ use crate::gitops::allowed::{Allowed, AllowedKind};
 pub struct Environment {
     /// What it is.
     pub tier: Tier,
-    /// The directory of plain manifests that Argo CD applies, below the task's.
-    pub path: String,
+    /// The directory of plain manifests that Argo CD applies, below the task's. Either this or `application`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// The file with the learner's own Application, below the task's directory. It is not applied: its path, which counts from
+    /// the task's directory, and its sync policy are taken over into the environment's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub application: Option<String>,
     /// What the learner may apply. Everything else is refused before it is offered to Argo CD.
     pub allow: Allow,
 }
@@ -81,8 +88,12 @@ impl Environment {
         }
     }
 
-    /// The directory that Argo CD applies, from the top of the workspace.
-    pub fn path_in_workspace(&self, task: &crate::course::id::TaskId) -> String {
-        format!("tasks/{task}/{}", self.path)
+    /// What says which directory Argo CD applies, from the top of the workspace.
+    pub fn origin(&self, task: &TaskId) -> Origin {
+        let root = format!("tasks/{task}");
+        match (&self.application, &self.path) {
+            (Some(file), _) => Origin::Application { file: format!("{root}/{file}"), root },
+            (None, path) => Origin::Directory(format!("{root}/{}", path.as_deref().unwrap_or_default())),
+        }
     }
 }

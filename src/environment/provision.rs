@@ -150,6 +150,7 @@ mod tests {
     use super::*;
     use crate::environment::{Allow, Kind};
     use crate::forge::pull::Workspace;
+    use crate::gitops::policy::Policy;
 
     fn offer() -> Offer {
         let tenancy = Tenancy {
@@ -163,6 +164,7 @@ mod tests {
             path: "tasks/shop/manifests".into(),
             commit: "a".repeat(40).parse().unwrap(),
             server: "https://10.0.0.1:6443".into(),
+            policy: Policy::default(),
         }
     }
 
@@ -174,7 +176,7 @@ mod tests {
         });
         let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
         let allow = Allow { kinds: kinds.collect(), namespaces, annotations: Vec::new() };
-        Environment { tier, path: "manifests".into(), allow }
+        Environment { tier, path: Some("manifests".into()), application: None, allow }
     }
 
     fn names(objects: &[Value]) -> Vec<String> {

@@ -9,6 +9,7 @@ use super::allowed::Allowed;
 use super::application::{Application, Destination, Health, Mode, OperationState, Phase, Resource, SyncStatus};
 use super::failure::Failure;
 use super::object::Object;
+use super::policy::Policy;
 use super::reason::{Field, Reason};
 use super::tracking::Live;
 use super::waiting::{WAITS_FOR_HEALTH, Waiting};
@@ -50,6 +51,8 @@ pub struct Expected {
     pub sources: Vec<(String, String)>,
     /// Where the objects go.
     pub destination: Destination,
+    /// How it syncs by itself.
+    pub policy: Policy,
 }
 
 /// What was read.
@@ -259,11 +262,25 @@ fn compared(question: &Question, application: &Application) -> Step {
     }
     match sync.status {
         SyncStatus::Synced => Ok(()),
-        SyncStatus::OutOfSync => {
-            let differs = application.status.resources.iter().filter(|one| one.status != SyncStatus::Synced);
-            wait(Waiting::Differs(differs.map(|one| one.object.clone()).collect()), question.asked_at)
-        }
+        SyncStatus::OutOfSync => out_of_sync(question, application),
         SyncStatus::Other => wait(Waiting::NoAnswer, question.asked_at),
+    }
+}
+
+/// Differences: whether they go by themselves is the policy's matter.
+fn out_of_sync(question: &Question, application: &Application) -> Step {
+    let (policy, state) = (&question.application.policy, application.status.operation_state.as_ref());
+    let differs = || application.status.resources.iter().filter(|one| one.status != SyncStatus::Synced);
+    let named = || differs().map(|one| one.object.clone()).collect();
+    let rests = at_rest(question, application).is_ok() && fresh(question, application).is_ok();
+    let applied = state.is_some_and(|state| is_of(state, &question.commit) && state.phase == Phase::Succeeded);
+    let only_pruning = differs().next().is_some() && differs().all(|one| one.requires_pruning);
+    match () {
+        () if rests && !applied && policy.automated.is_none() => Err(Stop::Closed(Reason::NotAutomated)),
+        () if rests && only_pruning && !policy.prunes() => Err(Stop::Closed(Reason::NotPruned(named()))),
+        // Somebody changed something since, maybe we: a learner's policy that does not heal is no reason to wait for ever.
+        () if rests && applied && !policy.heals() => wait(Waiting::Drifted(named()), question.asked_at),
+        () => wait(Waiting::Differs(named()), question.asked_at),
     }
 }
 
@@ -400,6 +417,8 @@ fn wait(why: Waiting, since: Time) -> Step {
     Err(Stop::Wait(why, since))
 }
 
+#[cfg(test)]
+mod policies;
 #[cfg(test)]
 pub(super) mod steps;
 #[cfg(test)]

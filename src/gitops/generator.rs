@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
 use super::application::Destination;
+use super::policy::Policy;
 use crate::course::id::{Learner, TaskId};
 use crate::forge::pull::Workspace;
 use crate::submission::sha::CommitId;
@@ -24,6 +25,9 @@ pub struct Offer {
     pub commit: CommitId,
     /// The API server that the environment is in.
     pub server: String,
+    /// How it is kept in sync.
+    #[serde(default)]
+    pub policy: Policy,
 }
 
 /// Who holds an environment, and of which task.
@@ -61,12 +65,13 @@ impl Offer {
         Destination { server: self.server.clone(), name: String::new(), namespace: self.tenancy.name() }
     }
 
-    /// The parameters of its Application: all that an ApplicationSet fills in. None of them is a learner's text.
+    /// The parameters of its Application: all that an ApplicationSet fills in. None of them but the path is a learner's text.
     fn parameters(&self) -> Value {
         let name = self.tenancy.name();
         json!({
             "name": name, "project": name, "namespace": name, "server": self.server, "repoURL": self.repo_url,
             "path": self.path, "targetRevision": self.commit, "learner": self.tenancy.learner, "task": self.tenancy.task,
+            "syncPolicy": self.policy.sync_policy(),
         })
     }
 }
@@ -102,6 +107,7 @@ mod tests {
             path: format!("tasks/{task}/manifests"),
             commit: digit.repeat(40).parse().unwrap(),
             server: "https://10.0.0.1:6443".into(),
+            policy: Policy::default(),
         }
     }
 
@@ -128,6 +134,7 @@ mod tests {
                 "name": name, "project": name, "namespace": name, "server": "https://10.0.0.1:6443",
                 "repoURL": "https://git.example.org/acme/cnpe.git", "path": "tasks/connect-the-shop/manifests",
                 "targetRevision": "a".repeat(40), "learner": "583231", "task": "connect-the-shop",
+                "syncPolicy": Policy::default().sync_policy(),
             }] } })
         );
     }

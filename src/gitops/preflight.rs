@@ -16,6 +16,8 @@ use git2::Repository;
 
 use super::allowed::Allowed;
 use super::object::Object;
+use super::policy::Policy;
+use super::wrap::{Wrapped, wrap};
 use crate::checkpoint::evidence::Place;
 use crate::submission::read::ReadError;
 use crate::submission::sha::CommitId;
@@ -38,6 +40,12 @@ const MAX_OBJECTIONS: usize = 100;
 pub struct Accepted {
     /// Each object, and where it stands.
     pub objects: Vec<(Object, Place)>,
+    /// The directory that they are in, from the top.
+    pub path: String,
+    /// How they are kept in sync.
+    pub policy: Policy,
+    /// Where that is written; none where it is ours.
+    pub policy_at: Option<Place>,
 }
 
 /// Why a commit is not offered. Texts are in part the learner's: whoever shows them escapes them.
@@ -100,21 +108,37 @@ pub enum Rule {
     Token,
     /// An object that is there twice.
     Duplicate,
+    /// The learner's own Application says nothing that can be taken over.
+    Application,
 }
 
-/// Whether a commit may be offered: all that its `path` applies, or every objection.
+/// What says which directory a commit applies, from the top of the repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Origin {
+    /// The task: this directory.
+    Directory(String),
+    /// The learner's own Application.
+    Application {
+        /// The task's directory, from which its path counts.
+        root: String,
+        /// Its file.
+        file: String,
+    },
+}
+
+/// Whether a commit may be offered: all that it applies, or every objection.
 ///
 /// # Errors
 /// When the repository cannot be read.
 pub fn of_commit(
     repository: &Repository,
     commit: &CommitId,
-    path: &str,
+    origin: &Origin,
     allowed: &Allowed,
 ) -> Result<Result<Accepted, Vec<Objection>>, ReadError> {
     // A submission leaves out what its merge base already has; what Argo CD would apply may come from there.
     match Tree::from_commit(repository, commit) {
-        Ok(tree) => Ok(preflight(&tree, path, allowed)),
+        Ok(tree) => Ok(of_tree(&tree, origin, allowed)),
         Err(ReadError::Refused(violations)) => {
             let objection = |violation: crate::submission::violation::Violation| Objection {
                 rule: Rule::Unread,
@@ -132,6 +156,23 @@ pub fn of_commit(
 }
 
 /// The same for a tree that holds all of the commit ([`Tree::from_commit`]).
+pub fn of_tree(tree: &Tree, origin: &Origin, allowed: &Allowed) -> Result<Accepted, Vec<Objection>> {
+    match origin {
+        Origin::Directory(path) => preflight(tree, path, allowed),
+        Origin::Application { root, file } => {
+            let Wrapped { path, policy, path_at, policy_at } = wrap(tree, root, file)?;
+            let accepted = preflight(tree, &path, allowed)?;
+            if accepted.objects.is_empty() {
+                let (what, remedy) = ("this directory has no manifests", "name the one that your manifests are in");
+                let (what, remedy) = (what.to_owned(), remedy.to_owned());
+                return Err(vec![Objection { rule: Rule::Application, place: path_at, what, remedy }]);
+            }
+            Ok(Accepted { policy, policy_at: Some(policy_at), ..accepted })
+        }
+    }
+}
+
+/// The objects of one directory.
 pub fn preflight(tree: &Tree, path: &str, allowed: &Allowed) -> Result<Accepted, Vec<Objection>> {
     let path = path.trim_matches('/');
     let mut against = Objections::default();
@@ -141,7 +182,7 @@ pub fn preflight(tree: &Tree, path: &str, allowed: &Allowed) -> Result<Accepted,
         text::examine(file, bytes, &mut applied, &mut against);
     }
     match against.0.is_empty() {
-        true => Ok(applied.finish()),
+        true => Ok(Accepted { objects: applied.finish(), path: path.to_owned(), ..Accepted::default() }),
         false => Err(against.0),
     }
 }

@@ -34,6 +34,10 @@ pub enum Reason {
     Repeated(String),
     /// An object that counts is in the cluster and not in the commit.
     ByHand(Object),
+    /// The learner's sync policy leaves a new commit alone.
+    NotAutomated,
+    /// The learner's sync policy leaves these objects in the cluster, which are not in the commit any more.
+    NotPruned(Vec<Object>),
     /// It took too long.
     BudgetUsedUp {
         /// What was waited for at the end.
@@ -93,6 +97,11 @@ impl Reason {
         }
     }
 
+    /// Whether it lies in how the Application syncs.
+    pub fn is_of_the_policy(&self) -> bool {
+        matches!(self, Self::NotAutomated | Self::NotPruned(_))
+    }
+
     /// Whose matter it is.
     pub fn blame(&self) -> Blame {
         match self {
@@ -100,7 +109,7 @@ impl Reason {
             | Self::Incomparable(failure)
             | Self::DeniedByProject(failure)
             | Self::DeniedByImpersonation(failure) => failure.blame,
-            Self::Repeated(_) | Self::ByHand(_) => Blame::YourFiles,
+            Self::Repeated(_) | Self::ByHand(_) | Self::NotAutomated | Self::NotPruned(_) => Blame::YourFiles,
             Self::BudgetUsedUp { waiting, .. } => waiting.blame(),
             Self::Superseded(_) | Self::Deleted | Self::Changed(_) | Self::Wedged | Self::Shared(_) => Blame::Ours,
         }
@@ -111,6 +120,8 @@ impl Reason {
         match (self, self.blame()) {
             (Self::Superseded(_), _) => "nothing: the review of the newer commit answers for this one, too",
             (Self::Repeated(_), _) => "keep one of the two and push",
+            (Self::NotAutomated, _) => "let your Application apply what is new in Git without being asked",
+            (Self::NotPruned(_), _) => "let your Application delete what is in Git no more",
             (Self::ByHand(_), _) => "commit its manifest: what is made by hand does not count",
             (Self::DeniedByProject(_) | Self::DeniedByImpersonation(_), Blame::YourFiles) => {
                 "take out what the environment does not allow: the brief says which kinds it takes, in your own namespace"
@@ -148,6 +159,13 @@ impl fmt::Display for Reason {
             Self::Shared(message) => write!(f, "an object belongs to two Applications: {}", cut(message)),
             Self::Repeated(message) => write!(f, "the commit holds an object twice: {}", cut(message)),
             Self::ByHand(object) => write!(f, "{object} is in the cluster and not in this commit"),
+            Self::NotAutomated => f.write_str(
+                "Argo CD sees this commit and does not apply it, as the sync policy of your Application says",
+            ),
+            Self::NotPruned(objects) => {
+                let named: Vec<_> = objects.iter().take(5).map(Object::to_string).collect();
+                write!(f, "not in this commit any more, and still in the cluster: {}", named.join(", "))
+            }
             Self::BudgetUsedUp { waiting, budget } => {
                 write!(f, "after {} seconds this commit was still not proven to run: {waiting}", budget.as_secs())
             }

@@ -38,6 +38,8 @@ pub enum Waiting {
     Incomparable(Failure),
     /// The last comparison found differences.
     Differs(Vec<Object>),
+    /// The commit was applied, and the cluster was changed since by something that Argo CD leaves alone.
+    Drifted(Vec<Object>),
     /// The comparison gave no answer.
     NoAnswer,
     /// The last operation is of another commit, and no comparison is younger than what was asked.
@@ -82,7 +84,7 @@ impl Waiting {
             Self::Stale | Self::Incomparable(_) | Self::Refused(_) => Some(Nudge::HardRefresh),
             Self::Applying { .. } => Some(Nudge::Wake),
             Self::ApplyingAnother => Some(Nudge::Stop),
-            Self::LocalManifests => Some(Nudge::Sync),
+            Self::LocalManifests | Self::Drifted(_) => Some(Nudge::Sync),
             Self::NotThere
             | Self::Unreadable(_)
             | Self::NotOffered(_)
@@ -125,7 +127,7 @@ impl fmt::Display for Waiting {
             Self::Retrying(failure) => write!(f, "applying this commit failed and is tried again: {failure}"),
             Self::NotCompared => f.write_str("Argo CD has not compared the cluster with this commit yet"),
             Self::Incomparable(failure) => write!(f, "Argo CD cannot compare the cluster with this commit: {failure}"),
-            Self::Differs(objects) => {
+            Self::Differs(objects) | Self::Drifted(objects) => {
                 f.write_str("the cluster is not as this commit says")?;
                 let named: Vec<_> = objects.iter().take(5).map(Object::to_string).collect();
                 if named.is_empty() { Ok(()) } else { write!(f, ": {}", named.join(", ")) }

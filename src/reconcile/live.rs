@@ -154,17 +154,14 @@ impl Live {
             learner: stay.pull.learner().clone(),
             task: stay.task.id.clone(),
         };
-        let path = environment.path_in_workspace(&stay.task.id);
         let (objects, commit, allowed) =
             (stay.objects.clone(), stay.pull.head.clone(), environment.allowed(&tenancy.name()));
-        let examined = {
-            let path = path.clone();
-            blocking(move || {
-                let repository = Repository::open_bare(&objects).map_err(|error| error.to_string())?;
-                of_commit(&repository, &commit, &path, &allowed).map_err(|error| error.to_string())
-            })
-            .await
-        };
+        let origin = environment.origin(&stay.task.id);
+        let examined = blocking(move || {
+            let repository = Repository::open_bare(&objects).map_err(|error| error.to_string())?;
+            of_commit(&repository, &commit, &origin, &allowed).map_err(|error| error.to_string())
+        })
+        .await;
         let accepted = match examined {
             Ok(Ok(accepted)) => accepted,
             Ok(Err(objections)) => {
@@ -177,9 +174,14 @@ impl Live {
             Ok(ground) => ground,
             Err(error) => return Ok(self.not_lent(&error)),
         };
-        let server = ground.server.clone();
-        let offer =
-            Offer { tenancy, repo_url: (self.repository)(&stay.pull), path, commit: stay.pull.head.clone(), server };
+        let offer = Offer {
+            tenancy,
+            repo_url: (self.repository)(&stay.pull),
+            path: accepted.path.clone(),
+            commit: stay.pull.head.clone(),
+            server: ground.server.clone(),
+            policy: accepted.policy.clone(),
+        };
         // Before the Application is there: without its project and namespace it does nothing but complain.
         if let Err(error) = self.lender.lend(&offer, &environment, &ground).await {
             return Ok(self.not_lent(&error));
@@ -317,6 +319,7 @@ impl Live {
                 project: name.clone(),
                 sources: vec![(offer.repo_url.clone(), offer.path.clone())],
                 destination: offer.destination(),
+                policy: offer.policy.clone(),
             },
             needs: needs.cloned().collect(),
             allowed: environment.allowed(&name),
@@ -397,7 +400,13 @@ fn closed(reason: &Reason, accepted: &Accepted, prefix: &str) -> Judgement {
         found.and_then(|(_, place)| below(place, prefix)).unwrap_or_default()
     };
     let objects = reason.objects();
-    let first = objects.first().map(|(object, _)| place(object)).unwrap_or_default();
+    let first = match objects.first() {
+        Some((object, _)) => place(object),
+        None if reason.is_of_the_policy() => {
+            accepted.policy_at.as_ref().and_then(|at| below(at, prefix)).unwrap_or_default()
+        }
+        None => Place::default(),
+    };
     let mut evidence =
         vec![Evidence { message, place: first, operator: Some(NOT_APPLIED.to_owned()), ..Evidence::default() }];
     evidence.extend(objects.iter().skip(1).map(|(object, words)| Evidence {
@@ -452,6 +461,8 @@ mod tests {
                 (object("web"), place("tasks/shop/m/web.yaml", 1)),
                 (object("db"), place("tasks/shop/m/db.yaml", 9)),
             ],
+            policy_at: Some(place("tasks/shop/apps/shop.yaml", 12)),
+            ..Accepted::default()
         };
         let theirs = closed(&Reason::refused(failure(Blame::YourFiles, Refusal::Object)), &accepted, PREFIX);
         assert_eq!(theirs.outcome, Outcome::Fail);
@@ -459,6 +470,9 @@ mod tests {
             theirs.evidence.iter().map(|one| (one.place.file.clone().unwrap(), one.place.line)).collect();
         assert_eq!(places, [("m/web.yaml".to_owned(), Some(1)), ("m/db.yaml".to_owned(), Some(9))]);
         assert!(theirs.evidence[1].message.contains("no ports"), "{theirs:?}");
+        let policy = closed(&Reason::NotAutomated, &accepted, PREFIX);
+        let at = &policy.evidence[0].place;
+        assert_eq!((policy.outcome, at.file.as_deref(), at.line), (Outcome::Fail, Some("apps/shop.yaml"), Some(12)));
         let ours = closed(&Reason::refused(failure(Blame::Ours, Refusal::Impersonation)), &accepted, PREFIX);
         assert_eq!(ours.outcome, Outcome::Inconclusive);
     }

@@ -138,6 +138,7 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gitops::policy::Policy;
     use crate::store::queue::Hint;
 
     fn workspace() -> Workspace {
@@ -154,6 +155,7 @@ mod tests {
             path: "tasks/shop/m".into(),
             commit,
             server: "https://s".into(),
+            policy: Policy::default(),
         }
     }
 

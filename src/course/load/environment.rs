@@ -9,11 +9,16 @@ impl Loader<'_> {
     pub(super) fn check_environment(&mut self, task: &CourseTask) {
         let Some(environment) = &task.task.environment else { return };
         let mut found = environment.nonsense();
-        if let Some(problem) = check_path(&environment.path) {
-            found.push(("/path".into(), problem, "name a directory of the task, as in `manifests`".into()));
-        } else if task.starter_and_solution_lack(&environment.path) {
-            let message = format!("neither starter nor solution has a directory `{}`", environment.path);
-            found.push(("/path".into(), message, "name the directory that the learner's manifests are in".into()));
+        let named = [("path", &environment.path, "/"), ("application", &environment.application, "")];
+        for (field, value, end) in
+            named.into_iter().filter_map(|(field, value, end)| Some((field, value.as_ref()?, end)))
+        {
+            if let Some(problem) = check_path(value) {
+                found.push((format!("/{field}"), problem, "write it from the task's directory".into()));
+            } else if task.starter_and_solution_lack(&format!("{value}{end}")) {
+                let message = format!("neither starter nor solution has `{value}{end}`");
+                found.push((format!("/{field}"), message, "name what holds the learner's work".into()));
+            }
         }
         for (pointer, message, help) in found {
             let at = task.source.node.locate(&format!("/spec/environment{pointer}"));
@@ -23,8 +28,9 @@ impl Loader<'_> {
 }
 
 impl CourseTask {
-    fn starter_and_solution_lack(&self, dir: &str) -> bool {
-        let prefixes = ["starter", "solution"].map(|part| format!("{part}/{dir}/"));
+    /// Whether nothing that a learner has begins so.
+    fn starter_and_solution_lack(&self, path: &str) -> bool {
+        let prefixes = ["starter", "solution"].map(|part| format!("{part}/{path}"));
         !self.files.paths().any(|path| prefixes.iter().any(|prefix| path.starts_with(prefix)))
     }
 }

@@ -107,8 +107,9 @@ impl Cluster {
                 let now = self.applications.get(&self.name).await?;
                 let version = now.resource_version();
                 if nudge == Nudge::Sync {
+                    let prune = now.data.pointer("/spec/syncPolicy/automated/prune").and_then(Value::as_bool);
                     json!({ "metadata": { "resourceVersion": version }, "operation": { "initiatedBy": { "username": WHO },
-                        "sync": { "revision": commit, "prune": true, "syncOptions": now.data.pointer("/spec/syncPolicy/syncOptions") } } })
+                        "sync": { "revision": commit, "prune": prune.unwrap_or_default(), "syncOptions": now.data.pointer("/spec/syncPolicy/syncOptions") } } })
                 } else if now.data.get("operation").is_some() && runs_another(&now.data, commit) {
                     json!({ "metadata": { "resourceVersion": version }, "status": { "operationState": { "phase": "Terminating" } } })
                 } else {

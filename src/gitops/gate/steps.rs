@@ -72,6 +72,7 @@ pub fn question() -> Question {
                 name: String::new(),
                 namespace: "ada-shop".into(),
             },
+            policy: Policy::default(),
         },
         needs: vec![service(), deployment()],
         allowed: Allowed {

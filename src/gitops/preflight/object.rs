@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use super::text::Source;
-use super::{Accepted, MAX_OBJECT_BYTES, MAX_OBJECTS, Objections, Rule};
+use super::{MAX_OBJECT_BYTES, MAX_OBJECTS, Objections, Rule};
 use crate::checkpoint::evidence::Place;
 use crate::course::source::join;
 use crate::gitops::allowed::{Allowed, Scope};
@@ -29,12 +29,12 @@ impl<'a> Applied<'a> {
         Self { allowed, objects: BTreeMap::new(), order: Vec::new() }
     }
 
-    pub fn finish(mut self) -> Accepted {
+    pub fn finish(mut self) -> Vec<(Object, Place)> {
         let object = |object: Object| {
             let place = self.objects.remove(&object)?;
             Some((object, place))
         };
-        Accepted { objects: self.order.into_iter().filter_map(object).collect() }
+        self.order.into_iter().filter_map(object).collect()
     }
 
     /// Looks at one more.

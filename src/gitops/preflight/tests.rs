@@ -271,8 +271,29 @@ fn what_the_merge_base_already_held_is_looked_at_too() {
     let good = git.commit("good");
     git.write(&deep, "apiVersion: v1\nkind: Pod\nmetadata: {name: evil}\n");
     let evil = git.commit("merged into the fork's own main");
-    let of = |commit: &CommitId| of_commit(&git.repository(), commit, PATH, &allowed()).unwrap();
+    let of =
+        |commit: &CommitId| of_commit(&git.repository(), commit, &Origin::Directory(PATH.into()), &allowed()).unwrap();
     assert_eq!(of(&good).unwrap().objects.len(), 1);
     let against = of(&evil).unwrap_err();
     assert_eq!(against.iter().map(|one| one.rule).collect::<Vec<_>>(), [Rule::Unread]);
+}
+
+#[test]
+fn a_learners_application_says_which_directory_and_how() {
+    let origin = Origin::Application { root: "tasks/shop".into(), file: "tasks/shop/apps/shop.yaml".into() };
+    let judged = |path: &str| {
+        let text = format!(
+            "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  source: {{path: {path}}}\n  syncPolicy: {{automated: {{prune: true}}}}\n"
+        );
+        of_tree(&tree(&[("/tasks/shop/apps/shop.yaml", &text), ("/tasks/shop/empty/README", "")]), &origin, &allowed())
+    };
+    let accepted = judged("manifests").unwrap();
+    assert_eq!((accepted.path.as_str(), accepted.objects.len()), (PATH, 1));
+    assert!(accepted.policy.prunes() && !accepted.policy.heals(), "{accepted:?}");
+    assert_eq!(accepted.policy_at.unwrap().line, Some(6));
+    let rules =
+        |path: &str| judged(path).unwrap_err().into_iter().map(|one| (one.rule, one.place.line)).collect::<Vec<_>>();
+    assert_eq!(rules("empty"), [(Rule::Application, Some(5))]);
+    assert_eq!(rules("nowhere"), [(Rule::Nothing, None)]);
+    assert_eq!(rules("."), [(Rule::ArgoCd, Some(2))], "the Application itself");
 }

@@ -34,7 +34,8 @@ impl Ground {
         let kinds = Arc::new(Kinds::of(Client::try_from(config).unwrap()));
         let name = format!("{word}-{}", std::process::id());
         let allow = Allow { kinds: Vec::new(), namespaces: Vec::new(), annotations: Vec::new() };
-        let environment = Environment { tier: Tier::Namespace, path: "manifests".into(), allow };
+        let environment =
+            Environment { tier: Tier::Namespace, path: Some("manifests".into()), application: None, allow };
         Self { looker: Looker::new(kinds.clone(), &environment, &name), kinds, name }
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use gradus::config::secret::Secret;
 use gradus::forge::pull::{PullNumber, Workspace};
 use gradus::gitops::generator::{Offer, Tenancy};
+use gradus::gitops::policy::Policy;
 use gradus::gradebook::Gradebook;
 use gradus::server::serve::engine::{Condition, Stage};
 use gradus::server::serve::generator::Generator;
@@ -48,9 +49,14 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
         let server = tokio::spawn(async move { axum::serve(listener, generator.routes()).await });
         swept(Some(SystemClock.now()));
         let offer = async |commit: &CommitId| {
-            let (repo_url, path) = (tenant.repository.clone(), PATH.to_owned());
-            let offer =
-                Offer { tenancy: tenancy.clone(), repo_url, path, commit: commit.clone(), server: SERVER.into() };
+            let offer = Offer {
+                tenancy: tenancy.clone(),
+                repo_url: tenant.repository.clone(),
+                path: PATH.to_owned(),
+                commit: commit.clone(),
+                server: SERVER.into(),
+                policy: Policy::default(),
+            };
             let push = Push { number: PullNumber(1), at: SystemClock.now() };
             assert_eq!(store.offer(&offer, push, SystemClock.now()).await.unwrap(), None);
         };

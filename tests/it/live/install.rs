@@ -11,6 +11,7 @@ use gradus::environment::{Allow, Environment, Kind, Scope, Tier};
 use gradus::forge::pull::Workspace;
 use gradus::gitops::generator::{Certainty, Offer, Tenancy, answer};
 use gradus::gitops::kinds::Kinds;
+use gradus::gitops::policy::Policy;
 use gradus::store::time::SystemClock;
 use gradus::submission::sha::CommitId;
 use kube::Client;
@@ -116,7 +117,8 @@ fn environment() -> Environment {
     let kinds = vec![kind("", "ConfigMap"), kind("", "Secret"), kind("apps", "Deployment")];
     Environment {
         tier: Tier::Namespace,
-        path: "manifests".into(),
+        path: Some("manifests".into()),
+        application: None,
         allow: Allow { kinds, namespaces: Vec::new(), annotations: Vec::new() },
     }
 }
@@ -131,6 +133,7 @@ fn offer(tenant: &Tenant, task: &str, commit: &CommitId) -> Offer {
         path: PATH.into(),
         commit: commit.clone(),
         server: SERVER.into(),
+        policy: Policy::default(),
     }
 }
 

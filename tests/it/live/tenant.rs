@@ -11,6 +11,7 @@ use gradus::gitops::drive::{Cluster, drive, still};
 use gradus::gitops::gate::{Expected, Proof, Question};
 use gradus::gitops::kinds::Kinds;
 use gradus::gitops::object::Object;
+use gradus::gitops::policy::Policy;
 use gradus::gitops::reason::Reason;
 use gradus::store::time::{Clock, SystemClock, Time};
 use gradus::submission::sha::CommitId;
@@ -214,6 +215,7 @@ impl Tenant {
                 project: self.name.clone(),
                 sources: vec![(self.repository.clone(), PATH.into())],
                 destination: Destination { server: SERVER.into(), name: String::new(), namespace: self.name.clone() },
+                policy: Policy::default(),
             },
             needs: needs.to_vec(),
             allowed: Allowed {

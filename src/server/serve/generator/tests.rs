@@ -6,6 +6,7 @@ use tower::ServiceExt;
 use super::*;
 use crate::forge::pull::{PullKey, PullNumber, Workspace};
 use crate::gitops::generator::{Offer, Tenancy};
+use crate::gitops::policy::Policy;
 use crate::gradebook::Gradebook;
 use crate::server::serve::engine::{Condition, Stage};
 use crate::server::serve::health::{Ask, Health};
@@ -63,7 +64,8 @@ impl Desk {
         };
         let (repo_url, path) = ("https://git.example.org/acme/cnpe.git".into(), "tasks/shop/manifests".into());
         let commit = "a".repeat(40).parse().unwrap();
-        let offer = Offer { tenancy, repo_url, path, commit, server: "https://10.0.0.1:6443".into() };
+        let (server, policy) = ("https://10.0.0.1:6443".into(), Policy::default());
+        let offer = Offer { tenancy, repo_url, path, commit, server, policy };
         self.store.offer(&offer, Push { number: PullNumber(1), at: Time(1) }, Time(1)).await.unwrap();
     }
 }
