@@ -293,7 +293,7 @@ impl Admission {
             Some(Said::Refused { code, message, .. }) => (Refuser::of(*code, message), message),
             Some(Said::Admitted(object)) => return case.judge_admitted(object, place),
             Some(Said::Nothing(why)) => return unknown(why),
-            Some(Said::Access { .. }) | None => return unknown("the API server was not asked what it admits"),
+            Some(_) | None => return unknown("the API server was not asked what it admits"),
         };
         match (&refuser, case.expect) {
             (Refuser::Unsettled, _) => return unknown("a ResourceQuota is not counted yet"),
@@ -380,11 +380,11 @@ fn veiled(words: &str, found: &[Evidence]) -> Evidence {
 fn shown(said: &Said) -> String {
     match said {
         Said::Nothing(why) => format!("no answer: {why}"),
-        Said::Access { .. } => "an answer to another question".to_owned(),
         Said::Admitted(object) => format!("admitted, as {object}"),
         Said::Refused { code, message, .. } => {
             format!("refused with {code}, which is {}: {message}", Refuser::of(*code, message).words())
         }
+        _ => "an answer to another question".to_owned(),
     }
 }
 

@@ -4,6 +4,7 @@
 //! entry in `kinds!` in `spec.rs`.
 
 pub mod admission;
+pub mod argocd;
 pub mod cel;
 pub mod evidence;
 pub mod fail_fast;

@@ -68,6 +68,8 @@ pub enum Want {
     Access(Access),
     /// What would become of an object if it were made now.
     DryRun(DryRun),
+    /// What Argo CD says of the environment's Application.
+    Application,
 }
 
 /// Whether somebody may do something.
@@ -147,6 +149,8 @@ pub enum Said {
         /// The API server's words: which binding allows it, or what is wrong with one. May be empty.
         reason: String,
     },
+    /// What checkpoints may look at of the environment's Application.
+    Application(Value),
     /// It would be made, as this. What is another with every look is left out: uid, time, and the end of a generated name.
     Admitted(Value),
     /// It would not be made.
@@ -190,6 +194,7 @@ impl Want {
                 let of = |version: &str| version.split_once('/').map_or("", |(group, _)| group) == group;
                 wanted == kind && api_version.as_deref().is_none_or(of)
             }
+            Want::Application => false,
             Want::Access(_) => group == "rbac.authorization.k8s.io",
             Want::DryRun(_) => match group {
                 "" => ["LimitRange", "Namespace"].contains(&kind),

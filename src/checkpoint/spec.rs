@@ -238,6 +238,8 @@ kinds! {
     git => Git(super::git::Git),
     /// Objects of the learner's environment match a partial object.
     live => Live(super::live::Live),
+    /// What Argo CD says of the learner's environment, which runs this commit and is in sync with it.
+    argocd => Argocd(super::argocd::ArgoCd),
     /// Who may do what in the learner's environment.
     rbac => Rbac(super::rbac::Rbac),
     /// What the learner's environment admits, and who refuses the rest.

@@ -270,7 +270,7 @@ fn core(kind: &str) -> ApiResource {
 
 impl Argocd {
     /// Its own objects of a kind.
-    fn api(&self, kind: &str) -> Api<DynamicObject> {
+    pub(super) fn api(&self, kind: &str) -> Api<DynamicObject> {
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk("argoproj.io", "v1alpha1", kind));
         Api::namespaced_with(self.client.clone(), &self.namespace, &resource)
     }

@@ -8,9 +8,11 @@ use kube::discovery::Scope;
 use serde_json::Value;
 
 use super::ask::Asker;
+use super::lender::Argocd;
 use super::{Environment, Tier};
 use crate::checkpoint::observed::{Maker, Said, Seen, Want};
 use crate::gitops::kinds::{Kinds, Served};
+use crate::gitops::shown::shown as application_shown;
 use crate::gitops::tracking::Live;
 
 /// Most objects of one kind that are looked at. A commit applies 200 at most; controllers make the rest.
@@ -43,6 +45,7 @@ pub struct Looker {
     /// Its own, then the others.
     namespaces: Vec<String>,
     application: String,
+    argocd: Option<Argocd>,
 }
 
 /// The API server gave no answer that counts.
@@ -79,7 +82,13 @@ impl Looker {
             groups: environment.allow.kinds.iter().map(group).collect(),
             namespaces: namespaces.collect(),
             application: application.to_owned(),
+            argocd: None,
         }
+    }
+
+    /// With the Argo CD that the Application is in.
+    pub fn by(self, argocd: &Argocd) -> Self {
+        Self { argocd: Some(argocd.clone()), ..self }
     }
 
     /// What is wanted, as it is now.
@@ -96,6 +105,7 @@ impl Looker {
                 }
                 Want::Access(access) => answers.push((want.clone(), asker.access(access).await)),
                 Want::DryRun(run) => answers.push((want.clone(), asker.dry_run(run).await)),
+                Want::Application => answers.push((want.clone(), self.application().await)),
             }
         }
         // Roughly: what an API server sends is hardly shorter.
@@ -109,6 +119,15 @@ impl Looker {
         let mut owners = HashMap::new();
         self.owners(&read, &mut owners).await?;
         Ok((self.seen(read, &owners), answers))
+    }
+
+    async fn application(&self) -> Said {
+        let Some(argocd) = &self.argocd else { return Said::Nothing("there is no Argo CD here".to_owned()) };
+        match argocd.api("Application").get_opt(&self.application).await {
+            Ok(Some(object)) => Said::Application(application_shown(&serde_json::to_value(object).unwrap_or_default())),
+            Ok(None) => Said::Nothing("the environment has no Application".to_owned()),
+            Err(error) => Said::Nothing(format!("the API server does not give the Application: {error}")),
+        }
     }
 
     async fn served(&self, api_version: Option<&str>, kind: &str) -> Result<Option<Served>, LookError> {

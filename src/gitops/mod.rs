@@ -16,6 +16,7 @@ pub mod object;
 pub mod policy;
 pub mod preflight;
 pub mod reason;
+pub mod shown;
 pub mod tracking;
 pub mod version;
 pub mod waiting;

@@ -260,7 +260,7 @@ impl Live {
     /// Looks until everything is decided, or there is no more time for it.
     async fn look(&self, offered: &Offered, undecided: &Undecided) -> Result<Observed, Judgement> {
         let name = offered.offer.tenancy.name();
-        let looker = Looker::new(offered.ground.kinds.clone(), &offered.environment, &name);
+        let looker = Looker::new(offered.ground.kinds.clone(), &offered.environment, &name).by(self.lender.argocd());
         let began = self.clock.now();
         let mut observed = Observed { asked: offered.wants.clone(), ..Observed::default() };
         let mut pause = FIRST_PAUSE;
