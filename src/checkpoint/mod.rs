@@ -13,6 +13,7 @@ pub mod file;
 pub mod fixture;
 pub mod git;
 pub mod globs;
+pub mod http;
 pub mod live;
 pub mod manifest;
 pub mod matching;
@@ -27,6 +28,7 @@ pub mod spec;
 pub(crate) mod testing;
 pub mod timing;
 pub mod twin;
+pub mod via;
 
 use std::collections::BTreeMap;
 

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::Judgement;
 use super::scene::Scene;
+use super::via::{Answer, Ask};
 
 /// How the environment of a submission stands.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +71,8 @@ pub enum Want {
     DryRun(DryRun),
     /// What Argo CD says of the environment's Application.
     Application,
+    /// What answers at an address.
+    Http(Ask),
 }
 
 /// Whether somebody may do something.
@@ -151,6 +154,8 @@ pub enum Said {
     },
     /// What checkpoints may look at of the environment's Application.
     Application(Value),
+    /// What came of a question to a workload.
+    Http(Answer),
     /// It would be made, as this. What is another with every look is left out: uid, time, and the end of a generated name.
     Admitted(Value),
     /// It would not be made.
@@ -195,6 +200,8 @@ impl Want {
                 wanted == kind && api_version.as_deref().is_none_or(of)
             }
             Want::Application => false,
+            // Whatever runs may be who answers.
+            Want::Http(_) => ["", "apps", "batch"].contains(&group) && kind != "ResourceQuota",
             Want::Access(_) => group == "rbac.authorization.k8s.io",
             Want::DryRun(_) => match group {
                 "" => ["LimitRange", "Namespace"].contains(&kind),
@@ -207,7 +214,10 @@ impl Want {
 impl Observed {
     /// Bytes of all samples as JSON, roughly.
     pub fn size(&self) -> usize {
-        let of = |sample: &Sample| sample.objects.iter().map(|seen| seen.object.to_string().len()).sum::<usize>();
+        let of = |sample: &Sample| {
+            let objects: usize = sample.objects.iter().map(|seen| seen.object.to_string().len()).sum();
+            objects + sample.answers.iter().map(|(_, said)| said.size()).sum::<usize>()
+        };
         let steps = self.scenes.iter().flat_map(|scene| &scene.steps);
         self.samples.iter().map(of).sum::<usize>() + steps.map(|step| step.seen.size()).sum::<usize>()
     }
@@ -218,6 +228,16 @@ impl Observed {
         match self.samples.last_mut() {
             Some(last) if last.objects == objects && last.answers == answers => last.to = at,
             _ => self.samples.push(Sample { from: at, to: at, objects, answers }),
+        }
+    }
+}
+
+impl Said {
+    /// Bytes of what a workload said; what the API server itself says is short.
+    fn size(&self) -> usize {
+        match self {
+            Said::Http(Answer { reply: Ok(reply), .. }) => reply.body.as_deref().map_or(0, str::len),
+            _ => 0,
         }
     }
 }

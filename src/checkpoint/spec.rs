@@ -246,6 +246,8 @@ kinds! {
     admission => Admission(super::admission::Admission),
     /// What becomes of the learner's environment when something in it is changed.
     scenario => Scenario(super::scenario::Scenario),
+    /// What answers at an address of the learner's environment.
+    http => Http(super::http::Http),
 }
 
 /// Why a checkpoint of `.gradus/` has no kind.

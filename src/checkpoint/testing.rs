@@ -46,6 +46,11 @@ pub(crate) fn judge_checkpoint(checkpoint: &Checkpoint, files: &Tree, environs: 
     in_context(files, &Tree::default(), None, Sight::Absent(NOWHERE), judge)
 }
 
+/// Judges a working tree and whatever is known of its environment.
+pub(crate) fn judge_sight(check: &impl Check, files: &Tree, environment: Sight<'_>) -> Judgement {
+    judge_all(check, files, &Tree::default(), None, environment)
+}
+
 fn judge_all(
     check: &impl Check,
     files: &Tree,

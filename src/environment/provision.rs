@@ -13,6 +13,9 @@ use crate::gitops::generator::{Offer, Tenancy};
 /// The account that applies a learner's commits, in the environment's namespace.
 pub const ACCOUNT: &str = "gradus-deployer";
 
+/// The role of whoever asks workloads, and its binding in the environment's namespace.
+const PROBER: &str = "gradus-prober";
+
 /// Whose objects these are, as server-side apply calls it.
 pub const MANAGER: &str = "gradus";
 
@@ -66,6 +69,9 @@ pub fn in_cluster(offer: &Offer, environment: &Environment, resources: &[Resourc
     objects.push(json!({ "apiVersion": format!("{api}/v1"), "kind": format!("{kind}Binding"), "metadata": metadata(ACCOUNT, place),
         "roleRef": { "apiGroup": api, "kind": kind, "name": role },
         "subjects": [{ "kind": "ServiceAccount", "name": ACCOUNT, "namespace": name }] }));
+    if shared {
+        objects.push(prober(&name));
+    }
     // Where the learner makes namespaces, these are theirs to make.
     let makes_namespaces = resources.iter().any(|one| one.group.is_empty() && one.kind == "Namespace");
     if !makes_namespaces {
@@ -140,6 +146,15 @@ fn limits(namespace: &str) -> Value {
     ] } })
 }
 
+/// Lets the daemon ask the workloads of one namespace, and of no other. Role and account are those of
+/// `argocd/base/account.yaml`.
+fn prober(namespace: &str) -> Value {
+    let api = "rbac.authorization.k8s.io";
+    json!({ "apiVersion": format!("{api}/v1"), "kind": "RoleBinding", "metadata": metadata(PROBER, Some(namespace)),
+        "roleRef": { "apiGroup": api, "kind": "ClusterRole", "name": PROBER },
+        "subjects": [{ "kind": "ServiceAccount", "name": "gradus", "namespace": "gradus" }] })
+}
+
 fn rules(resources: &[Resource]) -> Vec<Value> {
     const VERBS: [&str; 7] = ["get", "list", "watch", "create", "update", "patch", "delete"];
     resources.iter().map(|one| json!({ "apiGroups": [one.group], "resources": [one.plural], "verbs": VERBS })).collect()
@@ -209,6 +224,7 @@ mod tests {
             "ServiceAccount NAME gradus-deployer",
             "Role NAME gradus-deployer",
             "RoleBinding NAME gradus-deployer",
+            "RoleBinding NAME gradus-prober",
         ];
         assert_eq!(names(&objects), expected.map(|one| one.replace("NAME", &name)));
         assert_eq!(objects[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "baseline");

@@ -21,18 +21,29 @@ use super::beside;
 use super::stack::Stack;
 
 /// An environment without Argo CD: a namespace of this name, and whoever looks at it.
-struct Ground {
-    name: String,
-    kinds: Arc<Kinds>,
+pub struct Ground {
+    pub name: String,
+    pub kinds: Arc<Kinds>,
     looker: Looker,
 }
 
 impl Ground {
-    async fn new(word: &str) -> Self {
+    pub async fn new(word: &str) -> Self {
         let config = Kubeconfig::read_from(Stack::shared().kubeconfig()).unwrap();
         let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        Self::with(config, format!("{word}-{}", std::process::id()))
+    }
+
+    /// The same, looked at with other rights.
+    pub async fn as_user(&self, user: &str) -> Self {
+        let config = Kubeconfig::read_from(Stack::shared().kubeconfig()).unwrap();
+        let mut config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
+        config.auth_info.impersonate = Some(user.to_owned());
+        Self::with(config, self.name.clone())
+    }
+
+    fn with(config: kube::Config, name: String) -> Self {
         let kinds = Arc::new(Kinds::of(Client::try_from(config).unwrap()));
-        let name = format!("{word}-{}", std::process::id());
         let allow = Allow { kinds: Vec::new(), namespaces: Vec::new(), annotations: Vec::new() };
         let environment =
             Environment { tier: Tier::Namespace, path: Some("manifests".into()), application: None, allow };
@@ -40,7 +51,7 @@ impl Ground {
     }
 
     /// Makes the objects of a YAML text, in which `NAME` is the environment's name.
-    async fn make(&self, yaml: &str) {
+    pub async fn make(&self, yaml: &str) {
         for document in yaml.replace("NAME", &self.name).split("---\n") {
             let object: Value = serde_yaml::from_str(document).unwrap();
             let (version, kind) = (object["apiVersion"].as_str().unwrap(), object["kind"].as_str().unwrap());
@@ -57,11 +68,11 @@ impl Ground {
     }
 
     /// What the kind makes of the first look that is as expected, or of the last one within 30 s.
-    async fn judged(&self, kind: &Kind, files: &Tree, hidden: &Tree, expected: Outcome) -> (Judgement, Sample) {
+    pub async fn judged(&self, kind: &Kind, files: &Tree, hidden: &Tree, expected: Outcome) -> (Judgement, Sample) {
         let begun = Instant::now();
         loop {
-            let answers = self.look(&kind.wants(Some(hidden))).await;
-            let sample = Sample { answers, ..Sample::default() };
+            let (objects, answers) = self.looker.look(&kind.wants(Some(hidden))).await.unwrap();
+            let sample = Sample { objects, answers, ..Sample::default() };
             let judgement = judge(kind, files, hidden, &sample);
             if judgement.outcome == expected || begun.elapsed() > Duration::from_secs(30) {
                 return (judgement, sample);
@@ -71,7 +82,7 @@ impl Ground {
     }
 }
 
-fn kind(key: &str, value: Value) -> Kind {
+pub fn kind(key: &str, value: Value) -> Kind {
     let file = json!({ "id": "asks", "title": "Asks", key: value });
     let checkpoint: gradus::checkpoint::Checkpoint = serde_json::from_value(file).unwrap();
     checkpoint.kind
@@ -93,11 +104,11 @@ fn judge(kind: &Kind, files: &Tree, hidden: &Tree, sample: &Sample) -> Judgement
     kind.judge(&context, &mut Trace::off())
 }
 
-fn messages(judgement: &Judgement) -> Vec<&str> {
+pub fn messages(judgement: &Judgement) -> Vec<&str> {
     judgement.evidence.iter().map(|evidence| evidence.message.as_str()).collect()
 }
 
-fn tree(path: &str, text: &str) -> Tree {
+pub fn tree(path: &str, text: &str) -> Tree {
     let mut tree = Tree::default();
     tree.insert_file(path, text.as_bytes().to_vec());
     tree

@@ -336,6 +336,16 @@ fn the_daemons_account_makes_and_takes_environments_and_reaches_nothing_else() {
         let argo = |kind: &str| of("argocd", "argoproj.io", "v1alpha1", kind);
         let merge = |patch: Value| Patch::Merge(patch);
         let (none, apply) = (PatchParams::default(), PatchParams::apply("gradus").force());
+        // It asks workloads of environments, and of nobody else.
+        let asks = async |namespace: &str| {
+            let path = format!("/api/v1/namespaces/{namespace}/services/web:80/proxy/");
+            refused(account.request_text(http::Request::get(path).body(Vec::new()).unwrap()).await)
+        };
+        within("the right to ask", async || (asks(&name).await == Some(404)).then_some(())).await;
+        for namespace in ["default", "kube-system", "argocd", somebody.name.as_str()] {
+            assert_eq!(asks(namespace).await, Some(403), "{namespace}");
+        }
+
         // Not in its rights.
         assert_eq!(refused(of("kube-system", "", "v1", "Secret").list(&ListParams::default()).await), Some(403));
         assert_eq!(refused(of(&name, "", "v1", "Secret").list(&ListParams::default()).await), Some(403));

@@ -8,6 +8,7 @@ mod generator;
 mod install;
 mod mid;
 mod plane;
+mod probes;
 mod push;
 mod shop;
 mod stack;

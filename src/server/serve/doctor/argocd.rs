@@ -34,7 +34,7 @@ const IN_ARGOCD: [Right; 11] = [
 ];
 
 /// What is done in the cluster whose namespaces are lent.
-const IN_CLUSTER: [Right; 20] = [
+const IN_CLUSTER: [Right; 23] = [
     ("get", "", "namespaces", ""),
     ("list", "", "namespaces", ""),
     ("create", "", "namespaces", ""),
@@ -47,8 +47,11 @@ const IN_CLUSTER: [Right; 20] = [
     ("escalate", RBAC, "roles", "gradus-deployer"),
     ("bind", RBAC, "roles", "gradus-deployer"),
     ("patch", RBAC, "rolebindings", "gradus-deployer"),
+    ("patch", RBAC, "rolebindings", "gradus-prober"),
+    ("bind", RBAC, "clusterroles", "gradus-prober"),
     ("list", "", "configmaps", ""),
     ("list", "", "services", ""),
+    ("list", "", "endpoints", ""),
     ("list", "", "pods", ""),
     ("get", "", "configmaps", ""),
     ("list", "apps", "deployments", ""),
