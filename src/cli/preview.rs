@@ -148,6 +148,7 @@ impl Preview<'_> {
                 .map(|next| NextTask { id: next.task.id.clone(), title: next.task.title.clone() }),
             judged_locally: drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count() as u32,
             task_changed: false,
+            on_files: None,
         };
         let input = ReviewInput {
             head: &head,

@@ -24,7 +24,7 @@ use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
 use crate::course::task::ReviewBy;
 use crate::forge::pull::{Pull, PullNumber, Readiness};
-use crate::grade::report::Report;
+use crate::grade::report::{CheckpointResult, Report};
 use crate::grade::view::{Due, conceals, learner_view};
 use crate::grade::{Job, grade, quarantine};
 use crate::gradebook::book::{Book, Record};
@@ -313,6 +313,15 @@ fn read(
     Ok(Reading { submission, scope, diff, tasks, passed_before, refused })
 }
 
+/// Why live checkpoints were judged on the files, where they were.
+fn on_files<'a>(sights: &'a Sights, drawn: &Drawn, report: &Report) -> Option<&'a str> {
+    let Some((Environs::Absent(why), _)) = sights.get(&drawn.task.id) else { return None };
+    let live = |id: &CheckpointId| drawn.task.checkpoints.iter().any(|known| known.id == *id && known.is_live());
+    let judged =
+        |result: &CheckpointResult| live(&result.id) && matches!(result.outcome, Outcome::Pass | Outcome::Fail);
+    report.checkpoints.iter().any(judged).then_some(why.as_str())
+}
+
 /// Environments are to come.
 fn not_ready(reading: &Reading) -> Sights {
     let why = "the environments are not ready yet, comment `/regrade` in some minutes";
@@ -362,6 +371,7 @@ fn judge(
         next: standing.next(&drawn.task.id),
         judged_locally: count(drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count()),
         task_changed: changed(course, &reading.submission, &drawn.task.id),
+        on_files: on_files(sights, drawn, &graded.report),
     });
     let input = ReviewInput {
         head: &request.pull.head,

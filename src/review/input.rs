@@ -83,6 +83,8 @@ pub struct Section<'a> {
     pub judged_locally: u32,
     /// The task changed since the learner branched off: the review says how to merge.
     pub task_changed: bool,
+    /// Why live checkpoints were judged on the files, where they were.
+    pub on_files: Option<&'a str>,
 }
 
 /// Points of a domain.

@@ -64,6 +64,9 @@ fn task(lines: &mut Vec<String>, section: &Section<'_>, input: &ReviewInput<'_>)
         let command = format!("git fetch {} main && git merge FETCH_HEAD", input.upstream);
         lines.push(format!("  The task changed after your branch began: {command}"));
     }
+    if let Some(why) = section.on_files {
+        lines.push(format!("  Judged on your files alone: {why}"));
+    }
     for checkpoint in &section.report.checkpoints {
         checkpoint_lines(lines, checkpoint, section);
     }

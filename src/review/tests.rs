@@ -156,6 +156,7 @@ impl Fixture {
             next: Some(NextTask { id: "health".parse().unwrap(), title: "Health checks".to_owned() }),
             judged_locally: 3,
             task_changed: false,
+            on_files: None,
         }
     }
 
@@ -426,6 +427,24 @@ fn a_task_that_changed_says_how_to_merge() {
     **Not yet: 7 of 12 points.** 2 checkpoints to fix, 1 waits for them. Head `4f2c9ab`, attempt 3.
 
     **This task changed after your branch began.** Take the change in before you go on: `git fetch 'https://example.org/it'\''s here.git' main && git merge FETCH_HEAD`, then push.
+    ");
+}
+
+#[test]
+fn what_was_judged_on_the_files_in_place_of_an_environment_says_so_also_when_it_passes() {
+    let fixture = Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    let on_files = Some("pull request 7 holds the environment, since it was pushed to last");
+    let input = fixture.input(vec![Section { on_files, ..fixture.section() }]);
+    insta::assert_snapshot!(compose(&input).body.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
+    **Passed: 2 of 2 points.** Head `4f2c9ab`, attempt 1.
+
+    What looks at the environment was judged on your files alone: pull request 7 holds the environment, since it was pushed to last.
+    ");
+    insta::assert_snapshot!(terminal::push_output(&input), @r"
+    Passed: 2 of 2 points.
+      Judged on your files alone: pull request 7 holds the environment, since it was pushed to last
+      Next: health  (Health checks)
+    Review: http://127.0.0.1:7878/pulls/1
     ");
 }
 

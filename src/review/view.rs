@@ -8,6 +8,7 @@ use super::difference::{Differences, MARKDOWN, differences, place};
 use super::hints::Ladder;
 use super::input::{Merging, Mode, ReviewInput, Section};
 use super::{safe, words};
+use crate::checkpoint::Checkpoint;
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::ReviewBy;
 use crate::grade::report::{CheckpointResult, Report};
@@ -84,6 +85,7 @@ struct TaskView<'a> {
     provisional: bool,
     /// The command that takes in the newest `main`, when the task changed.
     merge: Option<String>,
+    on_files: Option<&'a str>,
     since: Option<Since<'a>>,
     fails: Vec<CheckpointView<'a>>,
     waiting: Vec<Waiting<'a>>,
@@ -94,6 +96,8 @@ struct TaskView<'a> {
     all: usize,
     judged_locally: u32,
     after_push: u32,
+    /// Some checkpoints look at an environment.
+    live: bool,
     foot: bool,
     foot_line: bool,
     values: Vec<NamedValue<'a>>,
@@ -264,6 +268,7 @@ impl<'a> TaskView<'a> {
             passed,
             provisional: report.provisional,
             merge: section.task_changed.then(|| format!("git fetch {upstream} main && git merge FETCH_HEAD")),
+            on_files: section.on_files,
             since: section.previous.map(|previous| Since::of(section.attempt, previous, report)),
             wrong: fails.first().map(|c| c.id),
             fails,
@@ -281,6 +286,7 @@ impl<'a> TaskView<'a> {
             all,
             judged_locally: if passed { 0 } else { section.judged_locally },
             after_push: (all as u32).saturating_sub(section.judged_locally),
+            live: section.task.checkpoints.iter().any(Checkpoint::is_live),
             foot_line: !section.values.is_empty() || section.domain.is_some(),
             foot: !passed || !section.values.is_empty() || section.domain.is_some(),
             values: section
