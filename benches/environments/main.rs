@@ -1,7 +1,8 @@
 //! The sizing figures of `docs/environments.md`: learners who push at once to `gradus up --live`, until the review of what the
 //! cluster runs is stored; beside it, in the same run, when Argo CD says `Synced`. Prints Markdown; judges nothing.
 //!
-//! `cargo bench --bench environments`, with `-- 1 10` for these numbers of learners only.
+//! `cargo bench --bench environments`, with `-- 1 10` for these numbers of learners only, with `-- planes 1 2` for learners who have
+//! an API server of their own each.
 
 #![allow(clippy::unwrap_used, reason = "a benchmark says what is wrong by panicking")]
 
@@ -32,7 +33,7 @@ spec:
   points: 1
   minutes: 5
   environment:
-    tier: namespace
+    tier: TIER
     path: manifests
     allow: {kinds: [{kind: ConfigMap}, {group: apps, kind: Deployment}]}
   checkpoints:
@@ -42,10 +43,36 @@ spec:
       eventually: {within: 120s}
       live:
         select: {kind: Deployment, name: web}
-        match: {status: {readyReplicas: 1, observedGeneration: {$gte: 1}}}
+        match: {status: STATUS}
         fresh: observedGeneration
         offline: {manifest: {select: {kind: Deployment}, match: {}}}
 ";
+
+/// What each learner gets.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tier {
+    /// A namespace; pods run, simulated.
+    Namespace,
+    /// An API server; there are no nodes, so that no pod runs.
+    ControlPlane,
+}
+
+impl Tier {
+    fn word(self) -> &'static str {
+        match self {
+            Self::Namespace => "namespace",
+            Self::ControlPlane => "controlPlane",
+        }
+    }
+
+    fn task(self) -> String {
+        let status = match self {
+            Self::Namespace => "{readyReplicas: 1, observedGeneration: {$gte: 1}}",
+            Self::ControlPlane => "{observedGeneration: {$gte: 1}, replicas: 1}",
+        };
+        TASK.replace("TIER", self.word()).replace("STATUS", status)
+    }
+}
 
 /// A Deployment that is another one with each number.
 fn web(number: usize) -> String {
@@ -56,7 +83,7 @@ fn web(number: usize) -> String {
     )
 }
 
-fn course(dir: &Path) {
+fn course(dir: &Path, tier: Tier) {
     let write = |path: &str, text: &str| {
         let path = dir.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -75,7 +102,7 @@ fn course(dir: &Path) {
         &format!("{head}kind: Module\nmetadata: {{id: one, title: One}}\nspec: {{tasks: [shop]}}\n"),
     );
     write("all/one/lessons/01-it.md", "# It\n\nRead.\n");
-    write("all/one/tasks/shop/task.yaml", TASK);
+    write("all/one/tasks/shop/task.yaml", &tier.task());
     write("all/one/tasks/shop/brief.md", "# A shop\n\nRun it.\n");
     write("all/one/tasks/shop/debrief.md", "# Why\n\nBecause.\n");
     write("all/one/tasks/shop/starter/manifests/README.md", "Here.\n");
@@ -90,10 +117,12 @@ struct Up {
 }
 
 impl Up {
-    fn start(dir: &Path) -> Self {
-        course(&dir.join("sized"));
+    fn start(dir: &Path, tier: Tier) -> Self {
+        course(&dir.join("sized"), tier);
         let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
-        command.args(["up", "--live", "--listen", "127.0.0.1:0", "--learner", "l0", "--course"]).arg(dir.join("sized"));
+        command
+            .args(["up", "--live", "--control-planes", "8", "--listen", "127.0.0.1:0", "--learner", "l0", "--course"])
+            .arg(dir.join("sized"));
         command.arg("--data").arg(dir.join("data")).env("XDG_DATA_HOME", dir).stdout(Stdio::piped());
         let mut child = command.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
@@ -193,15 +222,21 @@ fn at(sorted: &[f64], share: f64) -> String {
 #[tokio::main]
 async fn main() {
     let wanted: Vec<usize> = std::env::args().skip(1).filter_map(|arg| arg.parse().ok()).collect();
-    let numbers = if wanted.is_empty() { vec![1, 10, 50] } else { wanted };
+    let tier = if std::env::args().any(|arg| arg == "planes") { Tier::ControlPlane } else { Tier::Namespace };
+    let numbers = match (wanted.is_empty(), tier) {
+        (false, _) => wanted,
+        (true, Tier::Namespace) => vec![1, 10, 50],
+        (true, Tier::ControlPlane) => vec![1, 2, 4, 8],
+    };
     sample::machine();
     println!(
-        "| learners at once | environment | review p50 | p95 | Argo CD `Synced` p50 | p95 |\n|---|---|---|---|---|---|"
+        "| learners at once, {} each | environment | review p50 | p95 | Argo CD `Synced` p50 | p95 |\n|---|---|---|---|---|---|",
+        tier.word()
     );
     for number in numbers {
         // Sockets below it have short names only.
         let dir = tempfile::Builder::new().prefix("gle-").tempdir_in("/tmp").unwrap();
-        let up = Up::start(dir.path());
+        let up = Up::start(dir.path(), tier);
         let learners: Vec<PathBuf> = (0..number).map(|index| dir.path().join(format!("l{index}"))).collect();
         for (index, learner) in learners.iter().enumerate() {
             let address = format!("http://{}/git/l{index}/sized.git", up.authority);

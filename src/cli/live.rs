@@ -1,6 +1,7 @@
 //! The cluster of `gradus up --live`: a stack of its own, or one that is there.
 
 use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -18,7 +19,7 @@ use crate::stack::{Name, Optional, Programs, Spec, Stack, Stop, UpError, down, p
 /// Where environments are going to be.
 pub(super) enum Place {
     /// In a stack that is ours and ends with us.
-    Stack { data: PathBuf, name: String, planes: PathBuf },
+    Stack { data: PathBuf, name: String, planes: planes::Spec },
     /// In a cluster that is there.
     Cluster(PathBuf),
 }
@@ -31,11 +32,13 @@ pub(super) struct Cluster {
 
 impl Place {
     /// A stack for this data directory, unless a kubeconfig names another cluster.
-    pub(super) fn new(kubeconfig: Option<PathBuf>, data: &Path) -> Self {
+    pub(super) fn new(kubeconfig: Option<PathBuf>, data: &Path, planes: NonZeroUsize) -> Self {
         // Nobody else has our data directory open, so that whatever has the stack's name is left of us.
         let name = format!("up-{}", hex::encode(&Sha256::digest(data.as_os_str().as_encoded_bytes())[..4]));
         let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
-        kubeconfig.map_or(Self::Stack { data: stacks, name, planes: data.join("planes") }, Self::Cluster)
+        // One waits, so that the first task that needs one has it at once.
+        let planes = planes::Spec { dir: data.join("planes"), limit: planes.get(), warm: 1 };
+        kubeconfig.map_or(Self::Stack { data: stacks, name, planes }, Self::Cluster)
     }
 
     /// Makes it ready in the background and says how far it is.
@@ -74,11 +77,9 @@ impl Place {
                 environments.begin(&kubeconfig, None, Settings::Theirs, stopping).await?;
                 Ok(None)
             }
-            Self::Stack { data, name, planes: dir } => {
+            Self::Stack { data, name, planes } => {
                 let (stack, programs) = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
-                // Each takes 400 MiB: one is there at once, and one more for a second task.
-                let spec = planes::Spec { dir, limit: 2, warm: 1 };
-                let planes = Arc::new(Planes::open(spec, programs).await?);
+                let planes = Arc::new(Planes::open(planes, programs).await?);
                 let kubeconfig = stack.endpoints().kubeconfig.clone();
                 environments.begin(&kubeconfig, Some(planes), Settings::Ours, stopping).await?;
                 Ok(Some(stack))

@@ -44,6 +44,9 @@ pub struct Args {
     /// time; tasks without an environment can be worked on meanwhile
     #[arg(long)]
     live: bool,
+    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 400 MB
+    #[arg(long, value_name = "N", requires = "live", default_value = "2")]
+    control_planes: std::num::NonZeroUsize,
     /// With `--live`: an existing cluster with an Argo CD instead, which must reach the address that `--listen` names
     #[arg(long, value_name = "FILE", requires = "live")]
     kubeconfig: Option<PathBuf>,
@@ -93,7 +96,7 @@ async fn up(args: Args) -> Result<(), Failure> {
     if let Some(gap) = launcher.check()?.gap() {
         eprintln!("note: {gap}");
     }
-    let live = args.live.then(|| super::live::Place::new(args.kubeconfig, &data));
+    let live = args.live.then(|| super::live::Place::new(args.kubeconfig, &data, args.control_planes));
     let daemon = Daemon::open(Config {
         courses: course_dirs(args.course)?,
         listen: args.listen,
