@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::watch;
@@ -17,7 +18,7 @@ use crate::server::environments::{Environments, Settings};
 use crate::stack::{Name, Optional, Programs, Spec, Stack, Stop, UpError, down, programs};
 
 /// Where environments are going to be.
-pub(super) enum Place {
+pub(in crate::cli) enum Place {
     /// In a stack that is ours and ends with us.
     Stack { data: PathBuf, name: String, planes: planes::Spec },
     /// In a cluster that is there.
@@ -25,14 +26,15 @@ pub(super) enum Place {
 }
 
 /// A cluster that is being made ready, or is.
-pub(super) struct Cluster {
+pub(in crate::cli) struct Cluster {
     stop: Stop,
+    environments: Environments,
     task: JoinHandle<Option<Stack>>,
 }
 
 impl Place {
     /// A stack for this data directory, unless a kubeconfig names another cluster.
-    pub(super) fn new(kubeconfig: Option<PathBuf>, data: &Path, planes: NonZeroUsize) -> Self {
+    pub(in crate::cli) fn new(kubeconfig: Option<PathBuf>, data: &Path, planes: NonZeroUsize) -> Self {
         // Nobody else has our data directory open, so that whatever has the stack's name is left of us.
         let name = format!("up-{}", hex::encode(&Sha256::digest(data.as_os_str().as_encoded_bytes())[..4]));
         let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
@@ -42,9 +44,9 @@ impl Place {
     }
 
     /// Makes it ready in the background and says how far it is.
-    pub(super) fn begin(self, environments: Environments, stopping: watch::Receiver<bool>) -> Cluster {
+    pub(in crate::cli) fn begin(self, environments: Environments, stopping: watch::Receiver<bool>) -> Cluster {
         let stop = Stop::default();
-        let asked = stop.clone();
+        let (asked, begun) = (stop.clone(), environments.clone());
         let task = tokio::spawn(async move {
             match self.ready(&environments, asked, stopping).await {
                 Ok(stack) => {
@@ -63,7 +65,7 @@ impl Place {
                 }
             }
         });
-        Cluster { stop, task }
+        Cluster { stop, environments: begun, task }
     }
 
     async fn ready(
@@ -105,8 +107,17 @@ fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<(Stack, Programs), Fa
 }
 
 impl Cluster {
+    /// Waits until there are environments. False where there are none in the end.
+    pub(in crate::cli) async fn ready(&mut self) -> bool {
+        let slot = self.environments.slot();
+        while slot.get().is_none() && !self.task.is_finished() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        slot.get().is_some()
+    }
+
     /// Ends it, also while it is made ready.
-    pub(super) async fn end(self) {
+    pub(in crate::cli) async fn end(self) {
         self.stop.now();
         // Dropping the stack ends its processes and removes its directory.
         if let Ok(Some(stack)) = self.task.await {

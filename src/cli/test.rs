@@ -1,5 +1,6 @@
 //! `gradus test`: prove the checkpoints of courses or tasks.
 
+mod live;
 mod matrix;
 
 use std::collections::BTreeMap;
@@ -50,6 +51,13 @@ pub struct Args {
     /// Prove everything anew, and remember nothing
     #[arg(long)]
     no_cache: bool,
+    /// Prove tasks in their environments: each submission is pushed and judged by what a real API server and Argo CD run,
+    /// with one draw. Takes minutes; the parts are built at the first time
+    #[arg(long, conflicts_with_all = ["format", "jobs", "no_cache"])]
+    live: bool,
+    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 400 MB
+    #[arg(long, value_name = "N", requires = "live", default_value = "2")]
+    control_planes: NonZeroUsize,
 }
 
 /// How proofs are written.
@@ -78,6 +86,9 @@ pub fn run(args: Args) -> ExitCode {
         Ok(courses) => courses,
         Err(code) => return code,
     };
+    if args.live {
+        return run_live(&courses, args.control_planes, begun);
+    }
     let sandbox = match Sandbox::this_program(Strictness::BestEffort) {
         Ok(sandbox) => sandbox,
         Err(error) => return trouble::fail(&error),
@@ -113,6 +124,30 @@ pub fn run(args: Args) -> ExitCode {
     ExitCode::from(worst(proofs.iter().map(exit_code)))
 }
 
+/// Proves what has an environment there.
+fn run_live(targets: &[Target], planes: NonZeroUsize, begun: Instant) -> ExitCode {
+    let live = |(_, task): &(&Course, &CourseTask)| task.task.environment.is_some();
+    let tasks: Vec<(&Course, &CourseTask)> = targets.iter().flat_map(Target::tasks).filter(live).collect();
+    if tasks.is_empty() {
+        eprintln!("error: none of these tasks has an environment: leave `--live` out");
+        return ExitCode::from(EXIT_USAGE);
+    }
+    let dirs = targets.iter().map(|target| target.dir.clone()).collect();
+    let proofs = match live::prove(dirs, &tasks, planes) {
+        Ok(proofs) => proofs,
+        Err(error) => return trouble::fail(error.as_ref()),
+    };
+    for proof in &proofs {
+        print!("{}", matrix::render(proof, true));
+    }
+    let (red, took) = (proofs.iter().filter(|proof| !proof.is_green()).count(), begun.elapsed().as_secs());
+    match red {
+        0 => println!("All proven in their environments: {} ({took} s)", count(proofs.len(), "task")),
+        n => println!("Not proven in their environments: {n} of {} ({took} s)", count(proofs.len(), "task")),
+    }
+    ExitCode::from(worst(proofs.iter().map(exit_code)))
+}
+
 fn exit_code(proof: &Proof) -> u8 {
     match (proof.is_green(), proof.is_provisional()) {
         (true, _) => EXIT_PASS,
@@ -123,6 +158,7 @@ fn exit_code(proof: &Proof) -> u8 {
 
 /// A course with the tasks that were asked for.
 struct Target {
+    dir: PathBuf,
     course: Course,
     /// None for all of them.
     only: Option<Vec<TaskId>>,
@@ -147,7 +183,8 @@ fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
     for target in targets {
         match locate(&target) {
             Ok(Located { course, home: Home::Course(dir), task, .. }) => {
-                let entry = found.entry(dir).or_insert(Target { course, only: Some(Vec::new()) });
+                let new = || Target { dir: dir.clone(), course, only: Some(Vec::new()) };
+                let entry = found.entry(dir.clone()).or_insert_with(new);
                 match task {
                     Some(task) => entry.only.iter_mut().for_each(|only| only.push(task.clone())),
                     None => entry.only = None,

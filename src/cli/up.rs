@@ -82,7 +82,7 @@ fn tell(error: Failure) -> ExitCode {
     ExitCode::from(super::EXIT_USAGE)
 }
 
-pub(super) type Failure = Box<dyn std::error::Error + Send + Sync>;
+pub(in crate::cli) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 async fn up(args: Args) -> Result<(), Failure> {
     reachable(args.listen, args.allow_remote)?;

@@ -27,7 +27,7 @@ pub struct Drawn {
     pub debrief: String,
     /// What the workspace ships below `tasks/TASK-ID/`. Empty when drawn in a workspace.
     pub starter: Tree,
-    /// Starter with the solution's overlay applied. Empty unless drawn for [`Scope::Course`] or [`Scope::Proof`].
+    /// Starter with the solution's overlay applied. Empty where drawn for a learner.
     pub solution: Tree,
     /// Starter with each alternative's overlay applied; as `solution`.
     pub alternatives: BTreeMap<String, Tree>,
@@ -60,6 +60,16 @@ impl CourseTask {
 
     /// The task with the values of a scope filled in.
     pub fn draw(&self, course: &Course, scope: &Scope) -> Result<Drawn, Vec<Diagnostic>> {
+        // A mistake in a proof is the author's and must not stand between a learner and a grade.
+        self.draw_anyhow(course, scope, !matches!(scope, Scope::Learner(_)))
+    }
+
+    /// The same with solution, alternatives and mutants, also for a learner's scope: for whoever plays learners.
+    pub fn draw_with_answers(&self, course: &Course, scope: &Scope) -> Result<Drawn, Vec<Diagnostic>> {
+        self.draw_anyhow(course, scope, true)
+    }
+
+    fn draw_anyhow(&self, course: &Course, scope: &Scope, answers: bool) -> Result<Drawn, Vec<Diagnostic>> {
         let values = self.values(course, scope);
         let mut problems = Vec::new();
         let task = self.source.task(&self.file(), &values, &mut problems);
@@ -80,9 +90,7 @@ impl CourseTask {
             commits: BTreeMap::new(),
             hidden,
         };
-        // A mistake in a proof is the author's and must not stand between a learner and a grade.
-        let proven = !matches!(scope, Scope::Learner(_)) && self.source.origin == Origin::Course;
-        if proven {
+        if answers && self.source.origin == Origin::Course {
             drawing.proofs(&mut drawn);
         }
         let problems = drawing.problems;

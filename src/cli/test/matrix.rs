@@ -14,7 +14,12 @@ pub fn render(proof: &Proof, always: bool) -> String {
     let mutants = count(of(|entry| matches!(entry, Entry::Mutant(_))), "mutant");
     let alternatives = count(of(|entry| matches!(entry, Entry::Alternative(_))), "alternative");
     let checkpoints = count(proof.checkpoints.len(), "checkpoint");
-    let _ = writeln!(text, "{word}  {}: {checkpoints}, {mutants}, {alternatives}, {} draws", proof.task, proof.draws);
+    let _ = writeln!(
+        text,
+        "{word}  {}: {checkpoints}, {mutants}, {alternatives}, {}",
+        proof.task,
+        count(proof.draws as usize, "draw")
+    );
     if proof.is_green() && !always {
         return text;
     }

@@ -1,5 +1,5 @@
-//! Tasks of `courses/cnpe` on API servers of learners' own, with the stack's Gitea and Argo CD: what their authors prove on
-//! files is what a push is told of the live state.
+//! Tasks of `courses/cnpe` in environments, with the stack's Gitea and Argo CD: what their authors prove on files is what a push
+//! is told of the live state.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -65,8 +65,8 @@ impl<'s> Work<'s> {
         let (head, begun) = (self.learner.clone.head(), Instant::now());
         loop {
             let reviews = self.shop.academy.reviews(pull);
-            let judged =
-                |(_, commit, body, _): &&(i64, String, String, u64)| *commit == head && body.contains(" of 10 points");
+            let points = format!(" of {} points", self.points());
+            let judged = |(_, commit, body, _): &&(i64, String, String, u64)| *commit == head && body.contains(&points);
             if let Some((_, _, body, _)) = reviews.iter().rev().find(judged) {
                 assert!(!body.contains(ON_FILES), "{body}");
                 return body.clone();
@@ -74,6 +74,10 @@ impl<'s> Work<'s> {
             assert!(begun.elapsed() < PATIENCE, "no review of {head}: {reviews:#?}");
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
+    }
+
+    fn points(&self) -> u32 {
+        self.drawn.task.points
     }
 
     fn environment(&self) -> String {
@@ -94,14 +98,14 @@ impl<'s> Work<'s> {
         let mut starter = self.drawn.starter.clone();
         starter.insert_file("notes.md", &b"Mine.\n"[..]);
         let told = self.told_of(&starter).await;
-        assert!(told.contains("Not yet: 0 of 10 points"), "{told}");
+        assert!(told.contains(&format!("Not yet: 0 of {} points", self.points())), "{told}");
     }
 
     async fn told_of_right(&mut self) {
         let right = [self.drawn.solution.clone()].into_iter().chain(self.drawn.alternatives.values().cloned());
         for files in right.collect::<Vec<_>>() {
             let told = self.told_of(&files).await;
-            assert!(told.contains("Passed: 10 of 10 points"), "{told}");
+            assert!(told.contains(&format!("Passed: {0} of {0} points", self.points())), "{told}");
         }
     }
 }
@@ -130,14 +134,14 @@ struct Place {
 
 impl Place {
     /// Ends everything, also what the Argo CD of the stack, which others use after us, knows of it.
-    async fn end(mut self, environments: [String; 2]) {
+    async fn end(mut self, environments: &[String]) {
         let (code, ..) = self.shop.daemon.take().unwrap().stop("TERM");
         assert_eq!(code, Some(0));
         let delete = async |kind: &str, name: &str| {
             let _ = self.shop.api(kind, "argocd").delete(name, &DeleteParams::default()).await;
         };
         delete("ApplicationSet", &self.shop.academy.name).await;
-        for name in &environments {
+        for name in environments {
             for kind in ["Application", "Secret", "AppProject"] {
                 delete(kind, name).await;
             }
@@ -156,8 +160,38 @@ fn tasks_of_the_course_are_judged_on_api_servers_of_the_learners_own_as_on_their
         let mut rights = Work::new(&place.shop, &files, "eve", "tenant-rbac-scoped");
         tokio::join!(namespace(&mut baseline), roles(&mut rights));
         let environments = [&baseline, &rights].map(|work| work.environment());
-        place.end(environments).await;
+        place.end(&environments).await;
     });
+}
+
+#[test]
+fn a_learners_application_heals_and_prunes_as_its_policy_says_and_drift_proves_it() {
+    beside(async {
+        let files = Tree::from_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("courses/cnpe")).unwrap();
+        let shop = Shop::of("cnpe", |dir| write(dir, &files), "namespaces: {}").await;
+        let place = Place { _ended: Ended(shop.academy.clone()), shop };
+        let mut work = Work::new(&place.shop, &files, "ada", "argocd-app-selfheal-prune");
+        application(&mut work).await;
+        let environments = [work.environment()];
+        place.end(&environments).await;
+    });
+}
+
+async fn application(work: &mut Work<'_>) {
+    work.told_of_starter().await;
+    let told = work.told_of_mutant("switched-off").await;
+    assert!(told.contains("automated sync is switched off"), "{told}");
+    let told = work.told_of_mutant("promotion-stays").await;
+    assert!(told.contains("Not yet: 6 of 8 points"), "{told}");
+    // What was there before stays, and is not the learner's mistake of today.
+    let told = work.told_of_mutant("no-prune").await;
+    println!("{told}");
+    let told = work.told_of_mutant("no-heal").await;
+    println!("{told}");
+    work.told_of_right().await;
+    let deployments = work.shop.api("Deployment", &work.environment());
+    let replicas = deployments.get("storefront").await.unwrap().data["spec"]["replicas"].clone();
+    assert_ne!(replicas, 7, "what was changed for the proof is as it was");
 }
 
 async fn namespace(work: &mut Work<'_>) {

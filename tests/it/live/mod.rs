@@ -9,6 +9,7 @@ mod install;
 mod mid;
 mod plane;
 mod probes;
+mod proof;
 mod push;
 mod shop;
 mod stack;
