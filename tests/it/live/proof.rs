@@ -99,7 +99,10 @@ fn what_a_twin_lets_through_and_the_environment_does_not_is_found_where_it_runs(
     ] {
         assert!(said.contains(row), "`{row}`: {said}");
     }
-    assert!(said.contains("- alternative elsewhere fails `reached`: `ports[80].targetPort` is 8080, must be 80"), "{said}");
+    assert!(
+        said.contains("- alternative elsewhere fails `reached`: `ports[80].targetPort` is 8080, must be 80"),
+        "{said}"
+    );
     assert_eq!(said.matches("\n  - ").count(), 1, "nothing else is found: {said}");
     assert!(said.contains("Not proven in their environments: 1 of 1 task"), "{said}");
     // Nothing is left of it.
