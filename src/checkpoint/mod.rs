@@ -19,6 +19,7 @@ pub mod manifest;
 pub mod matching;
 pub mod observed;
 pub mod outcome;
+pub mod promql;
 pub mod rbac;
 pub mod scenario;
 pub mod scene;

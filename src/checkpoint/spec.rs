@@ -248,6 +248,8 @@ kinds! {
     scenario => Scenario(super::scenario::Scenario),
     /// What answers at an address of the learner's environment.
     http => Http(super::http::Http),
+    /// What a Prometheus of the learner's environment says to a query.
+    promql => Promql(super::promql::Promql),
 }
 
 /// Why a checkpoint of `.gradus/` has no kind.

@@ -8,7 +8,7 @@ pub mod lender;
 pub mod look;
 pub mod planes;
 pub mod provision;
-mod proxy;
+pub(crate) mod proxy;
 pub mod reap;
 
 use schemars::JsonSchema;

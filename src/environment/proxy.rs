@@ -159,7 +159,7 @@ fn unreached(words: &str) -> Option<Unreached> {
 }
 
 /// What is kept of a body.
-fn kept(keep: Keep, body: String) -> String {
+pub(crate) fn kept(keep: Keep, body: String) -> String {
     match keep {
         Keep::Nothing => String::new(),
         Keep::Text => body,

@@ -347,27 +347,27 @@ fn a_dependency_cycle_is_shown() {
 #[test]
 fn a_checkpoint_has_exactly_one_kind() {
     insta::assert_snapshot!(task_with("      file: {path: web.yaml, expect: exists}\n", ""), @r"
-    error: checkpoint `there` needs exactly one of `file`, `manifest`, `cel`, `git`, `live`, `argocd`, `rbac`, `admission`, `scenario`, `http` and has none
+    error: checkpoint `there` needs exactly one of `file`, `manifest`, `cel`, `git`, `live`, `argocd`, `rbac`, `admission`, `scenario`, `http`, `promql` and has none
       --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:12:7
        |
     11 |   checkpoints:
     12 |     - id: there
        |       ^^
        |
-       = help: each checkpoint has one kind: file, manifest, cel, git, live, argocd, rbac, admission, scenario, http
+       = help: each checkpoint has one kind: file, manifest, cel, git, live, argocd, rbac, admission, scenario, http, promql
 
     1 error
     ");
     insta::assert_snapshot!(
         task_with("      file: {path: web.yaml", "      git: {}\n      file: {path: web.yaml"), @r"
-    error: checkpoint `there` needs exactly one of `file`, `manifest`, `cel`, `git`, `live`, `argocd`, `rbac`, `admission`, `scenario`, `http` and has `file` and `git`
+    error: checkpoint `there` needs exactly one of `file`, `manifest`, `cel`, `git`, `live`, `argocd`, `rbac`, `admission`, `scenario`, `http`, `promql` and has `file` and `git`
       --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:15:7
        |
     14 |       points: 1
     15 |       git: {}
        |       ^^^
        |
-       = help: each checkpoint has one kind: file, manifest, cel, git, live, argocd, rbac, admission, scenario, http
+       = help: each checkpoint has one kind: file, manifest, cel, git, live, argocd, rbac, admission, scenario, http, promql
 
     1 error
     ");
@@ -379,7 +379,7 @@ fn a_checkpoint_has_exactly_one_kind() {
     15 |       withheld: hidden
        |                 ^^^^^^
        |
-       = help: write one of file, manifest, cel, git, live, argocd, rbac, admission, scenario, http
+       = help: write one of file, manifest, cel, git, live, argocd, rbac, admission, scenario, http, promql
 
     1 error
     ");

@@ -3,8 +3,10 @@
 //! Nobody runs Pods in a stack: kwok says that they are ready, and here the test then gives them this machine's address, where
 //! it listens. An API server asks no loopback address.
 
+use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -121,11 +123,23 @@ async fn answer(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>) {
             (503, "{}".to_owned())
         }
         "/hostile" => (200, "`</details>\u{202e}**bold** @everyone".to_owned()),
+        query if query.starts_with("/api/v1/query?") => recorded(query),
         _ => (404, "{}".to_owned()),
     };
     let head = format!("HTTP/1.1 {code} Said\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
+}
+
+/// What a real Prometheus answered to this query, at another time with each question.
+fn recorded(path: &str) -> (u16, String) {
+    static TIMES: AtomicU64 = AtomicU64::new(0);
+    let rows: Vec<Value> = serde_json::from_str(include_str!("../../truth/prometheus.json")).unwrap();
+    let asked: BTreeMap<String, String> =
+        url::form_urlencoded::parse(path.split_once('?').unwrap().1.as_bytes()).into_owned().collect();
+    let row = rows.iter().find(|row| row["query"] == asked["query"].as_str()).unwrap();
+    let later = format!("[1{:06}", TIMES.fetch_add(1, Ordering::Relaxed));
+    (row["status"].as_u64().unwrap() as u16, row["answer"].to_string().replace("[1796054", &later))
 }
 
 const SERVICE: &str = "
@@ -302,6 +316,33 @@ fn a_hostile_workload_gains_nothing() {
         assert!(fakes.0.starts_with("the Service `web` has no endpoints"), "{fakes:?}");
         let hostile = web.fails(&via, "/hostile", json!({ "json": {} })).await;
         assert_eq!(hostile.0, "`GET /hostile`: the answer is no JSON: `'</details>\\u{202e}**bold** @everyone`");
+    });
+}
+
+/// Its answers are recorded ones: see `tests/truth/prometheus.json`.
+#[test]
+fn prometheus_is_asked_in_the_same_way_and_its_times_are_no_news() {
+    beside(async {
+        let web = Web::new("promql").await;
+        web.pod("web-a", false, web.workload.at.ip()).await;
+        let judged = async |query: &str, wanted| {
+            let expect = json!({ "value": { "$gt": 0 }, "series": { "max": 1 } });
+            let check = kind(
+                "promql",
+                json!({ "via": { "service": "web", "port": "http" }, "query": query, "expect": expect }),
+            );
+            web.ground.judged(&check, &Tree::default(), &Tree::default(), wanted).await
+        };
+        for query in ["up", "3", "up[3s]", "vector(0.1)"] {
+            let (judgement, first) = judged(query, Outcome::Pass).await;
+            assert_eq!(judgement, Judgement::pass(), "{query}");
+            assert_eq!(first.answers, judged(query, Outcome::Pass).await.1.answers, "{query}");
+        }
+        let (none, _) = judged("up{job=\"nobody\"}", Outcome::Fail).await;
+        assert_eq!(messages(&none), ["the query finds no data: of what it asks for nothing was measured"]);
+        let (broken, _) = judged("sum(rate(", Outcome::Error).await;
+        assert_eq!(broken.outcome, Outcome::Error, "{broken:?}");
+        assert!(messages(&broken)[0].contains("parse error"), "{broken:?}");
     });
 }
 
