@@ -89,7 +89,7 @@ impl Live {
     pub fn selected<'s>(&self, sample: &'s Sample) -> Vec<&'s Value> {
         let Ok(wanted) = self.select.matching.as_ref().map(Pattern::parse).transpose() else { return Vec::new() };
         let counts = |seen: &&Seen| {
-            seen.maker != Maker::Somebody && select::fits_object(&self.select, wanted.as_ref(), &seen.object)
+            seen.maker.is_of_the_commit() && select::fits_object(&self.select, wanted.as_ref(), &seen.object)
         };
         sample.objects.iter().filter(counts).map(|seen| &seen.object).collect()
     }
@@ -102,8 +102,9 @@ impl Live {
             Err(flaws) => return Judgement::error(matching::words(&flaws)),
         };
         let fits = |seen: &&Seen| select::fits_object(&self.select, wanted.as_ref(), &seen.object);
-        let (count_in, foreign): (Vec<&Seen>, Vec<&Seen>) =
-            sample.objects.iter().filter(fits).partition(|seen| seen.maker != Maker::Somebody);
+        let (count_in, others): (Vec<&Seen>, Vec<&Seen>) =
+            sample.objects.iter().filter(fits).partition(|seen| seen.maker.is_of_the_commit());
+        let foreign: Vec<&Seen> = others.into_iter().filter(|seen| seen.maker == Maker::Somebody).collect();
         trace.say(|| format!("{} of the commit, {} of somebody else", count_in.len(), foreign.len()));
         if (count_in.len() as u64) < u64::from(self.min.max(1)) {
             return self.too_few(context, &count_in, &foreign);
@@ -251,6 +252,12 @@ mod tests {
 
     #[test]
     fn what_was_made_by_hand_does_not_count_and_is_named() {
+        // The course's is neither the learner's nor made by hand.
+        let course = judged(&live(json!({})), vec![seen(Maker::Course, 3, 3)]);
+        assert_eq!(course.outcome, Outcome::Fail);
+        assert!(!course.evidence[0].message.contains("by hand"), "{course:?}");
+        let beside = judged(&live(json!({})), vec![seen(Maker::Course, 1, 1), seen(Maker::Commit, 3, 3)]);
+        assert_eq!(beside.outcome, Outcome::Pass);
         let judgement = judged(&live(json!({})), vec![seen(Maker::Somebody, 3, 3)]);
         assert_eq!(judgement.outcome, Outcome::Fail);
         assert_eq!(

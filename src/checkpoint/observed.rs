@@ -187,8 +187,20 @@ pub enum Maker {
     Commit,
     /// A controller made it for an object that comes from the commit, as a ReplicaSet of a Deployment.
     Controller,
+    /// The course: it has this in the environment, or a controller made it for what it has there. Does not count.
+    Course,
     /// Nothing of the commit: made by hand, or by somebody else. Does not count.
     Somebody,
+}
+
+impl Maker {
+    /// Whether an object comes from the commit, whoever made it for that.
+    pub fn is_of_the_commit(self) -> bool {
+        match self {
+            Self::Commit | Self::Controller => true,
+            Self::Course | Self::Somebody => false,
+        }
+    }
 }
 
 impl Want {

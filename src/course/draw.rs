@@ -12,6 +12,7 @@ use super::publish::own_value;
 use super::task::{Origin, Task};
 use super::values::{Scope, Values};
 use super::{Course, CourseTask, edit, strict, template};
+use crate::environment::seed::Seeds;
 use crate::submission::tree::{Entry, Tree};
 
 /// A task with the values filled in.
@@ -78,6 +79,7 @@ impl CourseTask {
         let debrief = drawing.text("debrief.md");
         let starter = drawing.tree("starter");
         let hidden = drawing.tree("hidden");
+        let task = task.map(|task| drawing.seeded(task));
         let mut drawn = Drawn {
             task: self.task.clone(),
             values: Values::new(),
@@ -196,6 +198,23 @@ impl Drawing<'_> {
             }
         }
         tree
+    }
+
+    /// With the course's objects in its environment.
+    fn seeded(&mut self, mut task: Task) -> Task {
+        if let Some(environment) = &mut task.environment {
+            let (files, dir) = (self.tree("seed"), format!("{}/seed", self.task.dir));
+            let name = |path: &str| {
+                let template = format!("seed/{path}.hbs");
+                if self.task.files.get(&template).is_some() {
+                    format!("{dir}/{path}.hbs")
+                } else {
+                    format!("{dir}/{path}")
+                }
+            };
+            environment.seeds = Seeds::read(&files, name, environment, &mut self.problems);
+        }
+        task
     }
 
     fn proofs(&mut self, drawn: &mut Drawn) {

@@ -2,6 +2,7 @@
 //! globs and operators of checkpoints.
 
 mod scenario;
+mod seed;
 
 use std::collections::BTreeMap;
 
@@ -42,7 +43,7 @@ pub fn task(course: &Course, task: &CourseTask) -> Findings {
     let mut findings = Findings::default();
     for number in 0..DRAWS {
         let found = match task.draw(course, &Scope::Proof(number)) {
-            Ok(drawn) => checkpoints(task, &drawn),
+            Ok(drawn) => checkpoints(task, &drawn).into_iter().chain(seed::collisions(task, &drawn)).collect(),
             Err(problems) => problems,
         };
         if !found.is_empty() {

@@ -4,7 +4,7 @@ use super::{Environment, Scope, Tier};
 use crate::gitops::preflight::speaks_to_argocd;
 
 /// Kinds of Kubernetes that are in no namespace. Kinds that others bring are theirs to know.
-const OF_THE_CLUSTER: [(&str, &str); 19] = [
+pub(super) const OF_THE_CLUSTER: [(&str, &str); 19] = [
     ("", "Namespace"),
     ("", "Node"),
     ("", "PersistentVolume"),
@@ -92,7 +92,7 @@ mod tests {
             scope: *scope,
         };
         let allow = Allow { kinds: kinds.iter().map(kind).collect(), namespaces: Vec::new(), annotations: Vec::new() };
-        Environment { tier, path: Some("manifests".into()), application: None, allow }
+        Environment { tier, path: Some("manifests".into()), application: None, allow, seeds: Default::default() }
     }
 
     #[test]

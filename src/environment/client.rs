@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use http::{HeaderValue, Request};
 use kube::Client;
+use kube::client::Body;
 use kube::config::{KubeConfigOptions, Kubeconfig};
 
 /// An API server that takes longer to be reached is not there.
@@ -60,6 +62,22 @@ pub async fn of_text(kubeconfig: &str) -> Result<Client, ClientError> {
 /// As whoever calls us uses kubectl.
 pub async fn of_user() -> Result<Client, ClientError> {
     client(kube::Config::infer().await.map_err(|error| ClientError::Nowhere(Box::new(error)))?)
+}
+
+/// The same API server, asked as this account of a namespace: what that may not do, we may not either.
+pub fn acting_as(client: &Client, namespace: &str, account: &str) -> Client {
+    let user = format!("system:serviceaccount:{namespace}:{account}");
+    let ours = client.clone();
+    let service = tower::service_fn(move |mut request: Request<Body>| {
+        let (client, user) = (ours.clone(), user.clone());
+        async move {
+            // Never without it, which would be as ourselves.
+            let user = HeaderValue::try_from(user).map_err(|error| kube::Error::Service(error.into()))?;
+            request.headers_mut().insert("impersonate-user", user);
+            client.send(request).await
+        }
+    });
+    Client::new(service, namespace)
 }
 
 fn client(mut config: kube::Config) -> Result<Client, ClientError> {

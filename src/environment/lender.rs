@@ -12,11 +12,15 @@ use tokio::sync::Mutex;
 
 use super::client::{self, ClientError};
 use super::planes::{Plane, Planes, PlanesError};
-use super::provision::{MANAGED, MANAGER, Resource, in_cluster, project};
+use super::provision::{ACCOUNT, MANAGED, MANAGER, Resource, in_cluster, project};
+use super::sow::Sower;
 use super::{Environment, Tier, reap};
 use crate::gitops::generator::Offer;
 use crate::gitops::kinds::Kinds;
 use crate::store::time::{Clock, Time};
+
+/// A definition of a kind.
+const DEFINITION: &str = "CustomResourceDefinition";
 
 /// An environment that was made is looked over again after this long: somebody may have changed something.
 const LOOK_OVER: Duration = Duration::from_secs(600);
@@ -69,6 +73,9 @@ pub enum LendError {
     /// There is no control plane for it.
     #[error(transparent)]
     Plane(#[from] PlanesError),
+    /// Something that an API server does by itself takes too long.
+    #[error("{0}, and was waited for long enough")]
+    Late(String),
     /// Its API server cannot be spoken to.
     #[error(transparent)]
     Client(#[from] ClientError),
@@ -131,28 +138,45 @@ impl Lender {
         }
     }
 
-    /// Makes what is missing of the environment that this commit is offered to.
+    /// Makes what is missing of the environment that this commit is offered to, and the course's objects as they were.
     pub async fn lend(&self, offer: &Offer, environment: &Environment, ground: &Ground) -> Result<()> {
         let kinds = &ground.kinds;
         let name = offer.tenancy.name();
-        let resources = resources(kinds, environment).await?;
-        let objects = in_cluster(offer, environment, &resources);
         let project = project(offer, environment, &self.argocd.namespace);
         let cluster = ground.plane.as_ref().map(|plane| self.cluster(plane, &name));
-        let digest = Sha256::digest(json!([objects, project, cluster]).to_string()).to_vec();
+        let all = |resources: &[Resource]| {
+            let objects = in_cluster(offer, environment, resources);
+            let digest = Sha256::digest(json!([objects, project, cluster]).to_string()).to_vec();
+            (objects, digest)
+        };
+        let (_, digest) = all(&resources(kinds, environment).await?);
         let now = self.clock.now();
         let fine = |(known, at): &(Vec<u8>, Time)| *known == digest && now.since(*at) < LOOK_OVER;
-        if !self.made.lock().await.get(&name).is_some_and(fine) {
+        // Not before all of it worked once more is it known to be fine.
+        let before = self.made.lock().await.remove(&name).filter(fine);
+        let (seeds, sower) =
+            (environment.seeds.made(&name), Sower { kinds, client: course(kinds, environment, &name) });
+        let (definitions, seeds): (Vec<_>, Vec<_>) = seeds.into_iter().partition(|one| one["kind"] == DEFINITION);
+        if before.is_none() {
             // First and last: as long as it is there, something of the environment may be.
             apply(&self.argocd.client, &project).await?;
+        }
+        sower.sow(&definitions).await?;
+        // Only now are all the kinds there that the task allows.
+        let (objects, digest) = all(&resources(kinds, environment).await?);
+        if before.is_none() {
             for object in &objects {
                 apply(kinds.client(), object).await?;
             }
-            if let Some(cluster) = &cluster {
-                apply(&self.argocd.client, cluster).await?;
-            }
-            self.made.lock().await.insert(name, (digest, now));
         }
+        sower.sow(&seeds).await?;
+        if before.is_none()
+            && let Some(cluster) = &cluster
+        {
+            apply(&self.argocd.client, cluster).await?;
+        }
+        let at = before.map_or(now, |(_, at)| at);
+        self.made.lock().await.insert(name, (digest, at));
         Ok(())
     }
 
@@ -228,6 +252,14 @@ async fn delete(api: &Api<DynamicObject>, name: &str, whose: Whose) -> Result<bo
         }
     }
     Ok(api.get_opt(name).await.map_err(failed(what()))?.is_none())
+}
+
+/// As whom the course's objects are made. In a shared cluster as the environment's own account: we may make nothing else there.
+fn course(kinds: &Kinds, environment: &Environment, namespace: &str) -> Client {
+    match environment.tier {
+        Tier::Namespace => client::acting_as(kinds.client(), namespace, ACCOUNT),
+        Tier::ControlPlane | Tier::External => kinds.client().clone(),
+    }
 }
 
 /// What the API server calls the kinds that an environment allows. One that it does not have cannot be applied, and Argo CD

@@ -12,6 +12,7 @@ use super::lender::Argocd;
 use super::{Environment, Tier};
 use crate::checkpoint::observed::{Maker, Said, Seen, Want};
 use crate::gitops::kinds::{Kinds, Served};
+use crate::gitops::object::Object;
 use crate::gitops::shown::shown as application_shown;
 use crate::gitops::tracking::Live;
 
@@ -45,6 +46,8 @@ pub struct Looker {
     /// Its own, then the others.
     namespaces: Vec<String>,
     application: String,
+    /// The course's.
+    seeds: Vec<Object>,
     argocd: Option<Argocd>,
 }
 
@@ -82,6 +85,7 @@ impl Looker {
             groups: environment.allow.kinds.iter().map(group).collect(),
             namespaces: namespaces.collect(),
             application: application.to_owned(),
+            seeds: environment.seeds.objects(application),
             argocd: None,
         }
     }
@@ -165,7 +169,8 @@ impl Looker {
         for namespace in namespaces {
             let list = self.kinds.api(served, namespace).list(&ListParams::default().limit(MOST)).await;
             let list = list.map_err(|error| LookError::of(format!("objects of the kind {kind}"), error))?;
-            if list.metadata.continue_.is_some() {
+            // Of custom resources the last answer has one that is empty.
+            if list.metadata.continue_.is_some_and(|token| !token.is_empty()) {
                 return Err(LookError::TooMany(kind.clone()));
             }
             all.extend(list.items.into_iter().map(|object| served.whole(object)));
@@ -212,16 +217,24 @@ impl Looker {
         if self.tracks(object) {
             return Maker::Commit;
         }
+        if self.seeded(object) {
+            return Maker::Course;
+        }
         let mut object = object;
         for _ in 0..OWNERS {
             let owner = controller(object).and_then(|(owner, _)| owners.get(text(&owner, "/uid")));
             match owner {
                 Some(owner) if self.tracks(owner) => return Maker::Controller,
+                Some(owner) if self.seeded(owner) => return Maker::Course,
                 Some(owner) => object = owner,
                 None => break,
             }
         }
         Maker::Somebody
+    }
+
+    fn seeded(&self, object: &Value) -> bool {
+        Live::read(object).is_some_and(|live| self.seeds.contains(&live.object))
     }
 
     fn tracks(&self, object: &Value) -> bool {
@@ -273,6 +286,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::environment::seed::Seeds;
     use crate::environment::{Allow, Tier};
 
     fn looker() -> Looker {
@@ -281,7 +295,13 @@ mod tests {
         let allow = Allow { kinds: Vec::new(), namespaces: Vec::new(), annotations: Vec::new() };
         Looker::new(
             kinds,
-            &Environment { tier: Tier::Namespace, path: Some("m".into()), application: None, allow },
+            &Environment {
+                tier: Tier::Namespace,
+                path: Some("m".into()),
+                application: None,
+                allow,
+                seeds: Seeds::default(),
+            },
             "shop-ada",
         )
     }
@@ -300,10 +320,22 @@ mod tests {
         let copied = object("Deployment", "by-hand", None, Some("shop-ada:apps/Deployment:shop-ada/web"));
         let orphan = object("ReplicaSet", "orphan", Some("gone"), None);
         let all = [web, set, pod, copied, orphan];
-        let owners = all.iter().map(|one| (text(one, "/metadata/uid").to_owned(), one.clone())).collect();
+        let owners: HashMap<_, _> =
+            all.iter().map(|one| (text(one, "/metadata/uid").to_owned(), one.clone())).collect();
         let makers: Vec<_> = all.iter().map(|one| looker().maker(one, &owners)).collect();
-        use Maker::{Commit, Controller, Somebody};
+        use Maker::{Commit, Controller, Course, Somebody};
         assert_eq!(makers, [Commit, Controller, Controller, Somebody, Somebody]);
+
+        let name = |name: &str| Object {
+            group: "apps".into(),
+            kind: "Deployment".into(),
+            namespace: "shop-ada".into(),
+            name: name.into(),
+        };
+        let seeding = Looker { seeds: vec![name("by-hand"), name("web")], ..looker() };
+        let theirs = object("ReplicaSet", "theirs", Some("by-hand"), None);
+        let makers = [&all[0], &all[2], &all[3], &theirs, &all[4]].map(|one| seeding.maker(one, &owners));
+        assert_eq!(makers, [Commit, Controller, Course, Course, Somebody], "what the commit brings is the commit's");
     }
 
     #[tokio::test]

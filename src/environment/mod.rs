@@ -10,9 +10,13 @@ pub mod planes;
 pub mod provision;
 pub(crate) mod proxy;
 pub mod reap;
+pub mod seed;
+mod sow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
+
+use seed::Seeds;
 
 use crate::course::id::TaskId;
 pub use crate::gitops::allowed::Scope;
@@ -34,6 +38,9 @@ pub struct Environment {
     pub application: Option<String>,
     /// What the learner may apply. Everything else is refused before it is offered to Argo CD.
     pub allow: Allow,
+    /// What the course has in it: the objects of the task's directory `seed/`.
+    #[serde(skip)]
+    pub seeds: Seeds,
 }
 
 /// What an environment is.
@@ -86,6 +93,7 @@ impl Environment {
             namespace: namespace.to_owned(),
             more_namespaces: self.allow.namespaces.clone(),
             annotations: self.allow.annotations.clone(),
+            seeded: self.seeds.objects(namespace),
         }
     }
 

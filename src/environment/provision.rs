@@ -13,7 +13,7 @@ use crate::gitops::generator::{Offer, Tenancy};
 /// The account that applies a learner's commits, in the environment's namespace.
 pub const ACCOUNT: &str = "gradus-deployer";
 
-/// The role of whoever asks workloads, and its binding in the environment's namespace.
+/// The role of whoever asks workloads and acts as [`ACCOUNT`], and its binding in the environment's namespace.
 const PROBER: &str = "gradus-prober";
 
 /// Whose objects these are, as server-side apply calls it.
@@ -146,7 +146,7 @@ fn limits(namespace: &str) -> Value {
     ] } })
 }
 
-/// Lets the daemon ask the workloads of one namespace, and of no other. Role and account are those of
+/// Lets the daemon ask the workloads of one namespace and act as its account, and in no other. Role and account are those of
 /// `argocd/base/account.yaml`.
 fn prober(namespace: &str) -> Value {
     let api = "rbac.authorization.k8s.io";
@@ -191,7 +191,7 @@ mod tests {
         });
         let namespaces = namespaces.iter().map(|name| (*name).to_owned()).collect();
         let allow = Allow { kinds: kinds.collect(), namespaces, annotations: Vec::new() };
-        Environment { tier, path: Some("manifests".into()), application: None, allow }
+        Environment { tier, path: Some("manifests".into()), application: None, allow, seeds: Default::default() }
     }
 
     fn names(objects: &[Value]) -> Vec<String> {

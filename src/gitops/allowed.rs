@@ -16,6 +16,8 @@ pub struct Allowed {
     pub more_namespaces: Vec<String>,
     /// Annotations and labels that speak to Argo CD and may be set all the same.
     pub annotations: Vec<String>,
+    /// Objects that are there already and stay as they are: the course's.
+    pub seeded: Vec<Object>,
 }
 
 /// A kind that may be applied, of any version.

@@ -108,6 +108,8 @@ pub enum Rule {
     Token,
     /// An object that is there twice.
     Duplicate,
+    /// An object that the course made.
+    Seeded,
     /// The learner's own Application says nothing that can be taken over.
     Application,
 }

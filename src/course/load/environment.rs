@@ -7,7 +7,14 @@ use crate::course::diagnostic::Diagnostic;
 
 impl Loader<'_> {
     pub(super) fn check_environment(&mut self, task: &CourseTask) {
-        let Some(environment) = &task.task.environment else { return };
+        let Some(environment) = &task.task.environment else {
+            if task.files.paths().any(|path| path.starts_with("seed/")) {
+                let problem =
+                    Diagnostic::new(format!("{}/seed", task.dir), "the task has no environment to put this in");
+                self.say(problem.help("add `environment` to task.yaml, or move the files to `hidden/`"));
+            }
+            return;
+        };
         let mut found = environment.nonsense();
         let named = [("path", &environment.path, "/"), ("application", &environment.application, "")];
         for (field, value, end) in

@@ -5,7 +5,7 @@ use crate::course::diagnostic::{Diagnostic, nearest};
 
 /// What a task's directory may hold.
 const FILES: [&str; 3] = ["task.yaml", "brief.md", "debrief.md"];
-const DIRECTORIES: [&str; 5] = ["starter", "solution", "alternatives", "mutants", "hidden"];
+const DIRECTORIES: [&str; 6] = ["starter", "solution", "alternatives", "mutants", "hidden", "seed"];
 
 /// Why a path (or glob) must not be used, if it must not.
 pub(crate) fn check_path(path: &str) -> Option<String> {

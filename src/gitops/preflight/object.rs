@@ -55,6 +55,15 @@ impl<'a> Applied<'a> {
             let what = format!("{object} is in `{file}` line {} already", first.line.unwrap_or(1));
             return against.add(Rule::Duplicate, place, what, "keep one of the two");
         }
+        if self.allowed.seeded.contains(&object) {
+            let what = format!("{object} is the course's, and there already");
+            return against.add(
+                Rule::Seeded,
+                one.place("/metadata/name"),
+                what,
+                "delete it, or give yours another name",
+            );
+        }
         if self.objects.len() == MAX_OBJECTS {
             let what = format!("the commit has more than {MAX_OBJECTS} objects");
             return against.add(Rule::Size, place, what, "take out what the task does not ask for");

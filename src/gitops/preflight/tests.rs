@@ -18,6 +18,7 @@ fn allowed() -> Allowed {
         namespace: "ada-shop".into(),
         more_namespaces: vec!["ada-tools".into()],
         annotations: vec!["argocd.argoproj.io/sync-wave".into()],
+        seeded: Vec::new(),
     }
 }
 
@@ -296,4 +297,28 @@ fn a_learners_application_says_which_directory_and_how() {
     assert_eq!(rules("empty"), [(Rule::Application, Some(5))]);
     assert_eq!(rules("nowhere"), [(Rule::Nothing, None)]);
     assert_eq!(rules("."), [(Rule::ArgoCd, Some(2))], "the Application itself");
+}
+
+#[test]
+fn an_object_that_the_course_made_is_refused_by_kind_namespace_and_name() {
+    let object = |kind: &str, name: &str| Object {
+        group: String::new(),
+        kind: kind.into(),
+        namespace: "ada-shop".into(),
+        name: name.into(),
+    };
+    let allowed = Allowed { seeded: vec![object("ConfigMap", "motd"), object("Secret", "good")], ..allowed() };
+    let taken = preflight(&tree(&[("sub/motd.yaml", &map("motd"))]), PATH, &allowed).unwrap_err();
+    let [objection] = taken.as_slice() else { panic!("{taken:?}") };
+    assert_eq!(objection.rule, Rule::Seeded);
+    assert_eq!(
+        objection.to_string(),
+        format!(
+            "{PATH}/sub/motd.yaml:4: ConfigMap ada-shop/motd is the course's, and there already: delete it, or give yours another name"
+        )
+    );
+    let elsewhere = map("motd").replace("name: motd", "name: motd\n  namespace: ada-tools");
+    for file in [map("motd-2"), elsewhere] {
+        assert!(preflight(&tree(&[("a.yaml", &file)]), PATH, &allowed).is_ok(), "{file}");
+    }
 }

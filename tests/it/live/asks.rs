@@ -45,8 +45,13 @@ impl Ground {
     fn with(config: kube::Config, name: String) -> Self {
         let kinds = Arc::new(Kinds::of(Client::try_from(config).unwrap()));
         let allow = Allow { kinds: Vec::new(), namespaces: Vec::new(), annotations: Vec::new() };
-        let environment =
-            Environment { tier: Tier::Namespace, path: Some("manifests".into()), application: None, allow };
+        let environment = Environment {
+            tier: Tier::Namespace,
+            path: Some("manifests".into()),
+            application: None,
+            allow,
+            seeds: Default::default(),
+        };
         Self { looker: Looker::new(kinds.clone(), &environment, &name), kinds, name }
     }
 

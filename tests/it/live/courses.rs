@@ -127,14 +127,18 @@ impl Drop for Ended {
 }
 
 /// A shop that lends API servers. Its fields are dropped in this order.
-struct Place {
-    shop: Shop,
+pub struct Place {
+    pub shop: Shop,
     _ended: Ended,
 }
 
 impl Place {
+    pub fn of(shop: Shop) -> Self {
+        Self { _ended: Ended(shop.academy.clone()), shop }
+    }
+
     /// Ends everything, also what the Argo CD of the stack, which others use after us, knows of it.
-    async fn end(mut self, environments: &[String]) {
+    pub async fn end(mut self, environments: &[String]) {
         let (code, ..) = self.shop.daemon.take().unwrap().stop("TERM");
         assert_eq!(code, Some(0));
         let delete = async |kind: &str, name: &str| {
@@ -155,7 +159,7 @@ fn tasks_of_the_course_are_judged_on_api_servers_of_the_learners_own_as_on_their
         let files = Tree::from_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("courses/cnpe")).unwrap();
         let lends = "controlPlanes: {limit: 2, warm: 1}";
         let shop = Shop::of("cnpe", |dir| write(dir, &files), lends).await;
-        let place = Place { _ended: Ended(shop.academy.clone()), shop };
+        let place = Place::of(shop);
         let mut baseline = Work::new(&place.shop, &files, "ada", "tenant-namespace-baseline");
         let mut rights = Work::new(&place.shop, &files, "eve", "tenant-rbac-scoped");
         tokio::join!(namespace(&mut baseline), roles(&mut rights));

@@ -120,6 +120,7 @@ fn environment() -> Environment {
         path: Some("manifests".into()),
         application: None,
         allow: Allow { kinds, namespaces: Vec::new(), annotations: Vec::new() },
+        seeds: Default::default(),
     }
 }
 
