@@ -10,13 +10,16 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::clear::Clearing;
 use super::client::{self, ClientError};
 use super::planes::{Plane, Planes, PlanesError};
 use super::provision::{ACCOUNT, MANAGED, MANAGER, Resource, in_cluster, project};
+use super::reset::{Stays, is_clusters_namespace};
 use super::sow::Sower;
 use super::{Environment, Tier, reap};
 use crate::gitops::generator::Offer;
 use crate::gitops::kinds::Kinds;
+use crate::gitops::tracking::Live;
 use crate::store::time::{Clock, Time};
 
 /// A definition of a kind.
@@ -155,7 +158,7 @@ impl Lender {
         // Not before all of it worked once more is it known to be fine.
         let before = self.made.lock().await.remove(&name).filter(fine);
         let (seeds, sower) =
-            (environment.seeds.made(&name), Sower { kinds, client: course(kinds, environment, &name) });
+            (environment.seeds.made(&name), Sower { kinds, client: acting(kinds, environment, &name) });
         let (definitions, seeds): (Vec<_>, Vec<_>) = seeds.into_iter().partition(|one| one["kind"] == DEFINITION);
         if before.is_none() {
             // First and last: as long as it is there, something of the environment may be.
@@ -178,6 +181,23 @@ impl Lender {
         let at = before.map_or(now, |(_, at)| at);
         self.made.lock().await.insert(name, (digest, at));
         Ok(())
+    }
+
+    /// Takes away what neither the commit that runs brings, nor the course, nor we, nor the cluster: what was made by hand, or by
+    /// workloads of commits before. How many objects that were.
+    pub async fn reset(&self, offer: &Offer, environment: &Environment, ground: &Ground) -> Result<usize> {
+        let (kinds, name) = (&ground.kinds, offer.tenancy.name());
+        let ours = in_cluster(offer, environment, &resources(kinds, environment).await?);
+        let ours = ours.iter().filter_map(Live::read).map(|live| live.object);
+        let known = ours.chain(environment.seeds.objects(&name)).collect();
+        let more = environment.allow.namespaces.iter().map(String::as_str).chain(environment.seeds.namespaces());
+        let mut namespaces: Vec<String> = std::iter::once(name.as_str()).chain(more).map(str::to_owned).collect();
+        namespaces.retain(|namespace| !is_clusters_namespace(namespace));
+        namespaces.sort();
+        namespaces.dedup();
+        let client = acting(kinds, environment, &name);
+        let stays = Stays { application: name, known };
+        Clearing { kinds, client, environment, namespaces, stays }.clear().await
     }
 
     /// What makes a control plane known to Argo CD.
@@ -254,8 +274,9 @@ async fn delete(api: &Api<DynamicObject>, name: &str, whose: Whose) -> Result<bo
     Ok(api.get_opt(name).await.map_err(failed(what()))?.is_none())
 }
 
-/// As whom the course's objects are made. In a shared cluster as the environment's own account: we may make nothing else there.
-fn course(kinds: &Kinds, environment: &Environment, namespace: &str) -> Client {
+/// As whom objects inside of an environment are made and taken away. In a shared cluster as its own account: we may do nothing
+/// else there.
+fn acting(kinds: &Kinds, environment: &Environment, namespace: &str) -> Client {
     match environment.tier {
         Tier::Namespace => client::acting_as(kinds.client(), namespace, ACCOUNT),
         Tier::ControlPlane | Tier::External => kinds.client().clone(),

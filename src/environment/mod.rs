@@ -3,6 +3,7 @@
 
 mod ask;
 mod check;
+mod clear;
 pub mod client;
 pub mod lender;
 pub mod look;
@@ -10,6 +11,7 @@ pub mod planes;
 pub mod provision;
 pub(crate) mod proxy;
 pub mod reap;
+pub mod reset;
 pub mod seed;
 mod sow;
 

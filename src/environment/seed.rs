@@ -120,6 +120,12 @@ impl Seeds {
         self.0.iter().map(|seed| seed.placed(namespace)).collect()
     }
 
+    /// Names of the namespaces among them.
+    pub fn namespaces(&self) -> impl Iterator<Item = &str> {
+        let is = |seed: &&Seed| seed.object.group.is_empty() && seed.object.kind == "Namespace";
+        self.0.iter().filter(is).map(|seed| seed.object.name.as_str())
+    }
+
     /// What is to be made of them there, in this order.
     pub fn made(&self, namespace: &str) -> Vec<Value> {
         let one = |seed: &Seed| {

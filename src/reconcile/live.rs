@@ -187,6 +187,14 @@ impl Live {
             return Ok(self.not_lent(&error));
         }
         let push = Push { number: stay.pull.number, at: stay.pushed_at };
+        // Before Argo CD turns to the commit: what this one makes is not to be taken for what was there.
+        if self.store.takes_over(&offer.tenancy, push).await? {
+            match self.lender.reset(&offer, &environment, &ground).await {
+                Ok(0) => {}
+                Ok(gone) => tracing::info!(environment = offer.tenancy.name(), gone, "what others left was taken away"),
+                Err(error) => return Ok(self.not_lent(&error)),
+            }
+        }
         if let Some(holder) = self.store.offer(&offer, push, self.clock.now()).await? {
             return Ok(Begun::Settled(held(holder)));
         }

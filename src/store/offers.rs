@@ -53,6 +53,23 @@ impl Store {
         Ok(Some(PullNumber(holder.try_get(0)?)).filter(|holder| *holder != push.number))
     }
 
+    /// Whether this push takes an environment that its pull request does not hold: nobody does, or another one that was pushed
+    /// to earlier or is over.
+    pub async fn takes_over(&self, tenancy: &Tenancy, push: Push) -> Result<bool, StoreError> {
+        let query = sqlx::query(
+            "SELECT number != ?5 AND ((pushed_at, number) <= (?4, ?5) OR EXISTS (
+                 SELECT 1 FROM pulls WHERE pulls.workspace = ?1 AND pulls.number = offers.number AND state = 'closed'))
+             FROM offers WHERE workspace = ?1 AND learner = ?2 AND task = ?3",
+        )
+        .bind(&tenancy.workspace.0)
+        .bind(tenancy.learner.as_str())
+        .bind(tenancy.task.as_str())
+        .bind(push.at.0)
+        .bind(push.number.0);
+        let row = query.fetch_optional(self.reader()).await?;
+        Ok(row.map(|row| row.try_get(0)).transpose()?.unwrap_or(true))
+    }
+
     /// The commit that an environment is to run now.
     pub async fn offered(&self, tenancy: &Tenancy) -> Result<Option<CommitId>, StoreError> {
         let query = sqlx::query("SELECT offer FROM offers WHERE workspace = ? AND learner = ? AND task = ?")
@@ -188,7 +205,11 @@ mod tests {
         let ask = async |digit: &str, number, at| {
             store.offer(&offer("7", digit), push(number, at), Time(at)).await.unwrap().map(|holder| holder.0)
         };
+        let takes = async |number, at| store.takes_over(&offer("7", "1").tenancy, push(number, at)).await.unwrap();
+        assert!(takes(1, 10).await, "nobody has it");
         assert_eq!(ask("1", 1, 10).await, None);
+        assert!(!takes(1, 10).await && !takes(1, 30).await, "its own");
+        assert!(takes(2, 20).await && !takes(2, 5).await);
         assert_eq!(ask("2", 2, 20).await, None);
         assert_eq!(ask("1", 1, 10).await, Some(2), "graded again, not pushed again");
         assert_eq!(ask("4", 2, 15).await, None, "its own, by somebody who saw less");
@@ -202,6 +223,7 @@ mod tests {
             .execute(store.writer())
             .await
             .unwrap();
+        assert!(takes(2, 20).await, "the other one is closed");
         assert_eq!(ask("2", 2, 20).await, None);
     }
 

@@ -3,13 +3,18 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use kube::api::{Patch, PatchParams};
-use serde_json::json;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use kube::Client;
+use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use serde_json::{Value, json};
 
 use super::beside;
 use super::courses::Place;
 use super::shop::{Shop, settings};
+use super::tenant::resource;
 use crate::gitea::academy::Learner;
+use crate::planes::world::client;
 
 const PATIENCE: Duration = Duration::from_secs(240);
 
@@ -143,9 +148,72 @@ fn the_courses_objects_are_there_before_the_learners_and_stay_as_they_are() {
         let right = push(&shop, &ada, pull).await;
         assert!(right.contains("1 of 2 points"), "{right}");
         assert_eq!(text().await.as_deref(), Some("Welcome"));
-        // What nobody tracks is not pruned.
-        assert!(maps.get_opt("more").await.unwrap().is_some());
     });
+}
+
+#[test]
+fn who_takes_an_environment_over_finds_nothing_there_that_others_made_by_hand() {
+    beside(async {
+        let words = [
+            ("TIER", "namespace"),
+            ("KIND", "{kind: ConfigMap}"),
+            ("WHAT", "ConfigMap"),
+            ("FIELDS", "data: {open: \"yes\"}"),
+        ];
+        let course = |dir: &Path| course(dir, words, &[("motd.yaml", MOTD)], &settings("yes"));
+        let shop = Shop::of("tiny", course, "namespaces: {}").await;
+        let ada = shop.academy.learner("ada");
+        let name = shop.environment("ada");
+        let maps = shop.api("ConfigMap", &name);
+        let uid = async |map: &str| maps.get_opt(map).await.unwrap().and_then(|map| map.metadata.uid);
+        ada.clone.branch("work");
+        shop.write(&ada, &[("settings.yaml", &settings("yes"))]);
+        let pull = ada.open("work");
+        assert!(told(&shop, pull, &ada.clone.head()).await.contains("1 of 2 points"));
+        let by_hand = async |map: &str, owner: Option<&str>| {
+            let owner =
+                owner.map(|uid| json!({ "apiVersion": "v1", "kind": "ConfigMap", "name": "settings", "uid": uid }));
+            let map = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": map,
+                "ownerReferences": owner.into_iter().collect::<Vec<_>>() } });
+            maps.create(&PostParams::default(), &serde_json::from_value(map).unwrap()).await.unwrap();
+        };
+        let before = [uid("settings").await, uid("motd").await, uid("kube-root-ca.crt").await];
+        by_hand("left", None).await;
+        by_hand("owned", before[0].as_deref()).await;
+
+        // Another push to it changes nothing of that.
+        shop.write(&ada, &[("notes.md", "Mine.\n")]);
+        assert!(push(&shop, &ada, pull).await.contains("1 of 2 points"));
+        assert!(uid("left").await.is_some());
+
+        // Gitea's times are whole seconds.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ada.clone.git(&["checkout", "-q", "-b", "other"]);
+        shop.write(&ada, &[("notes.md", "Other.\n")]);
+        let second = ada.open("other");
+        assert!(told(&shop, second, &ada.clone.head()).await.contains("1 of 2 points"));
+        assert_eq!(uid("left").await, None);
+        assert!(uid("owned").await.is_some(), "by what the commit brings");
+        assert_eq!([uid("settings").await, uid("motd").await, uid("kube-root-ca.crt").await], before);
+        for (kind, ours) in
+            [("ServiceAccount", "gradus-deployer"), ("ServiceAccount", "default"), ("ResourceQuota", "gradus")]
+        {
+            assert!(shop.api(kind, &name).get_opt(ours).await.unwrap().is_some(), "{ours}");
+        }
+    });
+}
+
+/// The API server that Argo CD applies a learner's commits to.
+async fn inside(shop: &Shop, name: &str) -> Client {
+    let secret = shop.api("Secret", "argocd").get(name).await.unwrap().data;
+    let text = |key: &str| String::from_utf8(STANDARD.decode(secret["data"][key].as_str().unwrap()).unwrap()).unwrap();
+    let config: Value = serde_json::from_str(&text("config")).unwrap();
+    let tls = &config["tlsClientConfig"];
+    let kubeconfig = json!({ "apiVersion": "v1", "kind": "Config", "current-context": "it",
+        "clusters": [{ "name": "it", "cluster": { "server": text("server"), "certificate-authority-data": tls["caData"] } }],
+        "users": [{ "name": "it", "user": { "client-certificate-data": tls["certData"], "client-key-data": tls["keyData"] } }],
+        "contexts": [{ "name": "it", "context": { "cluster": "it", "user": "it" } }] });
+    client(&kubeconfig.to_string()).await
 }
 
 #[test]
@@ -153,7 +221,10 @@ fn a_stub_of_a_kind_is_there_before_learners_make_objects_of_it() {
     beside(async {
         let words = [
             ("TIER", "controlPlane"),
-            ("KIND", "{group: example.org, kind: Bucket}"),
+            (
+                "KIND",
+                "{group: example.org, kind: Bucket}, {group: rbac.authorization.k8s.io, kind: ClusterRole, scope: cluster}",
+            ),
             ("WHAT", "Bucket"),
             ("FIELDS", "spec: {size: 3}"),
         ];
@@ -172,7 +243,66 @@ fn a_stub_of_a_kind_is_there_before_learners_make_objects_of_it() {
         let right = push(shop, &ada, pull).await;
         assert!(right.contains("1 of 2 points") && !right.contains("by hand"), "{right}");
         assert!(!right.contains("judged on the files"), "{right}");
+
+        // By hand, of whatever kind, also beside the course's objects.
         let environment = shop.environment("ada");
+        let inside = inside(shop, &environment).await;
+        let api = |group: &str, kind: &str, namespace: Option<&str>| -> Api<DynamicObject> {
+            let resource = resource(group, "v1", kind);
+            match namespace {
+                Some(namespace) => Api::namespaced_with(inside.clone(), namespace, &resource),
+                None => Api::all_with(inside.clone(), &resource),
+            }
+        };
+        let (own, rbac) = (Some(environment.as_str()), "rbac.authorization.k8s.io");
+        let by_hand = [
+            (api("", "ConfigMap", own), "ConfigMap", "v1"),
+            (api("", "Secret", Some("neighbour")), "Secret", "v1"),
+            (api("example.org", "Bucket", own), "Bucket", "example.org/v1"),
+            (api(rbac, "ClusterRole", None), "ClusterRole", "rbac.authorization.k8s.io/v1"),
+        ];
+        for (api, kind, version) in &by_hand {
+            let left = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "left" } });
+            api.create(&PostParams::default(), &serde_json::from_value(left).unwrap()).await.unwrap();
+        }
+        // Elsewhere is not the environment's.
+        let elsewhere = json!({ "apiVersion": "v1", "kind": "ConfigMap", "metadata": { "name": "left" } });
+        let elsewhere: DynamicObject = serde_json::from_value(elsewhere).unwrap();
+        api("", "ConfigMap", Some("default")).create(&PostParams::default(), &elsewhere).await.unwrap();
+        let uid = async |api: &Api<DynamicObject>, name: &str| {
+            api.get_opt(name).await.unwrap().and_then(|it| it.metadata.uid)
+        };
+        let kept = [
+            (api("example.org", "Bucket", own), "settings"),
+            (api("example.org", "Bucket", own), "motd"),
+            (api("", "Secret", Some("neighbour")), "key"),
+            (api("", "Namespace", None), "neighbour"),
+            (api("apiextensions.k8s.io", "CustomResourceDefinition", None), "buckets.example.org"),
+            (api(rbac, "ClusterRole", None), "cluster-admin"),
+            (api(rbac, "ClusterRoleBinding", None), "gradus-deployer"),
+            (api("", "ServiceAccount", own), "gradus-deployer"),
+            (api("", "ConfigMap", own), "kube-root-ca.crt"),
+            (api("", "ConfigMap", Some("default")), "left"),
+        ];
+        let all = async || {
+            let mut all = Vec::new();
+            for (api, name) in &kept {
+                all.push((*name, uid(api, name).await));
+            }
+            all
+        };
+        let before = all().await;
+        assert!(before.iter().all(|(_, uid)| uid.is_some()), "{before:?}");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        ada.clone.git(&["checkout", "-q", "-b", "other"]);
+        shop.write(&ada, &[("notes.md", "Other.\n")]);
+        let second = ada.open("other");
+        let right = told(shop, second, &ada.clone.head()).await;
+        assert!(right.contains("1 of 2 points"), "{right}");
+        for (api, kind, _) in &by_hand {
+            assert_eq!(uid(api, "left").await, None, "{kind}");
+        }
+        assert_eq!(all().await, before);
         place.end(&[environment]).await;
     });
 }
