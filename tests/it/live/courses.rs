@@ -173,7 +173,7 @@ fn a_learners_application_heals_and_prunes_as_its_policy_says_and_drift_proves_i
     beside(async {
         let files = Tree::from_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("courses/cnpe")).unwrap();
         let shop = Shop::of("cnpe", |dir| write(dir, &files), "namespaces: {}").await;
-        let place = Place { _ended: Ended(shop.academy.clone()), shop };
+        let place = Place::of(shop);
         let mut work = Work::new(&place.shop, &files, "ada", "argocd-app-selfheal-prune");
         application(&mut work).await;
         let environments = [work.environment()];
