@@ -14,6 +14,7 @@ use super::values::Scope;
 use super::{Course, CourseTask};
 use crate::checkpoint::fail_fast::FailFast;
 use crate::checkpoint::{Check, Kind};
+use crate::environment::Tier;
 
 /// Draws that everything is tried with, the published one first (design §1, promise 5).
 pub const DRAWS: u32 = 3;
@@ -87,6 +88,11 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
                 say(format!("/{key}"), message.to_owned());
             }
             (true, Some(environment)) => {
+                if matches!(checkpoint.kind, Kind::Http(_) | Kind::Promql(_)) && environment.tier == Tier::ControlPlane
+                {
+                    let message = "nobody answers on a control plane, which has no nodes: Pods stay Pending there. Use `tier: namespace`";
+                    say(format!("/{key}"), message.to_owned());
+                }
                 if let Kind::Scenario(scenario) = &checkpoint.kind {
                     let found = scenario::problems(checkpoint, scenario, environment);
                     found.into_iter().for_each(|(at, message)| say(at, message));

@@ -978,6 +978,33 @@ fn an_environment_that_would_share_too_much_is_refused_at_its_line() {
 }
 
 #[test]
+fn workloads_are_asked_where_they_run() {
+    let with = |tier: &str, kind: &str| {
+        let block = format!(
+            "  environment: {{tier: {tier}, path: manifests, allow: {{kinds: [{{kind: Service}}]}}}}\n  checkpoints:\n"
+        );
+        let mut tree = demo_with(&format!("{TASK}/task.yaml"), "  checkpoints:\n", &block);
+        tree.insert_file(format!("{TASK}/starter/manifests/web.yaml"), *b"kind: Service\n");
+        let path = format!("{TASK}/task.yaml");
+        let task = String::from_utf8(tree.file(&path).unwrap().to_vec()).unwrap();
+        let offline = "offline: {file: {path: web.yaml, expect: exists}}";
+        let kind = format!("{kind}, {offline}}}\n");
+        let task = task.replace("file: {path: web.yaml, expect: exists}\n", &kind);
+        tree.insert_file(path, task.into_bytes());
+        said(tree)
+    };
+    let http = "http: {via: {service: web, port: 80}, get: /healthz, expect: {json: {ok: true}}";
+    let promql = "promql: {via: {service: web, port: 9090}, query: up, expect: {value: 1}";
+    for kind in [http, promql] {
+        assert_eq!(with("namespace", kind), "no errors\n");
+        let refused = with("controlPlane", kind);
+        assert!(refused.contains("nobody answers on a control plane") && refused.contains("task.yaml:"), "{refused}");
+    }
+    let broken = with("namespace", "http: {via: {service: web, port: 80}, get: healthz, expect: {status: {$gtt: 1}}");
+    assert!(broken.contains("write a path of an address") && broken.contains("2 errors"), "{broken}");
+}
+
+#[test]
 fn what_ends_waiting_early_is_compiled_and_only_where_something_is_waited_for() {
     let text = |yaml: &str| task_with("file: {path: web.yaml, expect: exists}", yaml);
     insta::assert_snapshot!(text("failFast: object.status.failed == true\n      file: {path: web.yaml, expect: exists}"), @r"
