@@ -134,7 +134,7 @@ fn authenticated() -> String {
 }
 
 /// Whether an answer with this code is about the object: not about who asks, how often, or how the API server is.
-fn is_answer(code: u16) -> bool {
+pub(super) fn is_answer(code: u16) -> bool {
     (400..500).contains(&code) && ![401, 408, 429].contains(&code)
 }
 

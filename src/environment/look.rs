@@ -141,7 +141,7 @@ impl Looker {
         }
     }
 
-    async fn served(&self, api_version: Option<&str>, kind: &str) -> Result<Option<Served>, LookError> {
+    pub(super) async fn served(&self, api_version: Option<&str>, kind: &str) -> Result<Option<Served>, LookError> {
         let of = |group: String| async move {
             self.kinds.find(&group, kind).await.map_err(|error| LookError::of(format!("the kind {kind}"), error))
         };
@@ -237,7 +237,8 @@ impl Looker {
         Live::read(object).is_some_and(|live| self.seeds.contains(&live.object))
     }
 
-    fn tracks(&self, object: &Value) -> bool {
+    /// Whether an object comes from the Application's commit.
+    pub(super) fn tracks(&self, object: &Value) -> bool {
         Live::read(object).is_some_and(|live| live.is_tracked_by(&self.application, &self.namespaces[0]))
     }
 }
@@ -264,7 +265,7 @@ fn controller(object: &Value) -> Option<(Value, String)> {
 }
 
 /// The object without what nobody may read on, and without the API server's own notes.
-fn shown(mut object: Value) -> Value {
+pub(super) fn shown(mut object: Value) -> Value {
     if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
         metadata.remove("managedFields");
         if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {

@@ -1,6 +1,7 @@
 //! Where a task's live checkpoints look (design §8): what an author writes in task.yaml, and what follows from it.
 //! A task without an environment is judged by its files alone.
 
+pub mod act;
 mod ask;
 mod check;
 mod clear;
@@ -14,6 +15,7 @@ pub mod reap;
 pub mod reset;
 pub mod seed;
 mod sow;
+pub mod undo;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};

@@ -142,6 +142,21 @@ pub async fn still(proof: &Proof, question: &Question, watched: &impl Watched, c
     proof.stands(&ask(question, watched, clock).await)
 }
 
+/// Whether it is still the Application that was proven to run the commit, and still to run it, while somebody changes its
+/// objects. None while that cannot be read.
+pub async fn remains(proof: &Proof, watched: &impl Watched) -> Option<bool> {
+    let seen = watched.read(&[]).await;
+    // After the read: a head that came meanwhile counts.
+    if watched.offered() != *proof.commit() {
+        return Some(false);
+    }
+    match seen {
+        Seen::Application(application, _) => Some(proof.is_of(&application)),
+        Seen::Nothing => Some(false),
+        Seen::Unreadable(_) => None,
+    }
+}
+
 async fn ask(question: &Question, watched: &impl Watched, clock: &dyn Clock) -> Gate {
     let seen = watched.read(&question.needs).await;
     // After the read: a head that came meanwhile counts.

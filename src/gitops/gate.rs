@@ -102,6 +102,19 @@ impl Proof {
     pub fn stands(&self, later: &Gate) -> bool {
         matches!(later, Gate::Open(proof) if proof == self)
     }
+
+    /// The commit that was proven to run.
+    pub fn commit(&self) -> &CommitId {
+        &self.commit
+    }
+
+    /// Whether this is still the Application that was proven to run the commit, and still asks for it, whatever became of
+    /// its objects since.
+    pub fn is_of(&self, application: &Application) -> bool {
+        let Application { metadata, spec, .. } = application;
+        let asks = spec.sources().iter().all(|source| source.target_revision == self.commit.as_str());
+        metadata.uid == self.uid && metadata.deletion_timestamp.is_none() && asks
+    }
 }
 
 enum Stop {
@@ -420,6 +433,6 @@ fn wait(why: Waiting, since: Time) -> Step {
 #[cfg(test)]
 mod policies;
 #[cfg(test)]
-pub(super) mod steps;
+pub(crate) mod steps;
 #[cfg(test)]
 mod traps;

@@ -12,7 +12,7 @@ use git2::Repository;
 
 use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, GradedTask, Grader, Grading, Objects, Request};
-use super::live::{Begun, Live, Offers, Slot, Stay, Undecided};
+use super::live::{Begun, Live, Offers, Open, Slot, Stay, Undecided};
 use super::policy::{LivePolicy, Policy, Untouched, Verdicts};
 use super::turns::Turns;
 use crate::checkpoint::Checkpoint;
@@ -217,7 +217,7 @@ impl Examiner {
         Ok(sights)
     }
 
-    /// Judges what was seen so far: what is wanted of checkpoints that nothing decides yet.
+    /// Judges what was seen so far: the live checkpoints that nothing decides yet.
     fn undecided(
         &self,
         course: &Arc<OpenCourse>,
@@ -229,16 +229,17 @@ impl Examiner {
         let sandbox = self.sandbox.clone();
         Arc::new(move |environs| {
             let report = report(&course, &request.pull, &reading.submission, &drawn, Some(environs), &sandbox);
-            let open = |c: &&Checkpoint| {
-                let outcome = report.checkpoints.iter().find(|result| result.id == c.id).map(|result| result.outcome);
+            let open = |c: &Checkpoint| {
+                let result = report.checkpoints.iter().find(|result| result.id == c.id)?;
                 // Absent: what is not blocked by the files may be decided by looking.
-                match environs {
-                    Environs::Absent(_) => outcome != Some(Outcome::Blocked),
-                    Environs::Shut(_) | Environs::Seen(_) => outcome == Some(Outcome::Inconclusive),
-                }
+                let open = match environs {
+                    Environs::Absent(_) => result.outcome != Outcome::Blocked,
+                    Environs::Shut(_) | Environs::Seen(_) => result.outcome == Outcome::Inconclusive,
+                };
+                let decided = result.cases.map_or(0, |(decided, _)| decided);
+                open.then(|| Open { checkpoint: c.id.clone(), decided })
             };
-            let live = drawn.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live());
-            live.filter(open).flat_map(|checkpoint| checkpoint.wants(Some(&drawn.hidden))).collect()
+            drawn.task.checkpoints.iter().filter(|checkpoint| checkpoint.is_live()).filter_map(open).collect()
         })
     }
 

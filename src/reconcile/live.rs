@@ -8,16 +8,20 @@ use std::time::Duration;
 use git2::Repository;
 use tokio::sync::watch;
 
+use super::look::{Broken, Looking};
 use super::run::blocking;
-use crate::checkpoint::Judgement;
+use super::scene::{Stage, undo_all};
 use crate::checkpoint::evidence::{Evidence, NOT_APPLIED, Place};
-use crate::checkpoint::observed::{Environs, Observed, Want};
+use crate::checkpoint::observed::{Environs, Want};
 use crate::checkpoint::outcome::{Blame, Outcome};
-use crate::course::id::TaskId;
+use crate::checkpoint::scenario::Scenario;
+use crate::checkpoint::{Checkpoint, Judgement, Kind};
+use crate::course::id::{CheckpointId, TaskId};
 use crate::course::task::Task;
 use crate::environment::Environment;
+use crate::environment::act::Actor;
 use crate::environment::lender::{Ground, LendError, Lender};
-use crate::environment::look::{LookError, Looker};
+use crate::environment::look::Looker;
 use crate::environment::planes::PlanesError;
 use crate::forge::pull::{Pull, PullKey, PullNumber, Workspace};
 use crate::gitops::drive::{Cluster, drive, still};
@@ -35,15 +39,6 @@ use crate::submission::tree::Tree;
 /// How long a commit gets from being offered to being proven to run, unless the operator says otherwise.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
-/// First pause between two looks; doubles up to [`PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(250);
-
-/// Longest pause between two looks.
-const PAUSE: Duration = Duration::from_secs(1);
-
-/// Most bytes that are kept of all that was seen of an environment; what is not decided by then is not looked at any more.
-const MOST_SEEN: usize = 32 << 20;
-
 /// How often what was seen is thrown away because something changed meanwhile, before it is given up for now.
 const ROUNDS: u32 = 3;
 
@@ -53,8 +48,17 @@ const LOOK_FOR_OFFER: Duration = Duration::from_secs(1);
 /// Where Argo CD fetches a pull request's commits from.
 pub type RepositoryOf = Arc<dyn Fn(&Pull) -> String + Send + Sync>;
 
-/// Judges what was seen so far; answers with what still has to be looked at.
-pub type Undecided = Arc<dyn Fn(&Environs) -> Vec<Want> + Send + Sync>;
+/// Judges what was seen so far; answers with the live checkpoints that nothing decides yet.
+pub type Undecided = Arc<dyn Fn(&Environs) -> Vec<Open> + Send + Sync>;
+
+/// A live checkpoint that nothing decides yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Open {
+    /// Which one.
+    pub checkpoint: CheckpointId,
+    /// How many steps of it are decided, where it is a scenario.
+    pub decided: u32,
+}
 
 /// How a commit came out of the wait for its environment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,8 +78,8 @@ pub type Tell = Arc<dyn Fn(Ending, Duration) + Send + Sync>;
 #[derive(Clone)]
 pub struct Live {
     lender: Arc<Lender>,
-    store: Store,
-    clock: Arc<dyn Clock>,
+    pub(super) store: Store,
+    pub(super) clock: Arc<dyn Clock>,
     workspace: Workspace,
     repository: RepositoryOf,
     patience: Duration,
@@ -102,14 +106,17 @@ pub struct Stay {
 
 /// A commit that was offered.
 pub struct Offered {
-    offer: Offer,
-    ground: Ground,
-    environment: Environment,
+    pub(super) offer: Offer,
+    pub(super) ground: Ground,
+    pub(super) environment: Environment,
     accepted: Accepted,
     asked_at: Time,
     /// Longest time that a checkpoint wants to look.
     horizon: Duration,
     wants: Vec<Want>,
+    /// What is played when everything else is decided.
+    pub(super) scenarios: Vec<(CheckpointId, Scenario)>,
+    pub(super) hidden: Tree,
 }
 
 /// What becomes of a head before anything is waited for.
@@ -186,6 +193,11 @@ impl Live {
         if let Err(error) = self.lender.lend(&offer, &environment, &ground).await {
             return Ok(self.not_lent(&error));
         }
+        let actor = Actor::new(ground.kinds.clone(), &environment, &offer.tenancy.name());
+        if let Err(error) = undo_all(&self.store, &actor, &offer.tenancy.name()).await? {
+            tracing::error!(%error, "what was tried in an environment is left in it");
+            return Ok(unsure("what was tried in the environment could not be undone yet".to_owned()));
+        }
         let push = Push { number: stay.pull.number, at: stay.pushed_at };
         // Before Argo CD turns to the commit: what this one makes is not to be taken for what was there.
         if self.store.takes_over(&offer.tenancy, push).await? {
@@ -205,9 +217,16 @@ impl Live {
                 wants.push(want);
             }
         }
-        let horizon = live().map(|checkpoint| checkpoint.timing.horizon()).max().unwrap_or_default();
-        let asked_at = self.clock.now();
-        Ok(Begun::Offered(Box::new(Offered { offer, ground, environment, accepted, asked_at, horizon, wants })))
+        let scenario = |checkpoint: &Checkpoint| match &checkpoint.kind {
+            Kind::Scenario(scenario) => Some((checkpoint.id.clone(), (**scenario).clone())),
+            _ => None,
+        };
+        let looking = live().filter(|checkpoint| scenario(checkpoint).is_none());
+        let horizon = looking.map(|checkpoint| checkpoint.timing.horizon()).max().unwrap_or_default();
+        let scenarios = live().filter_map(scenario).collect();
+        let (asked_at, hidden) = (self.clock.now(), stay.hidden);
+        let offered = Offered { offer, ground, environment, accepted, asked_at, horizon, wants, scenarios, hidden };
+        Ok(Begun::Offered(Box::new(offered)))
     }
 
     /// All that a pull request is to run is offered: Argo CD may ask.
@@ -229,12 +248,17 @@ impl Live {
         let (argocd, kinds) = (self.lender.argocd(), offered.ground.kinds.clone());
         let cluster = Cluster::follow(&argocd.client, &argocd.namespace, &name, kinds, newest);
         tokio::select! {
-            environs = self.rounds(offered, undecided, &cluster) => Ok(environs),
+            environs = self.rounds(offered, undecided, &cluster) => environs,
             error = self.follow_offer(&offered.offer.tenancy, &tell) => Err(error),
         }
     }
 
-    async fn rounds(&self, offered: &Offered, undecided: &Undecided, cluster: &Cluster) -> Environs {
+    async fn rounds(
+        &self,
+        offered: &Offered,
+        undecided: &Undecided,
+        cluster: &Cluster,
+    ) -> Result<Environs, StoreError> {
         let name = offered.offer.tenancy.name();
         let prefix = prefix(&offered.offer.tenancy.task);
         let question = self.question(offered);
@@ -250,47 +274,38 @@ impl Live {
                         tracing::warn!(environment = name, %reason, "the gate stays shut");
                         self.lender.doubt(&name).await;
                     }
-                    return Environs::Shut(closed(&reason, &offered.accepted, &prefix));
+                    return Ok(Environs::Shut(closed(&reason, &offered.accepted, &prefix)));
                 }
             };
-            let seen = match self.look(offered, undecided).await {
+            let looking = Looking {
+                looker: &Looker::new(offered.ground.kinds.clone(), &offered.environment, &name).by(self.lender.argocd()),
+                wants: &offered.wants,
+                horizon: offered.horizon,
+                clock: &*self.clock,
+                undecided,
+                name: &name,
+                staying: None,
+            };
+            let seen = match looking.until(Environs::Seen, <[Open]>::is_empty).await {
                 Ok(seen) => seen,
-                Err(judgement) => return Environs::Shut(judgement),
+                Err(Broken::Shut(judgement)) => return Ok(Environs::Shut(judgement)),
+                Err(Broken::Moved) => continue,
             };
-            if still(&proof, &question, cluster, &*self.clock).await {
-                return Environs::Seen(seen);
+            if !still(&proof, &question, cluster, &*self.clock).await {
+                tracing::debug!(environment = name, "something changed while it was looked at; once more");
+                continue;
             }
-            tracing::debug!(environment = name, "something changed while it was looked at; once more");
+            if offered.scenarios.is_empty() {
+                return Ok(Environs::Seen(seen));
+            }
+            let stage = Stage::new(self, offered, undecided, cluster, &proof, &question);
+            match stage.play(seen).await? {
+                Ok(seen) => return Ok(Environs::Seen(seen)),
+                Err(Broken::Shut(judgement)) => return Ok(Environs::Shut(judgement)),
+                Err(Broken::Moved) => tracing::debug!(environment = name, "something changed while scenes were played"),
+            }
         }
-        shut("the environment changed each time it was looked at")
-    }
-
-    /// Looks until everything is decided, or there is no more time for it.
-    async fn look(&self, offered: &Offered, undecided: &Undecided) -> Result<Observed, Judgement> {
-        let name = offered.offer.tenancy.name();
-        let looker = Looker::new(offered.ground.kinds.clone(), &offered.environment, &name).by(self.lender.argocd());
-        let began = self.clock.now();
-        let mut observed = Observed { asked: offered.wants.clone(), ..Observed::default() };
-        let mut pause = FIRST_PAUSE;
-        loop {
-            let at = self.clock.now().since(began);
-            match looker.look(&offered.wants).await {
-                Ok((objects, answers)) => observed.add(at, objects, answers),
-                Err(error @ (LookError::TooMany(_) | LookError::TooLarge)) => {
-                    let message = format!("{error}: make it fewer or smaller");
-                    return Err(Judgement::fail(vec![Evidence { message, ..Evidence::default() }]));
-                }
-                // No answer is no sample: what was seen before stays what was seen.
-                Err(error) => tracing::warn!(environment = name, %error, "the environment cannot be looked at"),
-            }
-            observed.over = at >= offered.horizon + PAUSE || observed.size() > MOST_SEEN;
-            let (so_far, undecided) = (Environs::Seen(observed.clone()), undecided.clone());
-            if blocking(move || undecided(&so_far)).await.is_empty() || observed.over {
-                return Ok(observed);
-            }
-            self.clock.sleep(pause).await;
-            pause = PAUSE.min(pause * 2);
-        }
+        Ok(shut("the environment changed each time it was looked at"))
     }
 
     /// Tells of commits that are offered meanwhile. Ends only when that cannot be known.

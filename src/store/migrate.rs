@@ -33,11 +33,16 @@ const FROM_5: &str = "
     CREATE TABLE observations (digest TEXT PRIMARY KEY, seen TEXT NOT NULL, seen_at INTEGER NOT NULL)
         STRICT, WITHOUT ROWID";
 
+/// To version 7: what has to be undone in environments.
+const FROM_6: &str =
+    "CREATE TABLE undos (id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, undo TEXT NOT NULL,
+    since INTEGER NOT NULL) STRICT";
+
 /// Whether data of this version can be taken over. Several schemas were called 2 while the program was made: only the last
 /// one of them is meant.
 pub(super) async fn knows(connection: &mut SqliteConnection, version: i64) -> Result<bool, sqlx::Error> {
     if version != 2 {
-        return Ok(matches!(version, 3..=5));
+        return Ok(matches!(version, 3..=6));
     }
     let last = sqlx::query("SELECT count(*) FROM pragma_table_info('gradings') WHERE name = 'again_at'");
     Ok(last.fetch_one(connection).await?.try_get::<i64, _>(0)? == 1)
@@ -55,7 +60,10 @@ pub(super) async fn run(connection: &mut SqliteConnection, version: i64) -> Resu
         sqlx::raw_sql(FROM_4).execute(&mut *connection).await?;
     }
     if matches!(version, 2..=5) {
-        sqlx::raw_sql(FROM_5).execute(connection).await?;
+        sqlx::raw_sql(FROM_5).execute(&mut *connection).await?;
+    }
+    if matches!(version, 2..=6) {
+        sqlx::raw_sql(FROM_6).execute(connection).await?;
     }
     Ok(())
 }
@@ -93,9 +101,15 @@ mod tests {
         "INSERT INTO local_comments VALUES (1, 1, 'ada', 'thanks', NULL, 1)",
     ];
 
+    /// A file as the last program of version 6 would have made it.
+    async fn sixth(path: &Path) {
+        Store::open(path).await.unwrap().close().await;
+        sql(path, &["DROP TABLE undos", "PRAGMA user_version = 6"]).await;
+    }
+
     /// A file as the last program of version 5 would have made it.
     async fn fifth(path: &Path) {
-        Store::open(path).await.unwrap().close().await;
+        sixth(path).await;
         sql(path, &["DROP TABLE observations", "ALTER TABLE queue DROP COLUMN offered"]).await;
         sql(path, &["ALTER TABLE offers DROP COLUMN number", "ALTER TABLE offers DROP COLUMN pushed_at"]).await;
         sql(path, &["PRAGMA user_version = 5"]).await;
@@ -124,13 +138,14 @@ mod tests {
     #[tokio::test]
     async fn data_of_the_versions_before_is_taken_over_whole() {
         let dir = tempfile::tempdir().unwrap();
-        let names = ["new", "old", "third", "fourth", "fifth"];
-        let [new, old, third_one, fourth_one, fifth_one] = names.map(|name| dir.path().join(name));
+        let names = ["new", "old", "third", "fourth", "fifth", "sixth"];
+        let [new, old, third_one, fourth_one, fifth_one, sixth_one] = names.map(|name| dir.path().join(name));
         Store::open(&new).await.unwrap().close().await;
         third(&third_one).await;
         fourth(&fourth_one).await;
         fifth(&fifth_one).await;
-        for one in [&third_one, &fourth_one, &fifth_one] {
+        sixth(&sixth_one).await;
+        for one in [&third_one, &fourth_one, &fifth_one, &sixth_one] {
             Store::open(one).await.unwrap().close().await;
             assert_eq!(sql(one, &[TABLES]).await, sql(&new, &[TABLES]).await, "the schemas are the same");
         }

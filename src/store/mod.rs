@@ -22,6 +22,7 @@ pub mod queue;
 pub mod statuses;
 mod sweeps;
 pub mod time;
+pub mod undos;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -30,7 +31,7 @@ use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, S
 use sqlx::{Connection, Row, SqlitePool};
 
 /// Raised with every change of `schema.sql`.
-pub const SCHEMA_VERSION: i64 = 6;
+pub const SCHEMA_VERSION: i64 = 7;
 
 /// Marks the file as ours (SQLite's `application_id`): "Grds".
 const APPLICATION_ID: i64 = 0x4772_6473;
@@ -105,7 +106,7 @@ impl Store {
         if version < SCHEMA_VERSION {
             // Seen under the lock: of two programs that open it at once one does it.
             migrate::run(&mut transaction, version).await?;
-            sqlx::raw_sql("PRAGMA user_version = 6").execute(&mut *transaction).await?;
+            sqlx::raw_sql("PRAGMA user_version = 7").execute(&mut *transaction).await?;
         }
         transaction.commit().await?;
         let read = pool(READERS).connect_with(options.read_only(true)).await?;
@@ -195,10 +196,10 @@ mod tests {
         let path = dir.path().join("gradus.db");
         Store::open(&path).await.unwrap().close().await;
         Store::open(&path).await.unwrap().close().await;
-        pragma(&path, "PRAGMA user_version = 7").await;
+        pragma(&path, "PRAGMA user_version = 99").await;
         let before = std::fs::read(&path).unwrap();
         let error = Store::open(&path).await.unwrap_err();
-        assert!(matches!(error, StoreError::OtherVersion { found: 7, .. }), "{error}");
+        assert!(matches!(error, StoreError::OtherVersion { found: 99, .. }), "{error}");
         assert_eq!(std::fs::read(&path).unwrap(), before);
     }
 
@@ -220,6 +221,6 @@ mod tests {
     #[tokio::test]
     async fn the_constants_and_the_statement_agree() {
         assert_eq!(APPLICATION_ID, 1_198_679_155);
-        assert_eq!(SCHEMA_VERSION, 6);
+        assert_eq!(SCHEMA_VERSION, 7);
     }
 }

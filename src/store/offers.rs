@@ -81,15 +81,18 @@ impl Store {
         Ok(offer.map(|offer| offer.commit))
     }
 
-    /// The environment is given back.
+    /// The environment is given back. It goes, and with it what was to be undone there.
     pub async fn withdraw(&self, tenancy: &Tenancy) -> Result<(), StoreError> {
+        let mut transaction = self.begin().await?;
         sqlx::query("DELETE FROM offers WHERE workspace = ? AND learner = ? AND task = ?")
             .bind(&tenancy.workspace.0)
             .bind(tenancy.learner.as_str())
             .bind(tenancy.task.as_str())
-            .execute(self.writer())
+            .execute(&mut *transaction)
             .await?;
-        Ok(())
+        let undos = sqlx::query("DELETE FROM undos WHERE environment = ?").bind(tenancy.name());
+        undos.execute(&mut *transaction).await?;
+        Ok(transaction.commit().await?)
     }
 
     /// All that a pull request is to run in environments is among the offers.

@@ -115,6 +115,14 @@ CREATE TABLE observations (
     seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+-- What was begun in environments and has to be undone (undos.rs).
+CREATE TABLE undos (
+    id          INTEGER PRIMARY KEY AUTOINCREMENT, -- never used again: who undoes it may be late
+    environment TEXT    NOT NULL,
+    undo        TEXT    NOT NULL,              -- JSON
+    since       INTEGER NOT NULL
+) STRICT;
+
 -- Pull requests as they were when we last came to rest with them: what sweeps compare with.
 CREATE TABLE pulls (
     workspace  TEXT    NOT NULL,

@@ -11,6 +11,7 @@ mod plane;
 mod probes;
 mod proof;
 mod push;
+mod scene;
 mod seed;
 mod shop;
 mod stack;

@@ -126,7 +126,7 @@ fn data_of_another_version_is_left_as_it_is() {
     let error = fails(world.command("127.0.0.1:0"));
     assert!(error.contains("schema version 99") && error.contains("--data DIR"), "{error}");
     assert_eq!(fs::read(&database).unwrap(), before);
-    world.sql("PRAGMA user_version = 6");
+    world.sql("PRAGMA user_version = 7");
     world.up();
 }
 
