@@ -15,7 +15,7 @@ use super::evidence::{Evidence, Place};
 use super::live::Live;
 use super::matching::clip_at;
 use super::observed::{Sample, Want};
-use super::outcome::Outcome;
+use super::outcome::{Blame, Outcome};
 use super::scene::{Act, Done, Played, Scene, Target, uid};
 use super::select::{self, Select};
 use super::timing::{Consistently, Eventually, MOST, Timing};
@@ -217,8 +217,16 @@ impl Step {
             Some(uid) => spec::look(check, context, &without(sample, uid), trace),
         });
         let mut verdict = self.timing().verdict(looks.collect(), played.seen.over)?;
+        // What the file says rightly was not kept: that is how the learner's Application syncs, where it is theirs.
+        let application = Select { kind: Some("Application".to_owned()), ..Select::default() };
+        let application = select::written(context, &application).map(|object| object.place_of_key("/spec/syncPolicy"));
         for evidence in &mut verdict.evidence {
             evidence.message = format!("{}: {}", self.act.words(), evidence.message);
+            let wrong_in_file =
+                verdict.blame == Some(Blame::YourFiles) && evidence.operator.as_deref() != Some("select");
+            if let (Some(place), false) = (&application, wrong_in_file && evidence.place.file.is_some()) {
+                evidence.place = place.clone();
+            }
             // Where the expectation is hidden, only what has a line in the learner's files may be named.
             if evidence.place.line.is_none() {
                 evidence.subject = None;

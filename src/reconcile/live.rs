@@ -278,7 +278,8 @@ impl Live {
                 }
             };
             let looking = Looking {
-                looker: &Looker::new(offered.ground.kinds.clone(), &offered.environment, &name).by(self.lender.argocd()),
+                looker: &Looker::new(offered.ground.kinds.clone(), &offered.environment, &name)
+                    .by(self.lender.argocd()),
                 wants: &offered.wants,
                 horizon: offered.horizon,
                 clock: &*self.clock,

@@ -57,7 +57,11 @@ fn played(step: &Value, done: Done, looks: &[(u64, u64, Option<Value>)], over: b
 }
 
 fn judge(checkpoint: &Checkpoint, environs: &Environs) -> Judgement {
-    let (files, params) = (tree(&[("web.yaml", WEB)]), BTreeMap::new());
+    judge_files(checkpoint, environs, &[("web.yaml", WEB)])
+}
+
+fn judge_files(checkpoint: &Checkpoint, environs: &Environs, files: &[(&str, &str)]) -> Judgement {
+    let (files, params) = (tree(files), BTreeMap::new());
     let context = Context {
         files: &files,
         base: &files,
@@ -175,6 +179,31 @@ fn what_could_not_be_done_points_at_the_object_in_the_files() {
     let step = played(&scale(), Done::Missing, &[], true);
     let judgement = judge(&checkpoint(&[scale()]), &scene(&[scale()], vec![step]));
     assert_eq!((judgement.blame, judgement.evidence[0].place.line), (Some(Blame::YourFiles), Some(1)));
+}
+
+#[test]
+fn what_is_not_healed_points_at_how_the_learners_application_syncs_and_what_the_file_says_wrong_at_the_file() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  syncPolicy:\n    automated: {}\n";
+    let files = [("web.yaml", WEB), ("app.yaml", application)];
+    let at = |step: Value, done, looks: &[(u64, u64, Option<Value>)]| {
+        let played = played(&step, done, looks, true);
+        let steps = [step];
+        let judgement = judge_files(&checkpoint(&steps), &scene(&steps, vec![played]), &files);
+        assert_eq!(judgement.outcome, Outcome::Fail);
+        let place = judgement.evidence[0].place.clone();
+        (place.file.unwrap(), place.line.unwrap())
+    };
+    let policy = ("app.yaml".to_owned(), 4);
+    assert_eq!(at(scale(), scaled(), &[(0, 40, Some(web("a", 5)))]), policy);
+    assert_eq!(at(delete(), acted(Some(web("a", 2)), None), &[(0, 40, None)]), policy);
+    assert_eq!(at(plant(), acted(None, Some(map("m"))), &[(0, 40, Some(map("m")))]), policy);
+    let mut three = scale();
+    three["check"]["live"]["match"]["spec"]["replicas"] = 3.into();
+    assert_eq!(
+        at(three, scaled(), &[(0, 40, Some(web("a", 2)))]),
+        ("web.yaml".to_owned(), 6),
+        "healed, to what the file says"
+    );
 }
 
 #[test]

@@ -75,12 +75,23 @@ fn task(steps: &[Value], replicas: u32) -> Task {
         "scenario": { "steps": steps, "offline": twin } });
     let kinds = json!([{ "kind": "ConfigMap" }, { "group": "apps", "kind": "Deployment" }]);
     let task = json!({ "id": "shop", "title": "A shop", "points": 3, "minutes": 5, "checkpoints": [file, scenario],
-        "environment": { "tier": "namespace", "path": "manifests", "allow": { "kinds": kinds } } });
+        "environment": { "tier": "namespace", "application": "app.yaml", "allow": { "kinds": kinds } } });
     serde_json::from_value(task).unwrap()
+}
+
+/// The learner's own, of which path and policy are taken over.
+fn application(policy: Policy) -> String {
+    let automated =
+        if policy == Policy::Heals { "{prune: true, selfHeal: true}" } else { "{prune: false, selfHeal: false}" };
+    format!(
+        "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {{name: shop}}\nspec:\n  source: {{path: manifests}}\n  \
+         syncPolicy:\n    automated: {automated}\n"
+    )
 }
 
 fn files() -> Tree {
     let mut files = Tree::default();
+    files.insert_file("app.yaml", application(Policy::LeavesIt).into_bytes());
     files.insert_file("manifests/web.yaml", web(2).into_bytes());
     files.insert_file("manifests/settings.yaml", settings("yes").into_bytes());
     files
@@ -137,7 +148,11 @@ impl Ground {
         let workspace = Workspace(format!("git.example.org/acme/{word}-{}", std::process::id()));
         let tenancy = Tenancy { workspace, learner: "7".parse().unwrap(), task: "shop".parse().unwrap() };
         let tenant = Tenant::named(tenancy.name()).await;
-        let head = tenant.push(&[("web.yaml", Some(&web(2))), ("settings.yaml", Some(&settings("yes")))]);
+        let head = tenant.push(&[
+            ("web.yaml", Some(&web(2))),
+            ("settings.yaml", Some(&settings("yes"))),
+            ("../app.yaml", Some(&application(policy))),
+        ]);
         let dir = tempfile::tempdir().unwrap();
         let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
         let live = live(&tenancy, &tenant.repository, store.clone()).await;
@@ -290,6 +305,8 @@ fn what_is_left_as_it_is_fails_step_by_step_and_everything_is_undone() {
         for (found, words) in found.iter().zip(words) {
             assert!(found.starts_with(words), "{found}");
         }
+        let places: Vec<_> = result.evidence.iter().map(|one| (one.place.file.as_deref(), one.place.line)).collect();
+        assert_eq!(places, [(Some("tasks/shop/app.yaml"), Some(6)); 4], "what is to be mended");
         ground.is_as_committed("undone").await;
     });
 }
@@ -356,6 +373,7 @@ fn a_newer_head_ends_a_scene_at_once_which_is_undone_and_not_judged() {
                 path: PATH.into(),
                 commit: "b".repeat(40).parse().unwrap(),
                 server: SERVER.into(),
+                policy: gradus::gitops::policy::Policy::default(),
             };
             let push = Push { number: PullNumber(1), at: Time(2) };
             assert_eq!(ground.store.offer(&offer, push, SystemClock.now()).await.unwrap(), None);
