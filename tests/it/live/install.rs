@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gradus::environment::client::acting_as;
 use gradus::environment::lender::{Argocd, Lender, Shared};
 use gradus::environment::{Allow, Environment, Kind, Scope, Tier};
 use gradus::forge::pull::Workspace;
@@ -330,6 +331,24 @@ fn the_daemons_account_makes_and_takes_environments_and_reaches_nothing_else() {
         let asked = json!({ "metadata": {}, "spec": { "user": "jane", "resourceAttributes": { "verb": "get", "resource": "pods" } } });
         let asked = serde_json::from_value(asked);
         reviews.create(&PostParams::default(), &asked.unwrap()).await.unwrap();
+
+        // As the environment's account it can do what a commit can, there only, and it can be nobody else.
+        let maps_as = |namespace: &str, who: &str, there: &str| -> Api<DynamicObject> {
+            Api::namespaced_with(acting_as(&account, namespace, who), there, &resource("", "v1", "ConfigMap"))
+        };
+        let tried = serde_json::from_str(r#"{"metadata": {"name": "tried"}}"#).unwrap();
+        let asked = PostParams { dry_run: true, ..PostParams::default() };
+        let deployer = maps_as(&name, "gradus-deployer", &name);
+        within("the account's rights", async || deployer.create(&asked, &tried).await.ok()).await;
+        let elsewhere = [
+            maps_as(&name, "gradus-deployer", &somebody.name),
+            maps_as(&name, "default", &name),
+            maps_as("gradus", "gradus", &name),
+            maps_as(&somebody.name, "gradus-deployer", &somebody.name),
+        ];
+        for maps in elsewhere {
+            assert_eq!(refused(maps.create(&asked, &tried).await), Some(403));
+        }
 
         let of = |namespace: &str, group: &str, version: &str, kind: &str| -> Api<DynamicObject> {
             Api::namespaced_with(account.clone(), namespace, &resource(group, version, kind))

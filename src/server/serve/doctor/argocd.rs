@@ -34,7 +34,7 @@ const IN_ARGOCD: [Right; 11] = [
 ];
 
 /// What is done in the cluster whose namespaces are lent.
-const IN_CLUSTER: [Right; 23] = [
+const IN_CLUSTER: [Right; 24] = [
     ("get", "", "namespaces", ""),
     ("list", "", "namespaces", ""),
     ("create", "", "namespaces", ""),
@@ -43,6 +43,7 @@ const IN_CLUSTER: [Right; 23] = [
     ("patch", "", "resourcequotas", "gradus"),
     ("patch", "", "limitranges", "gradus"),
     ("patch", "", "serviceaccounts", "gradus-deployer"),
+    ("impersonate", "", "serviceaccounts", "gradus-deployer"),
     ("patch", RBAC, "roles", "gradus-deployer"),
     ("escalate", RBAC, "roles", "gradus-deployer"),
     ("bind", RBAC, "roles", "gradus-deployer"),
