@@ -11,7 +11,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::argocd::ArgoCd;
 use super::evidence::{Evidence, Place};
+use super::http::Http;
 use super::live::Live;
 use super::matching::clip_at;
 use super::observed::{Sample, Want};
@@ -65,6 +67,10 @@ pub struct Step {
 pub enum Expectation {
     /// As the kind of this name.
     Live(Live),
+    /// As the kind of this name.
+    Argocd(ArgoCd),
+    /// As the kind of this name.
+    Http(Http),
     /// The object that the act was about is there no more.
     Gone(Target),
 }
@@ -73,6 +79,8 @@ impl Expectation {
     fn check(&self) -> (&'static str, &dyn Check) {
         match self {
             Expectation::Live(live) => ("live", live),
+            Expectation::Argocd(argocd) => ("argocd", argocd),
+            Expectation::Http(http) => ("http", http),
             Expectation::Gone(target) => ("gone", target),
         }
     }

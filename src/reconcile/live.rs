@@ -77,7 +77,7 @@ pub type Tell = Arc<dyn Fn(Ending, Duration) + Send + Sync>;
 /// The environments of a workspace's learners.
 #[derive(Clone)]
 pub struct Live {
-    lender: Arc<Lender>,
+    pub(super) lender: Arc<Lender>,
     pub(super) store: Store,
     pub(super) clock: Arc<dyn Clock>,
     workspace: Workspace,

@@ -64,7 +64,7 @@ impl<'a> Stage<'a> {
         let name = offered.offer.tenancy.name();
         let (kinds, environment) = (&offered.ground.kinds, &offered.environment);
         let actor = Arc::new(Actor::new(kinds.clone(), environment, &name));
-        let looker = Looker::new(kinds.clone(), environment, &name);
+        let looker = Looker::new(kinds.clone(), environment, &name).by(live.lender.argocd());
         Self { live, offered, undecided, cluster, proof, question, actor, looker, name }
     }
 
