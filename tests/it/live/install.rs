@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use gradus::environment::client::acting_as;
 use gradus::environment::lender::{Argocd, Lender, Shared};
+use gradus::environment::seed::Seeds;
 use gradus::environment::{Allow, Environment, Kind, Scope, Tier};
 use gradus::forge::pull::Workspace;
 use gradus::gitops::generator::{Certainty, Offer, Tenancy, answer};
@@ -15,6 +16,7 @@ use gradus::gitops::kinds::Kinds;
 use gradus::gitops::policy::Policy;
 use gradus::store::time::SystemClock;
 use gradus::submission::sha::CommitId;
+use gradus::submission::tree::Tree;
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Patch, PatchParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
@@ -116,13 +118,18 @@ fn lender(client: &Client) -> Lender {
 fn environment() -> Environment {
     let kind = |group: &str, kind: &str| Kind { group: group.into(), kind: kind.into(), scope: Scope::Namespace };
     let kinds = vec![kind("", "ConfigMap"), kind("", "Secret"), kind("apps", "Deployment")];
-    Environment {
+    let mut environment = Environment {
         tier: Tier::Namespace,
         path: Some("manifests".into()),
         application: None,
         allow: Allow { kinds, namespaces: Vec::new(), annotations: Vec::new() },
-        seeds: Default::default(),
-    }
+        seeds: Seeds::default(),
+    };
+    let (mut seed, mut problems) = (Tree::default(), Vec::new());
+    seed.insert_file("motd.yaml", map("motd", "the course's").as_bytes());
+    environment.seeds = Seeds::read(&seed, str::to_owned, &environment, &mut problems);
+    assert_eq!(problems, []);
+    environment
 }
 
 /// An offer of a commit in the repository of `tenant`, to a learner who is somebody else each time.
@@ -326,6 +333,21 @@ fn the_daemons_account_makes_and_takes_environments_and_reaches_nothing_else() {
             kinds.api(&served, &name).list(&ListParams::default()).await.unwrap();
         }
 
+        // The course's objects are made and what others left is taken away, both as the environment's account and only there.
+        let config_maps = |client: &Client, namespace: &str| -> Api<DynamicObject> {
+            Api::namespaced_with(client.clone(), namespace, &resource("", "v1", "ConfigMap"))
+        };
+        let inside = config_maps(&somebody.client, &name);
+        assert_eq!(inside.get("motd").await.unwrap().data["data"]["value"], "the course's");
+        let left = json!({ "metadata": { "name": "left" } });
+        inside.create(&PostParams::default(), &serde_json::from_value(left).unwrap()).await.unwrap();
+        let ground = lender.ground(&name, Tier::Namespace).await.unwrap();
+        assert_eq!(lender.reset(&offer, &environment(), &ground).await.unwrap(), 1);
+        assert!(inside.get_opt("left").await.unwrap().is_none() && inside.get_opt("motd").await.unwrap().is_some());
+        for namespace in [somebody.name.as_str(), "default", "argocd"] {
+            let acting = config_maps(&acting_as(&account, namespace, "gradus-deployer"), namespace);
+            assert_eq!(refused(acting.list(&ListParams::default()).await), Some(403), "{namespace}");
+        }
         let reviews: Api<DynamicObject> =
             Api::all_with(account.clone(), &resource("authorization.k8s.io", "v1", "SubjectAccessReview"));
         let asked = json!({ "metadata": {}, "spec": { "user": "jane", "resourceAttributes": { "verb": "get", "resource": "pods" } } });
