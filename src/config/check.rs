@@ -66,6 +66,29 @@ impl Reader<'_> {
             self.repository("/gradebook/git/address", &git.address);
         }
         self.times(config);
+        self.external(config);
+    }
+
+    fn external(&mut self, config: &Config) {
+        let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
+        for (index, one) in config.argocd.iter().flat_map(|argocd| &argocd.external).enumerate() {
+            let at = |field: &str| format!("/argocd/external/{index}/{field}");
+            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+            let ends = [one.name.chars().next(), one.name.chars().last()];
+            if one.name.len() > 63
+                || !one.name.chars().all(plain)
+                || ends.iter().any(|end| end.is_none_or(|c| c == '-'))
+            {
+                let help = "use up to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends";
+                self.wrong(&at("name"), format!("`{}` is no name of a cluster", one.name), help);
+            } else if !names.insert(&one.name) {
+                self.wrong(&at("name"), format!("two clusters are named `{}`", one.name), "give one another name");
+            }
+            if !servers.insert(&one.server) {
+                let help = "each is for one environment at a time: name another cluster";
+                self.wrong(&at("server"), format!("`{}` is there twice", one.server), help);
+            }
+        }
     }
 
     fn forges(&mut self, config: &Config) {

@@ -300,6 +300,10 @@ pub struct ArgocdConfig {
     /// live.
     #[serde(default)]
     pub control_planes: Option<ControlPlanesConfig>,
+    /// Clusters that somebody else runs, each for one environment at a time; without, no task of the tier `external` is judged
+    /// live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub external: Vec<ExternalConfig>,
     /// How long a commit gets from being offered to being proven to run.
     #[serde(default = "patience")]
     pub patience: Span,
@@ -316,6 +320,19 @@ pub struct NamespacesConfig {
     /// Leads to it; without, as Argo CD's. Relative to this file.
     #[serde(default)]
     pub kubeconfig: Option<PathBuf>,
+}
+
+/// A cluster that somebody else runs, for environments and nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "External")]
+pub struct ExternalConfig {
+    /// Written on the AppProject of whoever holds it: letters a to z, digits, `-`.
+    pub name: String,
+    /// Leads to it, with all rights there. Relative to this file.
+    pub kubeconfig: PathBuf,
+    /// What Argo CD calls it: you register it there yourself.
+    pub server: String,
 }
 
 /// API servers of learners' own.

@@ -211,6 +211,7 @@ fn absolute(config: &mut Config, dir: &Path) {
     if let Some(argocd) = &mut config.argocd {
         argocd.kubeconfig.iter_mut().for_each(join);
         argocd.namespaces.iter_mut().filter_map(|namespaces| namespaces.kubeconfig.as_mut()).for_each(join);
+        argocd.external.iter_mut().map(|external| &mut external.kubeconfig).for_each(join);
     }
     config.keys.iter_mut().for_each(secret);
     join(&mut config.data);

@@ -349,3 +349,25 @@ fn a_budget_changes_only_what_it_names() {
         WritePolicy { per_hour: Some(Quota { writes: 40, kept: 10 }), ..WritePolicy::GITHUB }
     );
 }
+
+#[test]
+fn each_cluster_that_somebody_else_runs_has_a_name_and_an_address_of_its_own() {
+    let home = Home::new();
+    let problems = |list: &str| {
+        let argocd = format!("argocd: {{token: {{env: TOKEN}}, external: [{list}]}}\nworkspaces:");
+        home.problems("workspaces:", &argocd)
+            .into_iter()
+            .map(|one| one.split_once(": ").unwrap().1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let one = |name: &str, server: &str| format!("{{name: {name}, kubeconfig: lab, server: \"https://{server}\"}}");
+    assert_eq!(problems(&[one("lab-1", "a"), one("lab-2", "b")].join(", ")), [""; 0]);
+    let twice = problems(&[one("lab-1", "a"), one("lab-1", "b")].join(", "));
+    assert_eq!(twice, ["two clusters are named `lab-1` (give one another name)"]);
+    let twice = problems(&[one("lab-1", "a"), one("lab-2", "a")].join(", "));
+    assert_eq!(twice, ["`https://a` is there twice (each is for one environment at a time: name another cluster)"]);
+    for name in ["Lab", "lab-", "'-lab'", "'a/b'", "''"] {
+        let said = problems(&one(name, "a"));
+        assert!(said.len() == 1 && said[0].contains("is no name of a cluster"), "{name}: {said:?}");
+    }
+}

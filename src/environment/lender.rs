@@ -12,6 +12,7 @@ use tokio::sync::Mutex;
 
 use super::clear::Clearing;
 use super::client::{self, ClientError};
+use super::external::{self, Cluster, External, mark};
 use super::planes::{Plane, Planes, PlanesError};
 use super::provision::{ACCOUNT, MANAGED, MANAGER, Resource, in_cluster, project};
 use super::reset::{Stays, is_clusters_namespace};
@@ -28,11 +29,15 @@ const DEFINITION: &str = "CustomResourceDefinition";
 /// An environment that was made is looked over again after this long: somebody may have changed something.
 const LOOK_OVER: Duration = Duration::from_secs(600);
 
+/// How often one looks at once whether a cluster that is given back is empty.
+const EMPTIED: u32 = 5;
+
 /// Lends environments.
 pub struct Lender {
     argocd: Argocd,
     shared: Option<Shared>,
     planes: Option<Arc<Planes>>,
+    external: Option<External>,
     clock: Arc<dyn Clock>,
     /// By name: what was made, and when it was looked over.
     made: Mutex<HashMap<String, (Vec<u8>, Time)>>,
@@ -65,6 +70,7 @@ pub struct Ground {
     /// What Argo CD calls the cluster.
     pub server: String,
     plane: Option<Plane>,
+    external: Option<Cluster>,
 }
 
 /// An environment cannot be lent.
@@ -76,6 +82,16 @@ pub enum LendError {
     /// There is no control plane for it.
     #[error(transparent)]
     Plane(#[from] PlanesError),
+    /// Every cluster of its tier is somebody's.
+    #[error(
+        "all clusters that somebody else runs are in use: add one below `argocd.external`, or wait until one is free"
+    )]
+    AllInUse,
+    /// What is to be made is there, and not ours.
+    #[error(
+        "{0} is there already in the cluster {1}, and somebody else's: take it away there, or call it otherwise in the task"
+    )]
+    SomebodyElses(String, String),
     /// Something that an API server does by itself takes too long.
     #[error("{0}, and was waited for long enough")]
     Late(String),
@@ -109,7 +125,12 @@ impl LendError {
 impl Lender {
     /// Lends namespaces of `shared` and control planes, where there are some, into which `argocd` applies commits.
     pub fn new(argocd: Argocd, shared: Option<Shared>, planes: Option<Arc<Planes>>, clock: Arc<dyn Clock>) -> Self {
-        Self { argocd, shared, planes, clock, made: Mutex::default() }
+        Self { argocd, shared, planes, external: None, clock, made: Mutex::default() }
+    }
+
+    /// Lends these clusters, too, each to one environment at a time.
+    pub fn with_external(self, clusters: Vec<Cluster>) -> Self {
+        Self { external: (!clusters.is_empty()).then(|| External::new(clusters)), ..self }
     }
 
     /// The Argo CD that applies commits.
@@ -122,20 +143,29 @@ impl Lender {
         match tier {
             Tier::Namespace => self.shared.is_some(),
             Tier::ControlPlane => self.planes.is_some(),
-            Tier::External => false,
+            Tier::External => self.external.is_some(),
         }
     }
 
     /// Where the environment of this name is: an API server that runs.
     pub async fn ground(&self, name: &str, tier: Tier) -> Result<Ground> {
+        if tier == Tier::External {
+            let external = self.external.as_ref().ok_or(LendError::NotHere)?;
+            let cluster = external.lend(name, self.clock.now(), self.held()).await?;
+            // Definitions of kinds came and went with whoever held it before.
+            let kinds = Arc::new(Kinds::of(cluster.kinds.client().clone()));
+            let server = cluster.server.clone();
+            return Ok(Ground { kinds, server, plane: None, external: Some(cluster) });
+        }
         match (tier, &self.shared, &self.planes) {
             (Tier::Namespace, Some(shared), _) => {
-                Ok(Ground { kinds: shared.kinds.clone(), server: shared.server.clone(), plane: None })
+                let (kinds, server) = (shared.kinds.clone(), shared.server.clone());
+                Ok(Ground { kinds, server, plane: None, external: None })
             }
             (Tier::ControlPlane, _, Some(planes)) => {
                 let plane = planes.lend(name).await?;
                 let kinds = Arc::new(Kinds::of(client::of_text(plane.kubeconfig()).await?));
-                Ok(Ground { kinds, server: plane.server().to_owned(), plane: Some(plane) })
+                Ok(Ground { kinds, server: plane.server().to_owned(), plane: Some(plane), external: None })
             }
             (Tier::Namespace | Tier::ControlPlane | Tier::External, ..) => Err(LendError::NotHere),
         }
@@ -145,24 +175,38 @@ impl Lender {
     pub async fn lend(&self, offer: &Offer, environment: &Environment, ground: &Ground) -> Result<()> {
         let kinds = &ground.kinds;
         let name = offer.tenancy.name();
-        let project = project(offer, environment, &self.argocd.namespace);
+        let mut project = project(offer, environment, &self.argocd.namespace);
+        if let Some(cluster) = &ground.external {
+            project["metadata"]["labels"][external::HOLDS] = cluster.name.as_str().into();
+        }
         let cluster = ground.plane.as_ref().map(|plane| self.cluster(plane, &name));
+        let mut seeds = environment.seeds.made(&name);
+        if ground.external.is_some() {
+            seeds.iter_mut().for_each(|seed| mark(seed, &name));
+        }
         let all = |resources: &[Resource]| {
-            let objects = in_cluster(offer, environment, resources);
-            let digest = Sha256::digest(json!([objects, project, cluster]).to_string()).to_vec();
+            let mut objects = in_cluster(offer, environment, resources);
+            if ground.external.is_some() {
+                objects.iter_mut().for_each(|object| mark(object, &name));
+            }
+            let digest = Sha256::digest(json!([objects, project, cluster, seeds]).to_string()).to_vec();
             (objects, digest)
         };
-        let (_, digest) = all(&resources(kinds, environment).await?);
+        let (planned, digest) = all(&resources(kinds, environment).await?);
         let now = self.clock.now();
         let fine = |(known, at): &(Vec<u8>, Time)| *known == digest && now.since(*at) < LOOK_OVER;
         // Not before all of it worked once more is it known to be fine.
         let before = self.made.lock().await.remove(&name).filter(fine);
-        let (seeds, sower) =
-            (environment.seeds.made(&name), Sower { kinds, client: acting(kinds, environment, &name) });
-        let (definitions, seeds): (Vec<_>, Vec<_>) = seeds.into_iter().partition(|one| one["kind"] == DEFINITION);
+        let sower = Sower { kinds, client: acting(kinds, environment, &name) };
+        let (definitions, seeds): (Vec<_>, Vec<_>) = seeds.iter().cloned().partition(|one| one["kind"] == DEFINITION);
         if before.is_none() {
             // First and last: as long as it is there, something of the environment may be.
             apply(&self.argocd.client, &project).await?;
+            if let (Some(external), Some(cluster)) = (&self.external, &ground.external) {
+                external.written(&name).await;
+                let all: Vec<Value> = [&planned, &definitions, &seeds].into_iter().flatten().cloned().collect();
+                cluster.is_free_for(&all, &name).await?;
+            }
         }
         sower.sow(&definitions).await?;
         // Only now are all the kinds there that the task allows.
@@ -230,10 +274,47 @@ impl Lender {
             gone = delete(&secrets, name, Whose::Ours).await?;
             planes.give_back(name).await?;
         }
+        if gone && let Some(external) = &self.external {
+            gone = self.give_external_back(name, external).await?;
+        }
         if gone {
             gone = delete(&self.argocd.api("AppProject"), name, Whose::Ours).await?;
         }
         Ok(gone)
+    }
+
+    /// Empties the cluster that an environment holds, if it holds one. True when nothing is left in it.
+    async fn give_external_back(&self, name: &str, external: &External) -> Result<bool> {
+        external.written(name).await;
+        let project = self.argocd.api("AppProject").get_opt(name).await.map_err(failed(format!("take {name} away")))?;
+        let Some(project) = project else { return Ok(true) };
+        let labels = project.metadata.labels.unwrap_or_default();
+        let Some(held) = labels.get(external::HOLDS) else { return Ok(true) };
+        let Some(cluster) = external.named(held) else {
+            tracing::error!(
+                environment = name,
+                held,
+                "its cluster is not configured any more: what is in it stays there"
+            );
+            return Ok(true);
+        };
+        let kinds = project.data.pointer("/spec/clusterResourceWhitelist").and_then(Value::as_array);
+        let text = |kind: &Value, field: &str| kind[field].as_str().unwrap_or_default().to_owned();
+        let kinds: Vec<_> = kinds.into_iter().flatten().map(|kind| (text(kind, "group"), text(kind, "kind"))).collect();
+        // Most of it is gone at once: then nobody waits for another look.
+        for _ in 0..EMPTIED {
+            if cluster.take_away(name, &kinds).await? {
+                return Ok(true);
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+        Ok(false)
+    }
+
+    /// Who holds which cluster that somebody else runs, by environment.
+    async fn held(&self) -> Result<BTreeMap<String, String>> {
+        let made = self.made().await?.into_iter();
+        Ok(made.filter_map(|(name, mut labels)| Some((name, labels.remove(external::HOLDS)?))).collect())
     }
 
     /// Environments of which something may be there, made by whoever uses this Argo CD: name and labels.

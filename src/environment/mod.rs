@@ -6,6 +6,7 @@ mod ask;
 mod check;
 mod clear;
 pub mod client;
+pub mod external;
 pub mod lender;
 pub mod look;
 pub mod planes;

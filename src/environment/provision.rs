@@ -13,7 +13,7 @@ use crate::gitops::generator::{Offer, Tenancy};
 /// The account that applies a learner's commits, in the environment's namespace.
 pub const ACCOUNT: &str = "gradus-deployer";
 
-/// The role of whoever asks workloads and acts as [`ACCOUNT`], and its binding in the environment's namespace.
+/// The role of whoever asks workloads, and its binding in the environment's namespace.
 const PROBER: &str = "gradus-prober";
 
 /// Whose objects these are, as server-side apply calls it.
@@ -60,8 +60,8 @@ pub fn in_cluster(offer: &Offer, environment: &Environment, resources: &[Resourc
         "automountServiceAccountToken": false }));
     let api = "rbac.authorization.k8s.io";
     let (kind, place) = if shared { ("Role", Some(name.as_str())) } else { ("ClusterRole", None) };
-    // Who may grant rights has to have them: on an API server of the learner's own that is all of them.
-    let role = if environment.tier == Tier::ControlPlane { "cluster-admin" } else { ACCOUNT };
+    // Who may grant rights has to have them: on an API server of the learner's own, for a while, that is all of them.
+    let role = if shared { ACCOUNT } else { "cluster-admin" };
     if role == ACCOUNT {
         objects.push(json!({ "apiVersion": format!("{api}/v1"), "kind": kind, "metadata": metadata(ACCOUNT, place),
             "rules": rules(resources) }));
@@ -146,7 +146,7 @@ fn limits(namespace: &str) -> Value {
     ] } })
 }
 
-/// Lets the daemon ask the workloads of one namespace and act as its account, and in no other. Role and account are those of
+/// Lets the daemon ask the workloads of one namespace, and of no other. Role and account are those of
 /// `argocd/base/account.yaml`.
 fn prober(namespace: &str) -> Value {
     let api = "rbac.authorization.k8s.io";

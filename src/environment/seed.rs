@@ -313,7 +313,9 @@ impl Known<'_> {
             Scope::Namespace if self.environment.tier == Tier::Namespace => {
                 ("in a shared cluster a learner has one namespace".to_owned(), "delete the line: it goes there")
             }
-            Scope::Namespace if EVERYWHERE.contains(&namespace) || seeded() || made() => return,
+            Scope::Namespace if seeded() || made() => return,
+            // In somebody else's cluster these are somebody else's.
+            Scope::Namespace if self.environment.tier != Tier::External && EVERYWHERE.contains(&namespace) => return,
             Scope::Namespace => {
                 let help = "delete the line, or add the Namespace to `seed/` or `allow.namespaces`";
                 (format!("nothing makes the namespace `{namespace}` before"), help)

@@ -358,7 +358,9 @@ impl Live {
         let told: &dyn std::error::Error = error;
         tracing::error!(error = told, "an environment cannot be lent");
         let why = match error {
-            LendError::Plane(PlanesError::Full { .. }) => "all environments are in use: yours follows when one is free",
+            LendError::Plane(PlanesError::Full { .. }) | LendError::AllInUse => {
+                "all environments are in use: yours follows when one is free"
+            }
             _ => "the environment could not be made ready",
         };
         unsure(why.to_owned())

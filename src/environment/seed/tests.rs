@@ -105,6 +105,8 @@ fn what_cannot_be_made_is_told_at_its_line() {
         let said = said("controlPlane", &text);
         assert!(said.starts_with(&format!("seed/x.yaml:{line}:")) && said.contains(says), "{line} {says}: {said}");
     }
+    let said = said("external", &object("ConfigMap", "a", ", namespace: kube-system"));
+    assert!(said.contains("nothing makes the namespace"), "somebody else's: {said}");
     for namespace in ["tools", "kube-system"] {
         assert!(
             read("controlPlane", &[("a.yaml", &object("ConfigMap", "a", &format!(", namespace: {namespace}")))])

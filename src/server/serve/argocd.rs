@@ -9,6 +9,7 @@ use tokio::sync::watch;
 use super::generator::Compared;
 use crate::config::kinds::ArgocdConfig;
 use crate::environment::client::{self, ClientError};
+use crate::environment::external::Cluster;
 use crate::environment::lender::{Argocd, Lender, Shared};
 use crate::environment::planes::{Planes, PlanesError, Spec};
 use crate::environment::reap::{PAUSE, reap};
@@ -41,7 +42,7 @@ pub async fn lender(
     data: &Path,
     clock: Arc<dyn Clock>,
 ) -> Result<Option<Arc<Lender>>, ArgocdError> {
-    if config.namespaces.is_none() && config.control_planes.is_none() {
+    if config.namespaces.is_none() && config.control_planes.is_none() && config.external.is_empty() {
         return Ok(None);
     }
     let client = client::of_file(config.kubeconfig.as_deref()).await?;
@@ -65,8 +66,13 @@ pub async fn lender(
         }
         None => None,
     };
+    let mut external = Vec::new();
+    for one in &config.external {
+        let kinds = Arc::new(Kinds::of(client::of_file(Some(&one.kubeconfig)).await?));
+        external.push(Cluster { name: one.name.clone(), kinds, server: one.server.clone() });
+    }
     let argocd = Argocd { client, namespace: config.namespace.clone(), set: config.application_set.clone() };
-    Ok(Some(Arc::new(Lender::new(argocd, shared, planes, clock))))
+    Ok(Some(Arc::new(Lender::new(argocd, shared, planes, clock).with_external(external))))
 }
 
 /// Takes environments back until the end.

@@ -98,8 +98,14 @@ async fn look(config: &ArgocdConfig, token: Option<&Secret>, client: Client) -> 
             format!("up to {} at once, as processes here: Argo CD reaches them on this machine only", planes.limit);
         findings.push(Finding::fine("control planes", says));
     }
+    for external in &config.external {
+        findings.push(match client::of_file(Some(&external.kubeconfig)).await {
+            Ok(client) => whole(&external.name, &client).await,
+            Err(error) => Finding::wrong("external", error.to_string(), "correct `argocd.external`"),
+        });
+    }
     let Some(namespaces) = &config.namespaces else {
-        if config.control_planes.is_none() {
+        if config.control_planes.is_none() && config.external.is_empty() {
             let says = "no environments are lent: tasks are judged by their files";
             findings.push(Finding::warning("namespaces", says, "write `namespaces: {}` below `argocd`"));
         }
@@ -125,6 +131,28 @@ async fn look(config: &ArgocdConfig, token: Option<&Secret>, client: Client) -> 
     };
     findings.push(rights("rights on namespaces", &cluster, None, "", &IN_CLUSTER).await);
     findings
+}
+
+/// Whether a cluster that somebody else runs is there, and wholly ours to use.
+async fn whole(name: &str, client: &Client) -> Finding {
+    const ABOUT: &str = "external";
+    let there = reach(ABOUT, client).await;
+    if there.remedy.is_some() {
+        return Finding::wrong(
+            ABOUT,
+            format!("{name} does not answer"),
+            "`kubectl version` with its kubeconfig says more",
+        );
+    }
+    let all = rights(ABOUT, client, None, "", &[("*", "*", "*", "")]).await;
+    match all.remedy {
+        None => Finding::fine(ABOUT, format!("{name} answers, and we may do everything there")),
+        Some(_) => {
+            let remedy =
+                "bind the account of its kubeconfig to cluster-admin: what learners may do has to be ours to give";
+            Finding::wrong(ABOUT, format!("we may not do everything in {name}"), remedy)
+        }
+    }
 }
 
 async fn reach(about: &'static str, client: &Client) -> Finding {
