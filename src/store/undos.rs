@@ -45,6 +45,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::environment::undo::Back;
+    use crate::gitops::generator::Tenancy;
 
     #[tokio::test]
     async fn what_was_written_down_is_there_until_it_is_undone_the_last_first_and_only_in_its_environment() {
@@ -65,5 +66,21 @@ mod tests {
         store.undone(second).await.unwrap();
         assert_eq!(store.undo(second).await.unwrap(), None);
         assert_eq!(store.undos("ada").await.unwrap(), [first]);
+    }
+
+    #[tokio::test]
+    async fn an_environment_that_is_given_back_has_nothing_to_be_undone() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
+        let workspace = crate::forge::pull::Workspace("git.example.org/acme/cnpe".into());
+        let tenancy = Tenancy { workspace, learner: "7".parse().unwrap(), task: "shop".parse().unwrap() };
+        let back = Back::Planted("7".into());
+        let undo = Undo { group: String::new(), kind: "Pod".into(), namespace: "n".into(), name: "p".into(), back };
+        for name in [&tenancy.name(), "another"] {
+            store.will_undo(name, &undo, Time(1)).await.unwrap();
+        }
+        store.withdraw(&tenancy).await.unwrap();
+        assert_eq!(store.undos(&tenancy.name()).await.unwrap(), []);
+        assert_eq!(store.undos("another").await.unwrap().len(), 1);
     }
 }
