@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use kube::Client;
-use kube::api::{Api, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
 use serde_json::{Value, json};
 
 use super::beside;
@@ -118,7 +118,10 @@ fn the_courses_objects_are_there_before_the_learners_and_stay_as_they_are() {
             ("WHAT", "ConfigMap"),
             ("FIELDS", "data: {open: \"yes\"}"),
         ];
-        let course = |dir: &Path| course(dir, words, &[("motd.yaml", MOTD)], &settings("yes"));
+        let fixed = format!("{}immutable: true\n", MOTD.replace("motd", "fixed"));
+        let course = |dir: &Path| {
+            course(dir, words, &[("fixed.yaml", fixed.as_str()), ("motd.yaml", MOTD)], &settings("yes"));
+        };
         let shop = Shop::of("tiny", course, "namespaces: {}").await;
         let ada = shop.academy.learner("ada");
         let maps = shop.api("ConfigMap", &shop.environment("ada"));
@@ -144,10 +147,15 @@ fn the_courses_objects_are_there_before_the_learners_and_stay_as_they_are() {
         // Whatever is done to it, it is as it was for the next push.
         let spoilt = json!({ "data": { "text": "Go away" } });
         maps.patch("motd", &PatchParams::default(), &Patch::Merge(spoilt)).await.unwrap();
+        // Nobody can change this one any more: it is made anew.
+        let other = json!({ "metadata": { "name": "fixed" }, "data": { "text": "Go away" }, "immutable": true });
+        maps.delete("fixed", &DeleteParams::default()).await.unwrap();
+        maps.create(&PostParams::default(), &serde_json::from_value(other).unwrap()).await.unwrap();
         shop.write(&ada, &[("more.yaml", &settings("yes").replace("name: settings", "name: more"))]);
         let right = push(&shop, &ada, pull).await;
         assert!(right.contains("1 of 2 points"), "{right}");
         assert_eq!(text().await.as_deref(), Some("Welcome"));
+        assert_eq!(maps.get("fixed").await.unwrap().data["data"]["text"], "Welcome");
     });
 }
 
