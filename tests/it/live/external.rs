@@ -78,7 +78,7 @@ fn a_cluster_of_somebody_elses_is_one_environments_at_a_time_and_left_as_it_was(
         let lender = || {
             let argocd = Argocd { client: tenant.client.clone(), namespace: "argocd".into(), set: "nobodys".into() };
             let kinds = Arc::new(Kinds::of(inside.clone()));
-            let cluster = Cluster { name: "lab-1".into(), kinds, server: lab.server().to_owned() };
+            let cluster = Cluster { name: tenant.name.clone(), kinds, server: lab.server().to_owned() };
             Lender::new(argocd, None, None, Arc::new(SystemClock)).with_external(vec![cluster])
         };
         let commit = tenant.push(&[("role.yaml", Some(ROLE)), ("map.yaml", Some(&map("settings", "hers")))]);
