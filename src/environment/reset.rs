@@ -1,5 +1,5 @@
 //! What an environment loses when another pull request takes it over, or when it is lent again: whatever was made by hand, or
-//! by an earlier commit's workloads. Which objects that are is decided here on data; [`super::clear`] takes them away.
+//! by an earlier commit's workloads. Which objects these are is decided here on data; `clear` takes them away.
 
 use serde_json::Value;
 
