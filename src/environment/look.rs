@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use kube::api::ListParams;
 use kube::discovery::Scope;
+use kube::runtime::watcher::Config;
 use serde_json::Value;
 
 use super::ask::Asker;
+use super::follow::Follow;
 use super::lender::Argocd;
 use super::{Environment, Tier};
 use crate::checkpoint::observed::{Maker, Said, Seen, Want};
@@ -132,6 +134,20 @@ impl Looker {
         Ok((self.seen(read, &owners), answers))
     }
 
+    /// Follows the objects that are wanted.
+    pub async fn follow(&self, wants: &[Want]) -> Follow {
+        let mut all = Vec::new();
+        for want in wants {
+            if let Want::Objects { api_version, kind } = want
+                && let Ok(Some(served)) = self.served(api_version.as_deref(), kind).await
+            {
+                let api = |namespace: &String| (self.kinds.metadata(&served, namespace), Config::default());
+                all.extend(self.places(&served).iter().map(api));
+            }
+        }
+        Follow::start(all)
+    }
+
     async fn application(&self) -> Said {
         let Some(argocd) = &self.argocd else { return Said::Nothing("there is no Argo CD here".to_owned()) };
         match argocd.api("Application").get_opt(&self.application).await {
@@ -157,16 +173,20 @@ impl Looker {
         Ok(None)
     }
 
+    /// Where objects of a kind are looked for; any one namespace where they are in none.
+    fn places(&self, served: &Served) -> &[String] {
+        match served.scope {
+            // Those of a shared cluster are everybody's, and nobody's to see.
+            Scope::Cluster if self.tier == Tier::Namespace => &[],
+            Scope::Cluster => &self.namespaces[..1],
+            Scope::Namespaced => &self.namespaces,
+        }
+    }
+
     async fn list(&self, served: &Served) -> Result<Vec<Value>, LookError> {
         let kind = &served.resource.kind;
-        let namespaces = match served.scope {
-            // Those of a shared cluster are everybody's, and nobody's to see.
-            Scope::Cluster if self.tier == Tier::Namespace => return Ok(Vec::new()),
-            Scope::Cluster => &self.namespaces[..1],
-            Scope::Namespaced => &self.namespaces[..],
-        };
         let mut all = Vec::new();
-        for namespace in namespaces {
+        for namespace in self.places(served) {
             let list = self.kinds.api(served, namespace).list(&ListParams::default().limit(MOST)).await;
             let list = list.map_err(|error| LookError::of(format!("objects of the kind {kind}"), error))?;
             // Of custom resources the last answer has one that is empty.

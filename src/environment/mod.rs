@@ -7,6 +7,7 @@ mod check;
 mod clear;
 pub mod client;
 pub mod external;
+pub mod follow;
 pub mod lender;
 pub mod look;
 pub mod planes;

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use kube::Client;
-use kube::api::{Api, ApiResource, DynamicObject, TypeMeta};
+use kube::api::{Api, ApiResource, DynamicObject, PartialObjectMeta, TypeMeta};
 use kube::discovery::{self, ApiGroup, Scope};
 use serde_json::Value;
 use tokio::sync::Mutex;
@@ -84,6 +84,14 @@ impl Kinds {
 
     /// Objects of a kind, those of a namespace where they are in one.
     pub fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
+        match served.scope {
+            Scope::Cluster => Api::all_with(self.client.clone(), &served.resource),
+            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &served.resource),
+        }
+    }
+
+    /// The same of their metadata alone.
+    pub fn metadata(&self, served: &Served, namespace: &str) -> Api<PartialObjectMeta<DynamicObject>> {
         match served.scope {
             Scope::Cluster => Api::all_with(self.client.clone(), &served.resource),
             Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &served.resource),

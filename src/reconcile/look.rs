@@ -7,6 +7,7 @@ use super::run::blocking;
 use crate::checkpoint::Judgement;
 use crate::checkpoint::evidence::Evidence;
 use crate::checkpoint::observed::{Environs, Observed, Want};
+use crate::environment::follow::Follow;
 use crate::environment::look::{LookError, Looker};
 use crate::gitops::drive::{Cluster, remains};
 use crate::gitops::gate::Proof;
@@ -15,7 +16,11 @@ use crate::store::time::Clock;
 /// First pause between two looks; doubles up to [`PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 
-/// Longest pause between two looks.
+/// Pause after a change: what changes once often changes again at once.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
+
+/// Longest pause between two looks where nothing is seen to change: answers to what is asked besides change unseen, and a watch may
+/// be broken or not allowed.
 const PAUSE: Duration = Duration::from_secs(1);
 
 /// Most bytes that are kept of all that was seen of an environment; what is not decided by then is not looked at any more.
@@ -55,7 +60,7 @@ impl Looking<'_> {
     ) -> Result<Observed, Broken> {
         let began = self.clock.now();
         let mut observed = Observed { asked: self.wants.to_vec(), ..Observed::default() };
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut follow) = (FIRST_PAUSE, None);
         loop {
             let at = self.clock.now().since(began);
             match self.looker.look(self.wants).await {
@@ -78,8 +83,22 @@ impl Looking<'_> {
             if is_done(&blocking(move || undecided(&so_far)).await) || observed.over {
                 return Ok(observed);
             }
-            self.clock.sleep(pause).await;
+            if follow.is_none() {
+                follow = Some(self.looker.follow(self.wants).await);
+            }
+            tokio::select! {
+                () = self.clock.sleep(pause) => {}
+                () = changed(follow.as_mut()) => self.clock.sleep(LEAST_PAUSE).await,
+            }
             pause = PAUSE.min(pause * 2);
         }
+    }
+}
+
+/// Ready when something that is followed changed.
+async fn changed(follow: Option<&mut Follow>) {
+    match follow {
+        Some(follow) => follow.changed().await,
+        None => std::future::pending().await,
     }
 }
