@@ -36,7 +36,8 @@ const FROM_5: &str = "
 /// To version 7: what has to be undone in environments.
 const FROM_6: &str =
     "CREATE TABLE undos (id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, undo TEXT NOT NULL,
-    since INTEGER NOT NULL) STRICT";
+    since INTEGER NOT NULL) STRICT;
+    CREATE INDEX observations_by_age ON observations (seen_at)";
 
 /// Whether data of this version can be taken over. Several schemas were called 2 while the program was made: only the last
 /// one of them is meant.
@@ -104,7 +105,7 @@ mod tests {
     /// A file as the last program of version 6 would have made it.
     async fn sixth(path: &Path) {
         Store::open(path).await.unwrap().close().await;
-        sql(path, &["DROP TABLE undos", "PRAGMA user_version = 6"]).await;
+        sql(path, &["DROP TABLE undos", "DROP INDEX observations_by_age", "PRAGMA user_version = 6"]).await;
     }
 
     /// A file as the last program of version 5 would have made it.

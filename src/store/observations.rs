@@ -25,13 +25,19 @@ impl Store {
     pub async fn keep(&self, seen: &Environs, now: Time) -> Result<ObservationId, StoreError> {
         let text = serde_json::json!(seen).to_string();
         let id = ObservationId(hex::encode(Sha256::digest(&text)));
-        sqlx::query("INSERT INTO observations (digest, seen, seen_at) VALUES (?, ?, ?) ON CONFLICT DO NOTHING")
+        sqlx::query("INSERT INTO observations (digest, seen, seen_at) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET seen_at = ?3")
             .bind(id.as_str())
             .bind(text)
             .bind(now.0)
             .execute(self.writer())
             .await?;
         Ok(id)
+    }
+
+    /// Forgets what was last seen before this. How many were forgotten.
+    pub async fn forget(&self, before: Time) -> Result<u64, StoreError> {
+        let query = sqlx::query("DELETE FROM observations WHERE seen_at < ?").bind(before.0);
+        Ok(query.execute(self.writer()).await?.rows_affected())
     }
 
     /// What was seen; none where it is not kept any more.
@@ -55,5 +61,8 @@ mod tests {
         assert_eq!(store.keep(&seen, Time(2)).await.unwrap(), id);
         assert_eq!(store.kept(&id).await.unwrap(), Some(seen));
         assert_eq!(store.kept(&ObservationId("0".repeat(64))).await.unwrap(), None);
+        let old = store.keep(&Environs::Absent("long ago".into()), Time(1)).await.unwrap();
+        assert_eq!(store.forget(Time(2)).await.unwrap(), 1, "what was seen again is as new as that");
+        assert_eq!((store.kept(&old).await.unwrap(), store.kept(&id).await.unwrap().is_some()), (None, true));
     }
 }

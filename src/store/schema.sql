@@ -112,8 +112,9 @@ CREATE TABLE offers (
 CREATE TABLE observations (
     digest  TEXT    PRIMARY KEY,
     seen    TEXT    NOT NULL,                  -- JSON
-    seen_at INTEGER NOT NULL
+    seen_at INTEGER NOT NULL                   -- last
 ) STRICT, WITHOUT ROWID;
+CREATE INDEX observations_by_age ON observations (seen_at);
 
 -- What was begun in environments and has to be undone (undos.rs).
 CREATE TABLE undos (

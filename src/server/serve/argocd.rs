@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -17,7 +18,7 @@ use crate::gitops::kinds::Kinds;
 use crate::server::listen::stopped;
 use crate::stack::{Missing, Optional, Programs, component};
 use crate::store::Store;
-use crate::store::time::Clock;
+use crate::store::time::{Clock, SystemClock, Time};
 
 /// There is nobody who lends environments as configured.
 #[derive(Debug, thiserror::Error)]
@@ -75,12 +76,20 @@ pub async fn lender(
     Ok(Some(Arc::new(Lender::new(argocd, shared, planes, clock).with_external(external))))
 }
 
-/// Takes environments back until the end.
+/// How long what was seen in environments is kept after it was seen last: longer than a term.
+const KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
+
+/// Takes environments back until the end, and forgets what was seen there long ago.
 pub async fn take_back(lender: Arc<Lender>, store: Store, compared: Compared, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
             () = stopped(&mut stopping) => return,
+        }
+        let before =
+            Time(SystemClock.now().0.saturating_sub_unsigned(u64::try_from(KEPT.as_millis()).unwrap_or(u64::MAX)));
+        if let Err(error) = store.forget(before).await {
+            tracing::error!(%error, "the database cannot be used");
         }
         let Some(workspaces) = compared() else { continue };
         match reap(&lender, &store, &workspaces).await {
