@@ -35,12 +35,17 @@ pub(in crate::cli) struct Cluster {
 impl Place {
     /// A stack for this data directory, unless a kubeconfig names another cluster.
     pub(in crate::cli) fn new(kubeconfig: Option<PathBuf>, data: &Path, planes: NonZeroUsize) -> Self {
+        let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
+        kubeconfig.map_or_else(|| Self::stack(stacks, data, planes), Self::Cluster)
+    }
+
+    /// A stack in `stacks` for this data directory.
+    pub(in crate::cli) fn stack(stacks: PathBuf, data: &Path, planes: NonZeroUsize) -> Self {
         // Nobody else has our data directory open, so that whatever has the stack's name is left of us.
         let name = format!("up-{}", hex::encode(&Sha256::digest(data.as_os_str().as_encoded_bytes())[..4]));
-        let stacks = super::up::data_home().map_or_else(|| data.join("stacks"), |home| home.join("stacks"));
         // One waits, so that the first task that needs one has it at once.
         let planes = planes::Spec { dir: data.join("planes"), limit: planes.get(), warm: 1 };
-        kubeconfig.map_or(Self::Stack { data: stacks, name, planes }, Self::Cluster)
+        Self::Stack { data: stacks, name, planes }
     }
 
     /// Makes it ready in the background and says how far it is.

@@ -62,7 +62,8 @@ pub(super) fn prove(
         let asked = ending::asked()?;
         let app = daemon.app().clone();
         let environments = daemon.environments().cloned().ok_or("this daemon has no environments")?;
-        let place = Place::new(None, dir.path(), planes);
+        // In the same directory, which goes with all that is in it.
+        let place = Place::stack(dir.path().join("s"), dir.path(), planes);
         let mut cluster = place.begin(environments, app.stopping.clone());
         let (end, ended) = oneshot::channel::<()>();
         let until = async move { drop(ended.await) };
