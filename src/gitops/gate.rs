@@ -28,6 +28,8 @@ pub struct Question {
     pub application: Expected,
     /// The objects that the checkpoints look at and expect to come from the commit.
     pub needs: Vec<Object>,
+    /// What counts as applied.
+    pub applied: Applied,
     /// What the environment lets its learner apply: tells their mistakes from ours.
     pub allowed: Allowed,
     /// When the commit was offered and a comparison asked for.
@@ -36,6 +38,16 @@ pub struct Question {
     pub budget: Duration,
     /// Now.
     pub now: Time,
+}
+
+/// When a commit counts as applied.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Also where nothing was to be done for it.
+    OrUnchanged,
+    /// Only by an operation of its own. Argo CD tries each commit once by itself: one that was not tried yet would be applied
+    /// when something is changed in the cluster, and look as if it healed.
+    ByOperation,
 }
 
 /// An Application as we made it.
@@ -332,7 +344,10 @@ fn applied(question: &Question, application: &Application) -> Step {
     }
     // Times of Argo CD have no fractions: the same second may lie before.
     match application.status.reconciled_at {
-        Some(at) if at > question.asked_at => Ok(()),
+        Some(at) if at > question.asked_at => match question.applied {
+            Applied::OrUnchanged => Ok(()),
+            Applied::ByOperation => wait(Waiting::Untried, question.asked_at),
+        },
         _ => wait(Waiting::NotApplied, question.asked_at),
     }
 }

@@ -44,6 +44,8 @@ pub enum Waiting {
     NoAnswer,
     /// The last operation is of another commit, and no comparison is younger than what was asked.
     NotApplied,
+    /// Nothing was to be done for the commit, and Argo CD has to have tried it.
+    Untried,
     /// The last operation applied manifests that are in no commit.
     LocalManifests,
     /// No comparison is younger than the last operation.
@@ -84,7 +86,7 @@ impl Waiting {
             Self::Stale | Self::Incomparable(_) | Self::Refused(_) => Some(Nudge::HardRefresh),
             Self::Applying { .. } => Some(Nudge::Wake),
             Self::ApplyingAnother => Some(Nudge::Stop),
-            Self::LocalManifests | Self::Drifted(_) => Some(Nudge::Sync),
+            Self::LocalManifests | Self::Drifted(_) | Self::Untried => Some(Nudge::Sync),
             Self::NotThere
             | Self::Unreadable(_)
             | Self::NotOffered(_)
@@ -134,6 +136,7 @@ impl fmt::Display for Waiting {
             }
             Self::NoAnswer => f.write_str("Argo CD does not know whether the cluster is as this commit says"),
             Self::NotApplied => f.write_str("Argo CD has not said yet whether this commit has to be applied"),
+            Self::Untried => f.write_str("Argo CD has not tried this commit, which changes nothing"),
             Self::LocalManifests => f.write_str("somebody applied manifests that are in no commit"),
             Self::Stale => f.write_str("Argo CD has not looked at the cluster since it applied this commit"),
             Self::Refused(failure) => write!(f, "Argo CD will not deal with the environment: {failure}"),

@@ -25,7 +25,7 @@ use crate::environment::look::Looker;
 use crate::environment::planes::PlanesError;
 use crate::forge::pull::{Pull, PullKey, PullNumber, Workspace};
 use crate::gitops::drive::{Cluster, drive, still};
-use crate::gitops::gate::{Expected, Question};
+use crate::gitops::gate::{Applied, Expected, Question};
 use crate::gitops::generator::{Offer, Tenancy};
 use crate::gitops::object::Object;
 use crate::gitops::preflight::{Accepted, Objection, of_commit};
@@ -346,6 +346,7 @@ impl Live {
                 policy: offer.policy.clone(),
             },
             needs: needs.cloned().collect(),
+            applied: if offered.scenarios.is_empty() { Applied::OrUnchanged } else { Applied::ByOperation },
             allowed: environment.allowed(&name),
             asked_at: offered.asked_at,
             budget: self.patience,

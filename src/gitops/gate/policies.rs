@@ -45,6 +45,21 @@ fn a_policy_that_applies_nothing_is_the_learners_and_ends_the_wait() {
 }
 
 #[test]
+fn where_something_is_to_be_done_to_the_cluster_argo_cd_must_have_tried_the_commit() {
+    let mut unchanged = single();
+    change(&mut unchanged, &before());
+    let seen = Seen::Application(Box::new(Application::read(&unchanged).unwrap()), live());
+    assert!(matches!(gate(&question(), &seen), Gate::Open(_)), "nothing was to be done");
+    let tried = Question { applied: Applied::ByOperation, ..question() };
+    match gate(&tried, &seen) {
+        Gate::Wait { why, .. } => assert_eq!((&why, why.nudge()), (&Waiting::Untried, Some(Nudge::Sync))),
+        other => panic!("{other:?}"),
+    }
+    let seen = Seen::Application(Box::new(Application::read(&single()).unwrap()), live());
+    assert!(matches!(gate(&tried, &seen), Gate::Open(_)));
+}
+
+#[test]
 fn what_a_policy_does_not_prune_is_named_and_nothing_else_ends_the_wait() {
     let gone = resources(&[1], &json!({ "status": "OutOfSync", "requiresPruning": true }));
     assert_eq!(answer(Some(NOTHING), gone.clone()), Gate::Closed(Reason::NotPruned(vec![deployment()])));

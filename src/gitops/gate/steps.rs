@@ -75,6 +75,7 @@ pub fn question() -> Question {
             policy: Policy::default(),
         },
         needs: vec![service(), deployment()],
+        applied: Applied::OrUnchanged,
         allowed: Allowed {
             kinds: [("", "Service"), ("apps", "Deployment")].map(|(group, kind)| allowed_kind(group, kind)).to_vec(),
             namespace: "ada-shop".into(),

@@ -8,7 +8,7 @@ use std::time::Duration;
 use gradus::gitops::allowed::{Allowed, AllowedKind, Scope};
 use gradus::gitops::application::Destination;
 use gradus::gitops::drive::{Cluster, drive, still};
-use gradus::gitops::gate::{Expected, Proof, Question};
+use gradus::gitops::gate::{Applied, Expected, Proof, Question};
 use gradus::gitops::kinds::Kinds;
 use gradus::gitops::object::Object;
 use gradus::gitops::policy::Policy;
@@ -218,6 +218,7 @@ impl Tenant {
                 policy: Policy::default(),
             },
             needs: needs.to_vec(),
+            applied: Applied::OrUnchanged,
             allowed: Allowed {
                 kinds: [("", "ConfigMap"), ("", "Service"), ("apps", "Deployment")].map(kind).to_vec(),
                 namespace: self.name.clone(),
