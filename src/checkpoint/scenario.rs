@@ -228,12 +228,13 @@ impl Step {
         // What the file says rightly was not kept: that is how the learner's Application syncs, where it is theirs.
         let application = Select { kind: Some("Application".to_owned()), ..Select::default() };
         let application = select::written(context, &application).map(|object| object.place_of_key("/spec/syncPolicy"));
+        let judged = verdict.blame;
         for evidence in &mut verdict.evidence {
             evidence.message = format!("{}: {}", self.act.words(), evidence.message);
-            let wrong_in_file =
-                verdict.blame == Some(Blame::YourFiles) && evidence.operator.as_deref() != Some("select");
+            let wrong_in_file = judged == Some(Blame::YourFiles) && evidence.operator.as_deref() != Some("select");
             if let (Some(place), false) = (&application, wrong_in_file && evidence.place.file.is_some()) {
                 evidence.place = place.clone();
+                verdict.blame = judged.map(|_| Blame::YourFiles);
             }
             // Where the expectation is hidden, only what has a line in the learner's files may be named.
             if evidence.place.line.is_none() {

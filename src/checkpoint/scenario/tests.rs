@@ -189,7 +189,7 @@ fn what_is_not_healed_points_at_how_the_learners_application_syncs_and_what_the_
         let played = played(&step, done, looks, true);
         let steps = [step];
         let judgement = judge_files(&checkpoint(&steps), &scene(&steps, vec![played]), &files);
-        assert_eq!(judgement.outcome, Outcome::Fail);
+        assert_eq!((judgement.outcome, judgement.blame), (Outcome::Fail, Some(Blame::YourFiles)));
         let place = judgement.evidence[0].place.clone();
         (place.file.unwrap(), place.line.unwrap())
     };
