@@ -143,7 +143,12 @@ fn run_live(targets: &[Target], planes: NonZeroUsize, begun: Instant) -> ExitCod
     let (red, took) = (proofs.iter().filter(|proof| !proof.is_green()).count(), begun.elapsed().as_secs());
     match red {
         0 => println!("All proven in their environments: {} ({took} s)", count(proofs.len(), "task")),
-        n => println!("Not proven in their environments: {n} of {} ({took} s)", count(proofs.len(), "task")),
+        n => {
+            println!("Not proven in their environments: {n} of {} ({took} s)", count(proofs.len(), "task"));
+            println!(
+                "To see why, push that submission to `gradus up --live` and read its review; then mend checkpoint or twin"
+            );
+        }
     }
     ExitCode::from(worst(proofs.iter().map(exit_code)))
 }

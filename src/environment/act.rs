@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use super::Environment;
 use super::ask::is_answer;
 use super::client::acting_as;
-use super::look::{Looker, group_of, shown};
+use super::look::{Looker, shown};
 use super::provision::ACCOUNT;
 use super::undo::{Back, Undo, back};
 use crate::checkpoint::scene::{Act, Done, asked, is_going, uid};
@@ -122,10 +122,7 @@ impl Actor {
                 };
                 let object = self.planted(&plant.object, undo, served, mark);
                 let object = serde_json::from_value(object).map_err(kube::Error::SerdeError)?;
-                let version = group_version(plant.object["apiVersion"].as_str().unwrap_or_default());
-                let mut served = served.clone();
-                served.resource.version = version;
-                served.resource.api_version = plant.object["apiVersion"].as_str().unwrap_or_default().to_owned();
+                let served = served.clone().at(plant.object["apiVersion"].as_str().unwrap_or_default());
                 let made = self.api(&served, &undo.namespace).create(&PostParams::default(), &object).await?;
                 (None, seen(Some(made)))
             }
@@ -212,10 +209,7 @@ impl Actor {
     }
 
     fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
-        match served.scope {
-            Scope::Cluster => Api::all_with(self.account.clone(), &served.resource),
-            Scope::Namespaced => Api::namespaced_with(self.account.clone(), namespace, &served.resource),
-        }
+        served.api(self.account.clone(), namespace)
     }
 }
 
@@ -234,11 +228,6 @@ fn carries(object: &Value, mark: &str) -> bool {
 fn mark() -> String {
     let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("{}-{}", std::process::id(), since.as_nanos())
-}
-
-fn group_version(api_version: &str) -> String {
-    let group = group_of(api_version);
-    api_version.strip_prefix(group).unwrap_or(api_version).trim_start_matches('/').to_owned()
 }
 
 /// An object as it can be made again.

@@ -102,16 +102,14 @@ impl Asker<'_> {
         let text = |field: &str| run.object.pointer(field).and_then(Value::as_str).unwrap_or_default();
         let (version, kind) = (text("/apiVersion"), text("/kind"));
         let what = format!("what would become of a {kind}");
-        let mut served = match self.kinds.find(group_of(version), kind).await {
-            Ok(Some(served)) => served,
+        let served = match self.kinds.find(group_of(version), kind).await {
+            Ok(Some(served)) => served.at(version),
             Ok(None) => {
                 let message = format!("{kind} of {version} is not served");
                 return Said::Refused { code: 404, reason: "NotFound".to_owned(), message };
             }
             Err(error) => return nothing(&what, &error),
         };
-        served.resource.api_version = version.to_owned();
-        served.resource.version = version.rsplit('/').next().unwrap_or_default().to_owned();
         let object = match serde_json::from_value(run.object.clone()) {
             Ok(object) => object,
             Err(error) => {

@@ -4,11 +4,10 @@ use std::time::{Duration, Instant};
 
 use kube::Client;
 use kube::api::{Api, DeleteParams, DynamicObject, Patch, PatchParams};
-use kube::discovery::Scope;
 use serde_json::Value;
 
 use super::lender::LendError;
-use super::look::group_of;
+use super::look::{group_of, text};
 use super::provision::MANAGER;
 use crate::gitops::kinds::{Kinds, Served};
 
@@ -46,20 +45,15 @@ impl Sower<'_> {
     async fn served(&self, version: &str, kind: &str, deadline: Instant) -> Result<Served, LendError> {
         loop {
             let found = self.kinds.find(group_of(version), kind).await;
-            if let Some(mut served) = found.map_err(|error| LendError::of(format!("look up the kind {kind}"), error))? {
-                served.resource.api_version = version.to_owned();
-                served.resource.version = version.rsplit('/').next().unwrap_or_default().to_owned();
-                return Ok(served);
+            if let Some(served) = found.map_err(|error| LendError::of(format!("look up the kind {kind}"), error))? {
+                return Ok(served.at(version));
             }
             wait(deadline, || format!("the kind {kind} of `{version}` is not served")).await?;
         }
     }
 
     fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
-        match served.scope {
-            Scope::Cluster => Api::all_with(self.client.clone(), &served.resource),
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &served.resource),
-        }
+        served.api(self.client.clone(), namespace)
     }
 
     async fn put(&self, object: &Value, served: &Served, deadline: Instant) -> Result<(), LendError> {
@@ -124,8 +118,4 @@ async fn wait(deadline: Instant, why: impl Fn() -> String) -> Result<(), LendErr
     }
     tokio::time::sleep(PAUSE).await;
     Ok(())
-}
-
-fn text<'a>(object: &'a Value, pointer: &str) -> &'a str {
-    object.pointer(pointer).and_then(Value::as_str).unwrap_or_default()
 }

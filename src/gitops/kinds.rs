@@ -84,10 +84,7 @@ impl Kinds {
 
     /// Objects of a kind, those of a namespace where they are in one.
     pub fn api(&self, served: &Served, namespace: &str) -> Api<DynamicObject> {
-        match served.scope {
-            Scope::Cluster => Api::all_with(self.client.clone(), &served.resource),
-            Scope::Namespaced => Api::namespaced_with(self.client.clone(), namespace, &served.resource),
-        }
+        served.api(self.client.clone(), namespace)
     }
 
     /// The same of their metadata alone.
@@ -100,6 +97,21 @@ impl Kinds {
 }
 
 impl Served {
+    /// Its objects as this client may see them, those of a namespace where they are in one.
+    pub fn api(&self, client: Client, namespace: &str) -> Api<DynamicObject> {
+        match self.scope {
+            Scope::Cluster => Api::all_with(client, &self.resource),
+            Scope::Namespaced => Api::namespaced_with(client, namespace, &self.resource),
+        }
+    }
+
+    /// The same kind in the version that an object names, as in `apps/v1`.
+    pub fn at(mut self, api_version: &str) -> Self {
+        self.resource.api_version = api_version.to_owned();
+        self.resource.version = api_version.rsplit('/').next().unwrap_or_default().to_owned();
+        self
+    }
+
     /// The object with its type, without which single objects and items of lists come.
     pub fn whole(&self, mut object: DynamicObject) -> Value {
         let ApiResource { api_version, kind, .. } = &self.resource;
