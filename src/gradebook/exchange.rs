@@ -21,6 +21,7 @@ use super::origin::{Origin, OriginError};
 use super::union::{self, Side};
 use crate::course::id::Learner;
 use crate::forge::remote::{Pushed, RemoteError};
+use crate::submission::bare::open_or_make;
 
 /// The bare clone in the gradebook's directory.
 const CLONE: &str = "repository.git";
@@ -102,7 +103,7 @@ impl Exchange {
     /// Brings both to the same state, or says why not; then everything is as before, or further.
     pub fn run(&self) -> Result<Exchanged> {
         let _turn = Lock::take(&self.dir.join(".exchange.lock")).map_err(|e| self.io(&self.dir, e))?;
-        let repository = self.open().map_err(|e| self.git(e))?;
+        let repository = open_or_make(&self.dir.join(CLONE)).map_err(|e| self.git(e))?;
         let reach = self.origin.reach().map_err(|e| self.io(&self.dir, e))?;
         let mut done = Exchanged::default();
         // The tip that the server took nothing on top of.
@@ -129,7 +130,7 @@ impl Exchange {
 
     /// Lines and decisions here that are not known to be there.
     pub fn waiting(&self) -> Result<usize> {
-        let repository = self.open().map_err(|e| self.git(e))?;
+        let repository = open_or_make(&self.dir.join(CLONE)).map_err(|e| self.git(e))?;
         let pushed = repository.refname_to_id(PUSHED).ok();
         let known = Files::of(&repository, pushed).map_err(|e| self.git(e))?;
         let mut waiting = 0;
@@ -146,11 +147,6 @@ impl Exchange {
             };
         }
         Ok(waiting)
-    }
-
-    fn open(&self) -> std::result::Result<Repository, git2::Error> {
-        let path = self.dir.join(CLONE);
-        if path.join("HEAD").exists() { Repository::open_bare(path) } else { Repository::init_bare(path) }
     }
 
     /// Joins what the branch holds with what is here. Writes what is new here; what is new there is the offer.

@@ -1,5 +1,6 @@
 //! A submission: one head commit of one pull request (or a working tree), as data.
 
+pub mod bare;
 pub mod begin;
 mod collision;
 pub mod deadline;

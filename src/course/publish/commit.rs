@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, FileMode, Oid, Repository, Signature, Time};
 
 use crate::course::Course;
+use crate::submission::bare::open_or_make;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::{Entry, Tree};
 
@@ -73,9 +74,7 @@ fn failed(doing: &'static str) -> impl FnOnce(git2::Error) -> PublishError {
 pub fn open_or_create(dir: &Path) -> Result<Repository, PublishError> {
     let empty = std::fs::read_dir(dir).map_or(true, |mut entries| entries.next().is_none());
     if empty {
-        let mut options = git2::RepositoryInitOptions::new();
-        options.bare(true).mkpath(true).initial_head("main").external_template(false);
-        return Repository::init_opts(dir, &options).map_err(failed("create the repository"));
+        return open_or_make(dir).map_err(failed("create the repository"));
     }
     let repository = Repository::open_bare(dir).map_err(|_| PublishError::NotBare(dir.to_owned()))?;
     if repository.is_bare() { Ok(repository) } else { Err(PublishError::NotBare(dir.to_owned())) }

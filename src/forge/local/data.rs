@@ -17,6 +17,7 @@ use rustix::fs::{FlockOperation, flock};
 
 use super::repositories::{Lent, Repositories};
 use crate::course::id::{CourseId, Learner};
+use crate::submission::bare::release;
 
 const LOCK: &str = "gradus.lock";
 const DATABASE: &str = "gradus.db";
@@ -78,6 +79,8 @@ impl DataDir {
         for name in ["upstream", "forks", "gradebook"] {
             let dir = root.join(name);
             fs::create_dir_all(&dir).map_err(fail("create", &dir))?;
+            // Git's own programs end with the daemon that they talked to.
+            release(&dir).map_err(fail("tidy", &dir))?;
         }
         Ok(Self { root, repositories: Repositories::default(), _lock: file })
     }

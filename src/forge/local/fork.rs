@@ -5,14 +5,14 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
-use git2::{Oid, Repository, RepositoryInitOptions};
+use git2::{Oid, Repository};
 
 use super::data::DataDir;
 use super::repositories::Lent;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::pull::Branch;
+use crate::submission::bare::make;
 use crate::submission::sha::CommitId;
 
 /// Where the workspace is published.
@@ -32,16 +32,6 @@ pub enum ForkError {
         course: CourseId,
         /// What libgit2 says.
         source: git2::Error,
-    },
-    /// The system says no.
-    #[error("cannot make the fork {learner}/{course}: {source}")]
-    Io {
-        /// Whose.
-        learner: Learner,
-        /// Of which course.
-        course: CourseId,
-        /// What the system says.
-        source: std::io::Error,
     },
 }
 
@@ -68,27 +58,15 @@ impl Fork<'_> {
         if path.is_dir() {
             return Ok(());
         }
-        let io = |source| ForkError::Io { learner: self.learner.clone(), course: self.course.clone(), source };
-        let parent = path.parent().expect("a fork lies in its learner's directory");
-        fs::create_dir_all(parent).map_err(io)?;
-        let new = tempfile::Builder::new().prefix(".new-").tempdir_in(parent).map_err(io)?;
-        self.create(new.path()).map_err(self.git("make"))?;
-        match fs::rename(new.path(), &path) {
-            // Somebody else was first: theirs is as good.
-            Err(_) if path.is_dir() => Ok(()),
-            other => other.map_err(io),
-        }
+        make(&path, |fork| self.fill(fork)).map_err(self.git("make"))
     }
 
-    fn create(&self, dir: &Path) -> Result<(), git2::Error> {
+    fn fill(&self, fork: &Repository) -> Result<(), git2::Error> {
         let upstream = self.data.repository(&self.data.upstream(self.course))?;
         let main = upstream.refname_to_id(MAIN_REF)?;
-        let mut options = RepositoryInitOptions::new();
-        options.bare(true).external_template(false).initial_head(Branch::MAIN);
-        let fork = Repository::init_opts(dir, &options)?;
         // Relative, so that the data directory can be moved.
         let alternates = format!("../../../../upstream/{}.git/objects\n", self.course);
-        fs::write(dir.join("objects/info/alternates"), alternates)
+        fs::write(fork.path().join("objects/info/alternates"), alternates)
             .map_err(|error| git2::Error::from_str(&error.to_string()))?;
         fork.reference(MAIN_REF, main, true, "fork")?;
         Ok(())

@@ -4,13 +4,13 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::{Repository, RepositoryInitOptions};
 use http::HeaderValue;
 
 use super::http::Transport;
 use super::http::base::Base;
 use super::pull::PullNumber;
 use super::remote::{Need, Remote, RemoteError, git, has};
+use crate::submission::bare::open_or_make;
 use crate::submission::sha::CommitId;
 
 /// Where the newest fetched base stands in the mirror.
@@ -64,7 +64,7 @@ struct Seen {
 }
 
 fn look(path: &Path, wanted: &[CommitId], pull: &str) -> Result<Seen, git2::Error> {
-    let repository = open(path)?;
+    let repository = open_or_make(path)?;
     let missing = |id: &&CommitId| !has(&repository, id);
     let known = |name: &str| repository.refname_to_id(name).ok().map(CommitId::from);
     Ok(Seen {
@@ -75,7 +75,7 @@ fn look(path: &Path, wanted: &[CommitId], pull: &str) -> Result<Seen, git2::Erro
 
 /// Notes what is here now.
 fn note(path: &Path, [head, base]: &[CommitId; 2], pull: &str) -> Result<(), git2::Error> {
-    let repository = open(path)?;
+    let repository = open_or_make(path)?;
     for (name, id) in [(BASE, base), (pull, head)] {
         let id = id.as_str().parse()?;
         if repository.refname_to_id(name).ok() != Some(id) {
@@ -83,16 +83,6 @@ fn note(path: &Path, [head, base]: &[CommitId; 2], pull: &str) -> Result<(), git
         }
     }
     Ok(())
-}
-
-fn open(path: &Path) -> Result<Repository, git2::Error> {
-    match Repository::open_bare(path) {
-        Err(error) if error.code() == git2::ErrorCode::NotFound => {
-            let options = &mut RepositoryInitOptions::new();
-            Repository::init_opts(path, options.bare(true).mkpath(true).external_template(false))
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 use axum::Router;
 use axum::routing::get;
+use git2::Repository;
 use http::StatusCode;
 
 use super::super::http::{Limits, TransportError};

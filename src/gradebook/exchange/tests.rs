@@ -215,7 +215,7 @@ fn an_exchange_that_ended_anywhere_is_taken_up_again() {
         two.exchange().unwrap();
         one.append(&user("ada"), &[fail("t", "c")]).unwrap();
         let exchange = Exchange::new(world.path("one"), world.origin());
-        let clone = exchange.open().unwrap();
+        let clone = open_or_make(&exchange.dir.join(CLONE)).unwrap();
         let before = clone.refname_to_id(PUSHED).unwrap();
         let origin = world.origin();
         let reach = origin.reach().unwrap();

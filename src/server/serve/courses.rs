@@ -19,6 +19,7 @@ use crate::forge::http::base::{Base, InvalidBase, Plain};
 use crate::forge::http::client::NoCertificates;
 use crate::forge::http::{Limits, Transport};
 use crate::forge::remote::{Need, Remote, RemoteError, basic};
+use crate::submission::bare::open_or_make;
 use crate::submission::deadline::{Deadline, Expired};
 use crate::submission::read::ReadError;
 use crate::submission::sha::{CommitId, TreeId};
@@ -140,7 +141,7 @@ fn pinned(id: &CourseId, source: &GitSource, token: Option<&Secret>, cache: &Pat
     let commit = &source.commit;
     let failed = |source| CourseError::Fetch { course: id.clone(), commit: commit.clone(), source };
     let nowhere = || CourseError::NoCommit { course: id.clone(), commit: commit.clone() };
-    let repository = Repository::init_bare(cache).map_err(|error| failed(error.into()))?;
+    let repository = open_or_make(cache).map_err(|error| failed(error.into()))?;
     let object = git2::Oid::from_str(commit.as_str()).map_err(|error| failed(error.into()))?;
     if repository.find_commit(object).is_err() {
         let deadline = Deadline::after(FETCHING);

@@ -13,11 +13,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use rustix::fs::{FlockOperation, flock};
 
 use crate::course::id::CourseId;
 use crate::forge::pull::Workspace;
+use crate::submission::bare::release;
 
 /// The directory, kept from being used by `gradus up` until this value is dropped.
 #[derive(Debug)]
@@ -55,13 +57,26 @@ impl Data {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(fail("create", root))?;
         let path = root.join("gradus.lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail("open", &path))?;
-        match flock(&lock, FlockOperation::NonBlockingLockShared) {
+        let alone = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let repositories = ["mirrors", "courses", "gradebook"].map(|name| root.join(name));
+        for dir in &repositories {
+            fs::create_dir_all(dir).map_err(fail("create", dir))?;
+            if alone {
+                release(dir).map_err(fail("tidy", dir))?;
+            }
+        }
+        let mut shared = flock(&lock, FlockOperation::NonBlockingLockShared);
+        for _ in 0..20 {
+            if shared != Err(rustix::io::Errno::WOULDBLOCK) {
+                break;
+            }
+            // Another daemon tidies up at this moment, unless it is `gradus up`, which lasts.
+            std::thread::sleep(Duration::from_millis(50));
+            shared = flock(&lock, FlockOperation::NonBlockingLockShared);
+        }
+        match shared {
             Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataError::InUse(root.to_owned())),
             other => other.map_err(io::Error::from).map_err(fail("lock", &path))?,
-        }
-        for name in ["mirrors", "courses", "gradebook"] {
-            let dir = root.join(name);
-            fs::create_dir_all(&dir).map_err(fail("create", &dir))?;
         }
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
@@ -132,6 +147,21 @@ mod tests {
         drop((one, other));
         flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
         assert!(matches!(Data::open(&root), Err(DataError::InUse(_))));
+    }
+
+    #[test]
+    fn locks_of_a_killed_daemon_are_removed_unless_others_run() {
+        let dir = tempfile::tempdir().unwrap();
+        let root = dir.path().join("data");
+        let lock = root.join("mirrors/host/acme/tiny.git/config.lock");
+        let one = Data::open(&root).unwrap();
+        std::fs::create_dir_all(lock.parent().unwrap()).unwrap();
+        std::fs::write(&lock, "").unwrap();
+        let other = Data::open(&root).unwrap();
+        assert!(lock.exists(), "it may be of the one that runs");
+        drop((one, other));
+        Data::open(&root).unwrap();
+        assert!(!lock.exists());
     }
 
     #[test]

@@ -53,8 +53,13 @@ fn a_kill_loses_nothing() {
     clone.answer("3", "aurora");
     clone.commit();
     let fork = world.data().join("forks/ada/tiny.git");
+    // Killed in the middle of writing: nothing waits for these, so they would be in the way for good.
+    let locks =
+        ["forks/ada/tiny.git/refs/heads/work.lock", "upstream/tiny.git/config.lock"].map(|at| world.data().join(at));
     clone.git(&["-c", "core.hooksPath=/dev/null", "push", "-q", &fork.to_string_lossy(), "HEAD:refs/heads/work"]);
+    locks.iter().for_each(|lock| fs::write(lock, "").unwrap());
     let up = world.up();
+    assert!(locks.iter().all(|lock| !lock.exists()));
     let reviews = up.eventually("the second review", || Some(up.reviews(1)).filter(|reviews| reviews.len() == 2));
     assert!(reviews[1].starts_with("**Passed"), "{}", reviews[1]);
     assert_eq!(up.json("/api/v1/pulls/1")["head"], clone.head());
