@@ -10,9 +10,10 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::Tier;
 use super::lender::Lender;
 use crate::course::id::{Learner, TaskId};
-use crate::forge::pull::Workspace;
+use crate::forge::pull::{PullKey, PullState, Workspace};
 use crate::store::time::{Clock, SystemClock};
 use crate::store::{Store, StoreError};
 
@@ -54,7 +55,7 @@ pub async fn reap(lender: &Arc<Lender>, store: &Store, workspaces: &[Workspace])
             return Ok(0);
         }
     };
-    let mut taken = 0;
+    let (mut taken, mut free) = (0, false);
     for (name, labels) in made.iter().filter(|(name, _)| !listed.contains(name)) {
         let Some(workspace) = sure.iter().find(|known| labels.get(WORKSPACE) == Some(&label(known))) else { continue };
         let learner = labels.get(LEARNER).map(String::as_str).unwrap_or_default();
@@ -63,11 +64,29 @@ pub async fn reap(lender: &Arc<Lender>, store: &Store, workspaces: &[Workspace])
             continue;
         }
         taken += 1;
-        if let Err(error) = lender.take_away(name).await {
-            tracing::warn!(environment = name, %error, "cannot be taken away; trying again");
+        match lender.take_away(name).await {
+            Ok(gone) => free |= gone,
+            Err(error) => tracing::warn!(environment = name, %error, "cannot be taken away; trying again"),
+        }
+    }
+    if free && lender.has(Tier::External) {
+        for workspace in &sure {
+            tell_who_waits(store, workspace).await?;
         }
     }
     Ok(taken)
+}
+
+/// Has those graded again who may wait for a cluster that somebody gave back.
+async fn tell_who_waits(store: &Store, workspace: &Workspace) -> Result<(), StoreError> {
+    for known in store.known(workspace).await?.iter().filter(|known| known.state == PullState::Open) {
+        let key = PullKey { workspace: workspace.clone(), number: known.number };
+        let state = store.grading_state(&key, &known.head).await?;
+        if state.is_some_and(|state| state.traits.held_up) {
+            store.grade_again(&key, &known.lane, &known.head, SystemClock.now()).await?;
+        }
+    }
+    Ok(())
 }
 
 /// The labels of an environment, for the objects that have them.

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::report::{CheckpointResult, Report};
 use crate::checkpoint::Checkpoint;
-use crate::checkpoint::evidence::{Evidence, NOT_APPLIED};
+use crate::checkpoint::evidence::{ALL_IN_USE, Evidence, NOT_APPLIED};
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::spec::Visibility;
 use crate::course::task::Task;
@@ -70,8 +70,8 @@ fn conceal(result: &mut CheckpointResult, message: Option<&str>) {
     let has_cases = result.cases.is_some();
     for evidence in &mut result.evidence {
         let Evidence { message, place, expected, actual, operator, subject } = evidence;
-        // An instructor's words about a quarantine are for the learner; so is why their commit was not applied.
-        let told = matches!(operator.as_deref(), Some(super::quarantine::OPERATOR | NOT_APPLIED));
+        // An instructor's words about a quarantine are for the learner; so is why their commit was not applied, or waits.
+        let told = matches!(operator.as_deref(), Some(super::quarantine::OPERATOR | NOT_APPLIED | ALL_IN_USE));
         if result.outcome != Outcome::NotRun && !told {
             message.clone_from(&sentence);
         }
@@ -150,6 +150,7 @@ mod tests {
         let told = [
             (crate::grade::quarantine::OPERATOR, Outcome::Error, "not trusted until tomorrow"),
             (NOT_APPLIED, Outcome::Fail, "the API server refused your Namespace"),
+            (ALL_IN_USE, Outcome::Inconclusive, "yours follows when one is free"),
         ];
         for (operator, outcome, words) in told {
             let mut judgement = judgement(outcome);

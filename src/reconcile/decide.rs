@@ -200,7 +200,7 @@ fn on_head(seen: &Observed, pull: &Pull, head: &SeenHead) -> Next {
         };
     }
     let retry = grading.tries.checked_sub(1).and_then(|tries| RETRIES.get(tries as usize));
-    let retry = retry.filter(|_| !grading.traits.quarantined).map(|wait| grading.graded_at.plus(*wait));
+    let retry = retry.filter(|_| !grading.traits.held_up).map(|wait| grading.graded_at.plus(*wait));
     if retry.is_some_and(|at| at <= seen.now) {
         return Next::Step(Step::Grade);
     }
@@ -441,9 +441,9 @@ mod tests {
 
     #[test]
     fn what_a_quarantine_holds_up_is_told_at_once_and_graded_again_when_it_ends() {
-        let quarantined = Traits { quarantined: true, ..Traits::default() };
+        let held_up = Traits { held_up: true, ..Traits::default() };
         let held =
-            |ends: Time| GradingState { traits: quarantined, again_at: Some(ends), ..graded(true, 1, SECOND, SECOND) };
+            |ends: Time| GradingState { traits: held_up, again_at: Some(ends), ..graded(true, 1, SECOND, SECOND) };
         let later = NOW.plus(3600 * SECOND);
         assert_eq!(decide(&Observed { grading: Some(held(later)), ..seen() }), Step::Settle);
         let told = |grading| Observed {

@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 
 use super::cancel::Cancelled;
 use super::courses::OpenCourse;
+use crate::checkpoint::evidence::{ALL_IN_USE, Evidence};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, TaskId};
 use crate::forge::pull::Pull;
 use crate::grade::digest::{OutcomeDigest, outcome_digest};
 use crate::grade::quarantine::{Quarantine, is_quarantined};
-use crate::grade::report::{CourseRef, Report};
+use crate::grade::report::{CheckpointResult, CourseRef, Report};
 use crate::gradebook::book::Book;
 use crate::review::Review;
 use crate::store::journal::Traits;
@@ -122,19 +123,40 @@ impl Grading {
         !self.tasks.is_empty() && self.tasks.iter().all(|task| task.report.outcome == Outcome::Pass)
     }
 
+    /// Something of it waits for a cluster that somebody else runs, and all are in use.
+    pub fn waits_for_a_cluster(&self) -> bool {
+        self.tasks.iter().any(|task| waits(&task.report))
+    }
+
     /// What the store keeps beside it.
     pub fn traits(&self) -> Traits {
         let passed = self.passed() && !self.practice;
-        let checkpoints = || self.tasks.iter().flat_map(|task| &task.report.checkpoints);
-        let mut provisional = checkpoints().filter(|result| result.outcome.is_provisional()).peekable();
+        let of = |report: &Report| {
+            // The others of its task are told that it is for the same reason.
+            let waits = waits(report);
+            move |result: &CheckpointResult| {
+                is_quarantined(result) || (waits && result.outcome == Outcome::Inconclusive)
+            }
+        };
+        let mut provisional = self.tasks.iter().flat_map(|task| {
+            let held_up = of(&task.report);
+            let provisional = task.report.checkpoints.iter().filter(|result| result.outcome.is_provisional());
+            provisional.map(held_up)
+        });
         Traits {
             practice: self.practice,
             quiet: self.quiet,
             passed,
             human: passed && !self.human.is_empty(),
-            quarantined: provisional.peek().is_some() && provisional.all(is_quarantined),
+            held_up: self.provisional() && provisional.all(|held_up| held_up),
         }
     }
+}
+
+/// Whether a task waits for a cluster.
+fn waits(report: &Report) -> bool {
+    let told = |evidence: &Evidence| evidence.operator.as_deref() == Some(ALL_IN_USE);
+    report.checkpoints.iter().any(|result| result.evidence.iter().any(told))
 }
 
 /// A head could not be graded; later may be better.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use super::look::{Broken, Looking};
 use super::run::blocking;
 use super::scene::{Stage, undo_all};
-use crate::checkpoint::evidence::{Evidence, NOT_APPLIED, Place};
+use crate::checkpoint::evidence::{ALL_IN_USE, Evidence, NOT_APPLIED, Place};
 use crate::checkpoint::observed::{Environs, Want};
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::checkpoint::scenario::Scenario;
@@ -357,13 +357,16 @@ impl Live {
     fn not_lent(&self, error: &LendError) -> Begun {
         (self.tell)(Ending::Ours, Duration::ZERO);
         let told: &dyn std::error::Error = error;
-        tracing::error!(error = told, "an environment cannot be lent");
+        let full = "all environments are in use: yours follows when one is free";
         let why = match error {
-            LendError::Plane(PlanesError::Full { .. }) | LendError::AllInUse => {
-                "all environments are in use: yours follows when one is free"
+            LendError::AllInUse => {
+                tracing::warn!(error = told, "an environment has to wait");
+                return Begun::Settled(Environs::Shut(all_in_use(full)));
             }
+            LendError::Plane(PlanesError::Full { .. }) => full,
             _ => "the environment could not be made ready",
         };
+        tracing::error!(error = told, "an environment cannot be lent");
         unsure(why.to_owned())
     }
 }
@@ -391,6 +394,13 @@ fn unsure(why: String) -> Begun {
 
 fn shut(why: &str) -> Environs {
     Environs::Shut(Judgement::inconclusive(why))
+}
+
+/// Until somebody gives a cluster back, which may take days.
+fn all_in_use(why: &str) -> Judgement {
+    let mut judgement = Judgement::inconclusive(why);
+    judgement.evidence.iter_mut().for_each(|one| one.operator = Some(ALL_IN_USE.to_owned()));
+    judgement
 }
 
 fn held(by: PullNumber) -> Environs {

@@ -48,6 +48,10 @@ const LOOK_FOR_PUSH: Duration = Duration::from_secs(1);
 /// How often a grading that takes long says that somebody is still at it: environments take their time.
 const RENEW: Duration = Duration::from_secs(60);
 
+/// How often one tries again whether a cluster is free: whoever gives one back has it tried at once, but another daemon may lend
+/// them, too, and an operator may add one.
+const LOOK_FOR_CLUSTER: Duration = Duration::from_secs(900);
+
 /// Most steps in one go: a push with fifty comments takes some hundred, more means that a step has no effect.
 const MAX_STEPS: usize = 1000;
 
@@ -328,6 +332,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         let text = serde_json::to_string(&grading)
             .map_err(|source| StoreError::Damaged { what: "a grading", source: source.into() })?;
         let (provisional, digest, now) = (grading.provisional(), grading.digest(), self.clock.now());
+        let free = grading.waits_for_a_cluster().then(|| now.plus(LOOK_FOR_CLUSTER));
         let record = record::of_grading(&grading, now);
         let intent = Intent {
             head: &pull.head,
@@ -343,7 +348,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             digest: &digest,
             provisional,
             traits: grading.traits(),
-            again_at: grading.again_at,
+            again_at: grading.again_at.into_iter().chain(free).min(),
             grading: &text,
             intent: (!provisional && !grading.quiet).then_some(intent),
         };

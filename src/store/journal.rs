@@ -77,8 +77,8 @@ pub struct Traits {
     pub passed: bool,
     /// Passed, and a person has to approve.
     pub human: bool,
-    /// Provisional by a quarantine alone: trying again before its end changes nothing.
-    pub quarantined: bool,
+    /// Provisional by a quarantine alone, or because every cluster is somebody's: trying again before that ends changes nothing.
+    pub held_up: bool,
 }
 
 /// The newest grading of a head, without its content.
@@ -184,7 +184,7 @@ impl Store {
         .bind(graded.traits.quiet)
         .bind(graded.traits.passed)
         .bind(graded.traits.human)
-        .bind(graded.traits.quarantined)
+        .bind(graded.traits.held_up)
         .bind(graded.again_at.map(|at| at.0))
         .bind(graded.revision.as_str())
         .execute(&mut *transaction)
@@ -225,7 +225,7 @@ impl Store {
                     quiet: row.try_get(6)?,
                     passed: row.try_get(7)?,
                     human: row.try_get(8)?,
-                    quarantined: row.try_get(9)?,
+                    held_up: row.try_get(9)?,
                 },
                 again_at: row.try_get::<Option<i64>, _>(10)?.map(Time),
                 wanted: row.try_get::<Option<&str>, _>(11)?.map(|text| parsed("gradings.wanted", text)).transpose()?,

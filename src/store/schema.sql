@@ -41,7 +41,7 @@ CREATE TABLE gradings (
     quiet       INTEGER NOT NULL,              -- answered by a status, without a review
     passed      INTEGER NOT NULL,              -- every graded task
     human       INTEGER NOT NULL,              -- passed, and a person has to approve
-    quarantined INTEGER NOT NULL,              -- provisional by a quarantine alone
+    quarantined INTEGER NOT NULL,              -- provisional by a quarantine alone, or clusters that are all in use
     again_at    INTEGER,                       -- graded again from then on, whatever came of it
     wanted      TEXT,                          -- graded again with this course revision, once it is served
     tries       INTEGER NOT NULL,              -- gradings of this head so far

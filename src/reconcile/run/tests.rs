@@ -7,6 +7,7 @@ use std::sync::Mutex;
 use git2::{Repository, Signature};
 
 use super::*;
+use crate::checkpoint::evidence::{ALL_IN_USE, Evidence};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::WriteRoom;
@@ -62,13 +63,14 @@ impl Grader for Script {
             verdict.map_or_else(|| commit.summary().ok().flatten().unwrap_or_default().to_owned(), str::to_owned);
         let (outcome, score) = match subject.split_once(' ') {
             Some(("score", score)) => (if score == "4" { Outcome::Pass } else { Outcome::Fail }, score.parse()?),
-            _ if subject == "inconclusive" => (Outcome::Inconclusive, 0),
+            _ if ["inconclusive", "in use"].contains(&subject.as_str()) => (Outcome::Inconclusive, 0),
             _ => return Err(subject.into()),
         };
         let task: crate::course::id::TaskId = "first".parse()?;
         let course = CourseRef { id: request.pull.course.clone(), revision: "0".repeat(40).parse()? };
         let files = commit.tree_id().into();
         let attempt = request.book.record(&course.id, &task).map_or(1, |record| record.attempt_number(&files));
+        let operator = (subject == "in use").then(|| ALL_IN_USE.to_owned());
         let result = CheckpointResult {
             id: "c".parse()?,
             title: "C".to_owned(),
@@ -78,7 +80,10 @@ impl Grader for Script {
             blame: None,
             blocked_by: Vec::new(),
             cases: None,
-            evidence: Vec::new(),
+            evidence: operator
+                .map(|operator| Evidence { operator: Some(operator), ..Evidence::default() })
+                .into_iter()
+                .collect(),
         };
         let report = Report {
             api_version: crate::course::task::API_VERSION.to_owned(),
@@ -512,6 +517,32 @@ async fn after_ten_minutes_a_provisional_review_is_posted_and_the_final_one_late
     assert!(bodies[0].starts_with("Provisional; the final result of"), "{bodies:?}");
     assert_eq!(bodies[1..], ["score 3; attempt 1; skipped "]);
     world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_cluster_is_told_at_once_and_tried_again_for_days() {
+    let world = World::new().await;
+    world.push("fix", "score 3").await;
+    world.script.0.lock().unwrap().verdict = Some("in use");
+    world.rest().await;
+    assert_eq!(world.bodies().await, ["in use; attempt 1; skipped "]);
+    let tries = || world.script.0.lock().unwrap().requests.len();
+    for _ in 0..48 {
+        world.clock.advance(super::LOOK_FOR_CLUSTER);
+        world.rest().await;
+    }
+    assert_eq!((tries(), world.bodies().await.len()), (49, 1), "nothing new is told");
+    // Somebody gave one back.
+    world.script.0.lock().unwrap().verdict = None;
+    let store = &world.store;
+    for known in store.known(world.forge().workspace()).await.unwrap() {
+        let key = PullKey { workspace: world.forge().workspace().clone(), number: known.number };
+        assert!(store.grading_state(&key, &known.head).await.unwrap().unwrap().traits.held_up);
+        store.grade_again(&key, &known.lane, &known.head, world.clock.now()).await.unwrap();
+    }
+    world.rest().await;
+    let bodies = world.bodies().await;
+    assert_eq!(bodies.last().map(String::as_str), Some("score 3; attempt 1; skipped "), "{bodies:?}");
 }
 
 #[tokio::test]
