@@ -2,6 +2,7 @@
 //! nothing that stays.
 
 mod argocd;
+mod external;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -496,7 +496,7 @@ fn what_doctor_says_dedicated_would_break_breaks_and_a_learner_is_applied_as_the
 }
 
 /// The findings of `gradus doctor` about Argo CD: what about, how good, what it says.
-fn doctor(shop: &Shop) -> Vec<(String, String, String)> {
+pub fn doctor(shop: &Shop) -> Vec<(String, String, String)> {
     let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
     command.args(["doctor", "--format", "json"]).current_dir(shop.academy.path(""));
     command.env("GRADUS_KEY", "of-the-operator-0123456789-0123456789");

@@ -4,6 +4,7 @@ mod asks;
 mod back;
 mod boundary;
 mod courses;
+mod elsewhere;
 mod external;
 mod generator;
 mod install;

@@ -131,7 +131,7 @@ pub struct Shop {
     pub daemon: Option<Serve>,
     set: String,
     course: &'static str,
-    lends: &'static str,
+    lends: String,
 }
 
 impl Shop {
@@ -141,7 +141,7 @@ impl Shop {
     }
 
     /// A course of this id and content; `lends` is the field of `argocd` that says which environments there are.
-    pub async fn of(id: &'static str, course: impl Fn(&Path), lends: &'static str) -> Self {
+    pub async fn of(id: &'static str, course: impl Fn(&Path), lends: &str) -> Self {
         static SERVER: OnceLock<Server> = OnceLock::new();
         let stack = Stack::shared();
         let server = SERVER.get_or_init(|| Server::at(stack.gitea(), stack.token()));
@@ -150,7 +150,7 @@ impl Shop {
         let config = kube::Config::from_custom_kubeconfig(config, &KubeConfigOptions::default()).await.unwrap();
         let client = Client::try_from(config).unwrap();
         let name = academy.name.clone();
-        let mut shop = Self { academy, client, daemon: None, set: name, course: id, lends };
+        let mut shop = Self { academy, client, daemon: None, set: name, course: id, lends: lends.to_owned() };
         shop.configure("");
         shop.serve().await;
         shop
@@ -162,7 +162,7 @@ impl Shop {
         let write = |name: &str, text: &str| std::fs::write(academy.path(name), text).unwrap();
         write("token", &academy.server.bot);
         write("generator", TOKEN);
-        let (course, lends) = (self.course, self.lends);
+        let (course, lends) = (self.course, &self.lends);
         let (address, name, kubeconfig) = (academy.server.address(), &academy.name, Stack::shared().kubeconfig());
         write(
             "gradus.yaml",

@@ -4,7 +4,7 @@ use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessR
 use kube::Client;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind, PostParams};
 
-use super::Subject;
+use super::{Subject, external};
 use crate::config::Loaded;
 use crate::config::kinds::ArgocdConfig;
 use crate::config::secret::Secret;
@@ -14,7 +14,7 @@ use crate::gitops::kinds::Kinds;
 use crate::review::safe::plain;
 
 /// A right: verb, API group, resource, name; no name where any is meant.
-type Right = (&'static str, &'static str, &'static str, &'static str);
+pub(super) type Right = (&'static str, &'static str, &'static str, &'static str);
 
 const RBAC: &str = "rbac.authorization.k8s.io";
 
@@ -98,12 +98,7 @@ async fn look(config: &ArgocdConfig, token: Option<&Secret>, client: Client) -> 
             format!("up to {} at once, as processes here: Argo CD reaches them on this machine only", planes.limit);
         findings.push(Finding::fine("control planes", says));
     }
-    for external in &config.external {
-        findings.push(match client::of_file(Some(&external.kubeconfig)).await {
-            Ok(client) => whole(&external.name, &client).await,
-            Err(error) => Finding::wrong("external", error.to_string(), "correct `argocd.external`"),
-        });
-    }
+    findings.extend(external::look(config, &client).await);
     let Some(namespaces) = &config.namespaces else {
         if config.control_planes.is_none() && config.external.is_empty() {
             let says = "no environments are lent: tasks are judged by their files";
@@ -133,29 +128,7 @@ async fn look(config: &ArgocdConfig, token: Option<&Secret>, client: Client) -> 
     findings
 }
 
-/// Whether a cluster that somebody else runs is there, and wholly ours to use.
-async fn whole(name: &str, client: &Client) -> Finding {
-    const ABOUT: &str = "external";
-    let there = reach(ABOUT, client).await;
-    if there.remedy.is_some() {
-        return Finding::wrong(
-            ABOUT,
-            format!("{name} does not answer"),
-            "`kubectl version` with its kubeconfig says more",
-        );
-    }
-    let all = rights(ABOUT, client, None, "", &[("*", "*", "*", "")]).await;
-    match all.remedy {
-        None => Finding::fine(ABOUT, format!("{name} answers, and we may do everything there")),
-        Some(_) => {
-            let remedy =
-                "bind the account of its kubeconfig to cluster-admin: what learners may do has to be ours to give";
-            Finding::wrong(ABOUT, format!("we may not do everything in {name}"), remedy)
-        }
-    }
-}
-
-async fn reach(about: &'static str, client: &Client) -> Finding {
+pub(super) async fn reach(about: &'static str, client: &Client) -> Finding {
     match client.apiserver_version().await {
         Ok(version) => Finding::fine(about, format!("Kubernetes {} answers", plain(&version.git_version, 50))),
         Err(error) => {
@@ -171,7 +144,13 @@ struct Argocd<'a> {
 }
 
 /// Asks whether we may do all of this, and names what we may not.
-async fn rights(about: &'static str, client: &Client, namespace: Option<&str>, set: &str, all: &[Right]) -> Finding {
+pub(super) async fn rights(
+    about: &'static str,
+    client: &Client,
+    namespace: Option<&str>,
+    set: &str,
+    all: &[Right],
+) -> Finding {
     let reviews: Api<SelfSubjectAccessReview> = Api::all(client.clone());
     let mut missing = Vec::new();
     for (verb, group, resource, name) in all {
@@ -321,7 +300,7 @@ impl Argocd<'_> {
 }
 
 /// What an API server said, in one line.
-fn said(error: &kube::Error) -> String {
+pub(super) fn said(error: &kube::Error) -> String {
     plain(&error.to_string(), 300)
 }
 
