@@ -202,11 +202,16 @@ impl Lender {
         if before.is_none() {
             // First and last: as long as it is there, something of the environment may be.
             apply(&self.argocd.client, &project).await?;
-            if let (Some(external), Some(cluster)) = (&self.external, &ground.external) {
-                external.written(&name).await;
-                let all: Vec<Value> = [&planned, &definitions, &seeds].into_iter().flatten().cloned().collect();
-                cluster.is_free_for(&all, &name).await?;
-            }
+        }
+        // Also where it was written before: a promise that nobody ends outlasts the environment.
+        if let Some(external) = &self.external {
+            external.written(&name).await;
+        }
+        if before.is_none()
+            && let Some(cluster) = &ground.external
+        {
+            let all: Vec<Value> = [&planned, &definitions, &seeds].into_iter().flatten().cloned().collect();
+            cluster.is_free_for(&all, &name).await?;
         }
         sower.sow(&definitions).await?;
         // Only now are all the kinds there that the task allows.
