@@ -14,6 +14,7 @@ use super::ask::is_answer;
 use super::client::acting_as;
 use super::look::{Looker, shown};
 use super::provision::ACCOUNT;
+use super::sow::rightly;
 use super::undo::{Back, Undo, back};
 use crate::checkpoint::scene::{Act, Done, asked, is_going, uid};
 use crate::gitops::kinds::{Kinds, Served};
@@ -175,7 +176,8 @@ impl Actor {
     async fn try_undo(&self, undo: &Undo) -> Result<Undone, kube::Error> {
         let Some(served) = self.kinds.find(&undo.group, &undo.kind).await? else { return Ok(Undone::Yes) };
         let (api, name) = (self.api(&served, &undo.namespace), undo.name.as_str());
-        let there = api.get_opt(name).await?.map(|object| served.whole(object));
+        // The environment may have been made anew just before.
+        let there = rightly(|| api.get_opt(name)).await?.map(|object| served.whole(object));
         let result = match (&undo.back, there) {
             (Back::Again(_), Some(there)) if is_going(&there) => return Ok(Undone::Again),
             (Back::Again(object), None) => {

@@ -13,8 +13,9 @@ use crate::gitops::generator::{Offer, Tenancy};
 /// The account that applies a learner's commits, in the environment's namespace.
 pub const ACCOUNT: &str = "gradus-deployer";
 
-/// The role of whoever asks workloads, and its binding in the environment's namespace.
-const PROBER: &str = "gradus-prober";
+/// What the daemon may do in environments and nowhere else: ClusterRoles of `argocd/base/account.yaml`, each bound by a
+/// RoleBinding of its name in the environment's namespace. Asking workloads, and acting as [`ACCOUNT`].
+const INSIDE: [&str; 2] = ["gradus-prober", "gradus-actor"];
 
 /// Whose objects these are, as server-side apply calls it.
 pub const MANAGER: &str = "gradus";
@@ -70,7 +71,7 @@ pub fn in_cluster(offer: &Offer, environment: &Environment, resources: &[Resourc
         "roleRef": { "apiGroup": api, "kind": kind, "name": role },
         "subjects": [{ "kind": "ServiceAccount", "name": ACCOUNT, "namespace": name }] }));
     if shared {
-        objects.push(prober(&name));
+        objects.extend(INSIDE.map(|role| inside(&name, role)));
     }
     // Where the learner makes namespaces, these are theirs to make.
     let makes_namespaces = resources.iter().any(|one| one.group.is_empty() && one.kind == "Namespace");
@@ -146,12 +147,11 @@ fn limits(namespace: &str) -> Value {
     ] } })
 }
 
-/// Lets the daemon ask the workloads of one namespace, and of no other. Role and account are those of
-/// `argocd/base/account.yaml`.
-fn prober(namespace: &str) -> Value {
+/// Lets the daemon do what a role says in one namespace, and in no other. The account is that of `argocd/base/account.yaml`.
+fn inside(namespace: &str, role: &str) -> Value {
     let api = "rbac.authorization.k8s.io";
-    json!({ "apiVersion": format!("{api}/v1"), "kind": "RoleBinding", "metadata": metadata(PROBER, Some(namespace)),
-        "roleRef": { "apiGroup": api, "kind": "ClusterRole", "name": PROBER },
+    json!({ "apiVersion": format!("{api}/v1"), "kind": "RoleBinding", "metadata": metadata(role, Some(namespace)),
+        "roleRef": { "apiGroup": api, "kind": "ClusterRole", "name": role },
         "subjects": [{ "kind": "ServiceAccount", "name": "gradus", "namespace": "gradus" }] })
 }
 
@@ -225,6 +225,7 @@ mod tests {
             "Role NAME gradus-deployer",
             "RoleBinding NAME gradus-deployer",
             "RoleBinding NAME gradus-prober",
+            "RoleBinding NAME gradus-actor",
         ];
         assert_eq!(names(&objects), expected.map(|one| one.replace("NAME", &name)));
         assert_eq!(objects[0]["metadata"]["labels"]["pod-security.kubernetes.io/enforce"], "baseline");

@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use gradus::checkpoint::scene::{Act, Done};
+use gradus::environment::act::Actor;
 use gradus::environment::client::acting_as;
 use gradus::environment::lender::{Argocd, Lender, Shared};
 use gradus::environment::seed::Seeds;
@@ -371,6 +373,41 @@ fn the_daemons_account_makes_and_takes_environments_and_reaches_nothing_else() {
         for maps in elsewhere {
             assert_eq!(refused(maps.create(&asked, &tried).await), Some(403));
         }
+        // An account of that name, with all rights there, which is somebody else's: it is not acted as, and that is not changed.
+        let inside_of = |kind: &str| ["--namespace", &somebody.name, "create", kind].map(str::to_owned);
+        let create = |kind: &str, more: &[&str]| {
+            kubectl(&inside_of(kind).iter().map(String::as_str).chain(more.iter().copied()).collect::<Vec<_>>())
+        };
+        create("serviceaccount", &["gradus-deployer"]);
+        let account_there = format!("--serviceaccount={}:gradus-deployer", somebody.name);
+        create("rolebinding", &["theirs", "--clusterrole=admin", &account_there]);
+        let theirs = acting_as(&somebody.client, &somebody.name, "gradus-deployer");
+        let theirs = config_maps(&theirs, &somebody.name);
+        within("their account's rights", async || theirs.create(&asked, &tried).await.ok()).await;
+        let taken = maps_as(&somebody.name, "gradus-deployer", &somebody.name);
+        assert_eq!(refused(taken.create(&asked, &tried).await), Some(403));
+
+        // A scene is played and undone as the environment's account.
+        let tracking = json!({ "argocd.argoproj.io/tracking-id": format!("{name}:/ConfigMap:{name}/sign") });
+        let sign = json!({ "metadata": { "name": "sign", "annotations": tracking }, "data": { "open": "yes" } });
+        inside.create(&PostParams::default(), &serde_json::from_value(sign).unwrap()).await.unwrap();
+        let open = async || inside.get("sign").await.unwrap().data["data"]["open"].clone();
+        let act = json!({ "patch": { "kind": "ConfigMap", "name": "sign", "merge": { "data": { "open": "no" } } } });
+        let (act, actor) =
+            (serde_json::from_value::<Act>(act).unwrap(), Actor::new(kinds.clone(), &environment(), &name));
+        let ready = actor.prepare(&act).await.unwrap_or_else(|done| panic!("{done:?}"));
+        let done = actor.act(&act, &ready).await;
+        assert!(matches!(done, Done::Acted { .. }), "{done:?}");
+        assert_eq!(open().await, "no");
+        actor.undo(&ready.undo).await.unwrap();
+        assert_eq!(open().await, "yes");
+
+        // An environment from before the right was its own namespace's gets it when it is looked over.
+        kubectl(&["--namespace", &name, "delete", "rolebinding", "gradus-actor"]);
+        within("the end of that right", async || refused(deployer.create(&asked, &tried).await)).await;
+        lender.doubt(&name).await;
+        lend(&lender, &offer).await;
+        deployer.create(&asked, &tried).await.unwrap();
 
         let of = |namespace: &str, group: &str, version: &str, kind: &str| -> Api<DynamicObject> {
             Api::namespaced_with(account.clone(), namespace, &resource(group, version, kind))
@@ -408,6 +445,11 @@ fn the_daemons_account_makes_and_takes_environments_and_reaches_nothing_else() {
         let deployer = Patch::Apply(role("gradus-deployer"));
         assert_eq!(refused(roles("kube-system").patch("gradus-deployer", &apply, &deployer).await), Some(422));
         assert_eq!(refused(roles(&somebody.name).patch("gradus-deployer", &apply, &deployer).await), Some(422));
+        let actor = json!({ "apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding", "metadata": { "name": "gradus-actor" },
+            "roleRef": { "apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": "gradus-actor" },
+            "subjects": [{ "kind": "ServiceAccount", "name": "gradus", "namespace": "gradus" }] });
+        let bindings = of(&somebody.name, "rbac.authorization.k8s.io", "v1", "RoleBinding");
+        assert_eq!(refused(bindings.patch("gradus-actor", &apply, &Patch::Apply(actor)).await), Some(422));
         let label = json!({ "metadata": { "labels": { "gradus.dev/task": "shop", "app.kubernetes.io/managed-by": "gradus" } } });
         assert_eq!(refused(namespaces.patch(&somebody.name, &none, &merge(label.clone())).await), Some(422));
         assert_eq!(refused(namespaces.delete(&somebody.name, &dry).await), Some(422));

@@ -34,7 +34,7 @@ const IN_ARGOCD: [Right; 11] = [
 ];
 
 /// What is done in the cluster whose namespaces are lent.
-const IN_CLUSTER: [Right; 24] = [
+const IN_CLUSTER: [Right; 25] = [
     ("get", "", "namespaces", ""),
     ("list", "", "namespaces", ""),
     ("create", "", "namespaces", ""),
@@ -43,13 +43,14 @@ const IN_CLUSTER: [Right; 24] = [
     ("patch", "", "resourcequotas", "gradus"),
     ("patch", "", "limitranges", "gradus"),
     ("patch", "", "serviceaccounts", "gradus-deployer"),
-    ("impersonate", "", "serviceaccounts", "gradus-deployer"),
     ("patch", RBAC, "roles", "gradus-deployer"),
     ("escalate", RBAC, "roles", "gradus-deployer"),
     ("bind", RBAC, "roles", "gradus-deployer"),
     ("patch", RBAC, "rolebindings", "gradus-deployer"),
     ("patch", RBAC, "rolebindings", "gradus-prober"),
     ("bind", RBAC, "clusterroles", "gradus-prober"),
+    ("patch", RBAC, "rolebindings", "gradus-actor"),
+    ("bind", RBAC, "clusterroles", "gradus-actor"),
     ("list", "", "configmaps", ""),
     ("list", "", "services", ""),
     ("list", "", "endpoints", ""),
@@ -322,6 +323,11 @@ mod tests {
             && (rule["resourceNames"].is_null() || (!name.is_empty() && has("resourceNames", name)))
     }
 
+    fn grants_any(role: &Value, verb: &str) -> bool {
+        let rules = role["rules"].as_array().into_iter().flatten();
+        rules.filter_map(|rule| rule["verbs"].as_array()).flatten().any(|one| one == verb)
+    }
+
     #[test]
     fn what_is_asked_for_is_what_the_account_is_given() {
         let documents: Vec<Value> =
@@ -334,5 +340,10 @@ mod tests {
             }
         }
         assert!(!ACCOUNT.contains("\"*\""), "no rule is about everything");
+        let impersonates = |role: &&Value| grants_any(role, "impersonate");
+        let impersonate: Vec<_> = documents.iter().filter(impersonates).map(|role| &role["metadata"]["name"]).collect();
+        assert_eq!(impersonate, ["gradus-actor"], "which nothing binds but environments");
+        let bound = documents.iter().filter_map(|one| one.pointer("/roleRef/name")).collect::<Vec<_>>();
+        assert_eq!(bound, ["gradus-environments", "gradus"]);
     }
 }
