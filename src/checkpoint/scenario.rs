@@ -137,7 +137,13 @@ impl Check for Scenario {
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
         match context.environment {
             Sight::Seen(_) => Judgement::error("a scenario is judged on what was done, not on what was seen before it"),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
+            Sight::Absent(why) => {
+                for (number, step) in (1..).zip(&self.steps) {
+                    let (kind, _) = step.check.check();
+                    trace.say(|| format!("step {number} is not tried here: {}: `{kind}`", step.act.words()));
+                }
+                twin::judge(self.offline.as_deref(), why, context, trace)
+            }
         }
     }
 
@@ -174,6 +180,12 @@ impl Step {
         {
             let message = format!("`gone` is about what was done: name {} as in `do`", self.act.target());
             problems.push(("/check/gone".to_owned(), message));
+        }
+        let at_once = self.stable_for.is_none() && self.consistently.is_none();
+        if at_once && matches!(self.check, Expectation::Argocd(_)) {
+            let message = "Argo CD notices what was done after a moment, and says until then what was before: add `stableFor`, as in \
+                           `stableFor: 5s`";
+            problems.push(("/check/argocd".to_owned(), message.to_owned()));
         }
         problems.extend(self.timing().lint().into_iter().map(|(at, message)| (at.to_owned(), message)));
         problems

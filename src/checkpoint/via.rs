@@ -216,7 +216,10 @@ impl Ask {
         let of = |kind, name| find(sample, kind, &answer.namespace, name);
         let target = of(self.target.kind.word(), &self.target.name);
         let Some(_) = target.filter(|seen| seen.maker != Maker::Somebody) else {
-            return Err(self.fail(context, Blame::YourFiles, self.target.missing(target)));
+            let mut judgement = self.fail(context, Blame::YourFiles, self.target.missing(target));
+            // As where nothing is selected: a step of a scenario tells it from what a file says wrong.
+            judgement.evidence.iter_mut().for_each(|one| one.operator = Some("select".to_owned()));
+            return Err(judgement);
         };
         let reply = match &answer.reply {
             Ok(reply) => reply,

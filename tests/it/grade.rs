@@ -296,6 +296,20 @@ fn explain_judges_one_checkpoint_on_whatever_is_named() {
     assert!(text(&unknown).contains("`replicas`"), "{}", text(&unknown));
 }
 
+#[test]
+fn explain_names_the_steps_of_a_scenario_that_is_judged_on_the_files() {
+    let desk = Desk::new(&course());
+    let dir = "courses/cnpe/d2-gitops/module-2-1/tasks/argocd-app-selfheal-prune";
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join(dir);
+    for (on, code, word) in [("no-heal", 1, "fail"), ("solution", 0, "pass")] {
+        let output = desk.run(&["explain", dir.to_str().unwrap(), "heals", "--on", on]);
+        let text = text(&output);
+        assert_eq!(output.status.code(), Some(code), "{on}: {text}");
+        let step = "step 1 is not tried here: after Deployment `storefront` was scaled to 7: `live`";
+        assert!(text.contains(step) && text.lines().any(|line| line.starts_with(word)), "{on}: {text}");
+    }
+}
+
 /// Ends the watcher, also when the test fails.
 struct Watcher(std::process::Child);
 

@@ -1,11 +1,13 @@
 use serde_json::json;
 
-use super::super::observed::{Environs, Maker, Observed, Seen};
+use super::super::observed::{Environs, Maker, Observed, Said, Seen};
 use super::super::outcome::Blame;
 use super::super::spec::Checkpoint;
 use super::super::testing::tree;
+use super::super::via::{Answer, Reply};
 use super::super::{Judgement, NOWHERE};
 use super::*;
+use crate::gitops::shown::shown;
 use crate::submission::yaml::{Dialect, YamlFiles};
 
 const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 2\n";
@@ -61,6 +63,10 @@ fn judge(checkpoint: &Checkpoint, environs: &Environs) -> Judgement {
 }
 
 fn judge_files(checkpoint: &Checkpoint, environs: &Environs, files: &[(&str, &str)]) -> Judgement {
+    judge_traced(checkpoint, environs, files, &mut Trace::off())
+}
+
+fn judge_traced(checkpoint: &Checkpoint, environs: &Environs, files: &[(&str, &str)], trace: &mut Trace) -> Judgement {
     let (files, params) = (tree(files), BTreeMap::new());
     let context = Context {
         files: &files,
@@ -75,7 +81,7 @@ fn judge_files(checkpoint: &Checkpoint, environs: &Environs, files: &[(&str, &st
     };
     // As it is kept and read again.
     let kept = serde_json::from_str(&serde_json::to_string(environs).unwrap()).unwrap();
-    checkpoint.judge(&context, Some(&kept), &mut Trace::off())
+    checkpoint.judge(&context, Some(&kept), trace)
 }
 
 fn scene(steps: &[Value], played: Vec<Played>) -> Environs {
@@ -204,6 +210,135 @@ fn what_is_not_healed_points_at_how_the_learners_application_syncs_and_what_the_
         ("web.yaml".to_owned(), 6),
         "healed, to what the file says"
     );
+}
+
+/// A step that asks Argo CD.
+fn argocd() -> Value {
+    json!({ "do": scale()["do"], "check": { "argocd": { "health": "Healthy" } }, "eventually": { "within": "40s" }, "stableFor": "5s" })
+}
+
+/// What Argo CD said from the act on: seconds, and how healthy it called everything then.
+fn called(looks: &[(u64, u64, Option<&str>)]) -> Played {
+    let mut played = played(&argocd(), scaled(), &[], true);
+    let said = |health: Option<&str>| {
+        let Some(health) = health else { return Said::Nothing("Argo CD is away".to_owned()) };
+        let read = include_str!("../../gitops/gate/fixtures/single.json");
+        let mut read: Value = serde_json::from_str(read).unwrap();
+        read["status"]["health"]["status"] = health.into();
+        Said::Application(shown(&read))
+    };
+    played.seen.samples.extend(looks.iter().map(|(from, to, health)| {
+        let answers = vec![(Want::Application, said(*health))];
+        Sample { from: from * 1000, to: to * 1000, answers, ..Sample::default() }
+    }));
+    played
+}
+
+#[test]
+fn a_step_may_ask_how_argo_cd_calls_it_and_what_it_says_before_it_notices_is_not_believed() {
+    let judged = |looks: &[(u64, u64, Option<&str>)]| {
+        let steps = [argocd()];
+        judge(&checkpoint(&steps), &scene(&steps, vec![called(looks)]))
+    };
+    let healed = judged(&[(0, 1, Some("Healthy")), (2, 20, Some("Progressing")), (21, 27, Some("Healthy"))]);
+    assert_eq!(healed.outcome, Outcome::Pass, "{healed:?}");
+    let never = judged(&[(0, 1, Some("Healthy")), (2, 41, Some("Progressing"))]);
+    assert_eq!((never.outcome, never.blame), (Outcome::Fail, Some(Blame::NotHealthy)));
+    let words = "after Deployment `web` was scaled to 5: Argo CD calls it Progressing, must be Healthy";
+    assert!(never.evidence[0].message.starts_with(words), "{never:?}");
+    assert_eq!(judged(&[(0, 41, None)]).outcome, Outcome::Inconclusive, "never the learner's");
+    let mut hasty = argocd();
+    hasty.as_object_mut().unwrap().shift_remove("stableFor");
+    let problems: Vec<_> = checkpoint(&[hasty]).kind.lint(&BTreeMap::new()).into_iter().map(|(at, _)| at).collect();
+    assert_eq!(problems, ["/steps/0/check/argocd"]);
+    assert_eq!(checkpoint(&[argocd()]).kind.lint(&BTreeMap::new()), []);
+}
+
+const SERVICE: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n";
+
+/// A Service is deleted: who answers at its address?
+fn http() -> Value {
+    json!({ "do": { "delete": { "kind": "Service", "name": "web" } },
+        "check": { "http": { "via": { "service": "web", "port": 80 }, "get": "/healthz" } }, "eventually": { "within": "40s" } })
+}
+
+fn service(uid: &str) -> Value {
+    json!({ "apiVersion": "v1", "kind": "Service", "metadata": { "name": "web", "namespace": "ada", "uid": uid } })
+}
+
+/// What was seen from then on: seconds, which Service was there, and the status of what answered.
+fn asked_of(looks: &[(u64, u64, Option<&str>, u16)]) -> Played {
+    let step = http();
+    let mut played = played(&step, acted(Some(service("a")), None), &[], true);
+    let want = serde_json::from_value::<Step>(step).unwrap().wants(None).pop().unwrap();
+    let seen = |object, maker| Seen { object, maker };
+    let behind = json!([{ "addresses": [{ "ip": "10.0.0.7", "targetRef": { "kind": "Pod", "name": "web-a" } }] }]);
+    let at = |kind: &str, name: &str| json!({ "apiVersion": "v1", "kind": kind, "metadata": { "name": name, "namespace": "ada" } });
+    played.seen.samples.extend(looks.iter().map(|(from, to, uid, status)| {
+        let mut endpoints = at("Endpoints", "web");
+        endpoints["subsets"] = behind.clone();
+        let mut objects = vec![seen(endpoints, Maker::Somebody), seen(at("Pod", "web-a"), Maker::Controller)];
+        objects.extend(uid.map(|uid| seen(service(uid), Maker::Commit)));
+        let reply = Reply { status: *status, headers: BTreeMap::new(), body: None, late: false };
+        let answers = vec![(want.clone(), Said::Http(Answer { namespace: "ada".to_owned(), reply: Ok(reply) }))];
+        Sample { from: from * 1000, to: to * 1000, objects, answers }
+    }));
+    played
+}
+
+#[test]
+fn a_step_may_ask_what_answers_and_what_was_deleted_does_not_answer_for_what_is_made_anew() {
+    let application = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nspec:\n  syncPolicy:\n    automated: {}\n";
+    let files = [("web.yaml", SERVICE), ("app.yaml", application)];
+    let judged_with = |files: &[(&str, &str)], looks: &[(u64, u64, Option<&str>, u16)]| {
+        let steps = [http()];
+        judge_files(&checkpoint(&steps), &scene(&steps, vec![asked_of(looks)]), files)
+    };
+    let judged = |looks: &[(u64, u64, Option<&str>, u16)]| judged_with(&files, looks);
+    let back = judged(&[(0, 3, None, 200), (4, 4, Some("b"), 200)]);
+    assert_eq!(back.outcome, Outcome::Pass, "{back:?}");
+    // Its address may answer for a moment after it was deleted.
+    let going = judged(&[(0, 41, Some("a"), 200)]);
+    assert_eq!((going.outcome, going.blame), (Outcome::Fail, Some(Blame::YourFiles)), "{going:?}");
+    let place = &going.evidence[0].place;
+    assert_eq!((place.file.as_deref(), place.line), (Some("app.yaml"), Some(4)), "how it syncs: {going:?}");
+    let broken = judged_with(&files[..1], &[(0, 3, None, 200), (4, 41, Some("b"), 503)]);
+    let words = "after Service `web` was deleted: `GET /healthz`: `status` is 503, must be 200";
+    assert!(broken.evidence[0].message.starts_with(words), "{broken:?}");
+    assert_eq!(broken.blame, Some(Blame::HealthyButWrong));
+    assert_eq!(checkpoint(&[http()]).kind.lint(&BTreeMap::new()), []);
+}
+
+#[test]
+fn explain_tells_step_by_step_what_was_done_and_seen_and_without_an_environment_what_would_be() {
+    let steps = [argocd(), plant()];
+    let told = |environs: &Environs| -> Vec<String> {
+        let mut trace = Trace::on();
+        judge_traced(&checkpoint(&steps), environs, &[("web.yaml", WEB)], &mut trace);
+        trace.into_lines().into_iter().map(|(depth, line)| format!("{}{line}", " ".repeat(depth))).collect()
+    };
+    let missing = played(&steps[1], Done::Refused { code: 403, message: "no".into() }, &[], true);
+    let played = vec![called(&[(0, 1, Some("Progressing")), (2, 7, Some("Healthy"))]), missing];
+    assert_eq!(
+        told(&scene(&steps, played)),
+        [
+            " after Deployment `web` was scaled to 5: done",
+            " from 0 to 1000 ms",
+            "  Argo CD calls it Progressing",
+            " from 2000 to 7000 ms",
+            "  Argo CD calls it Healthy",
+            " after ConfigMap `left-over` was made, as if an earlier commit had brought it: refused with 403: no",
+        ]
+    );
+    let absent = told(&Environs::Absent(NOWHERE.to_owned()));
+    assert_eq!(
+        absent[..2],
+        [
+            "step 1 is not tried here: after Deployment `web` was scaled to 5: `argocd`",
+            "step 2 is not tried here: after ConfigMap `left-over` was made, as if an earlier commit had brought it: `gone`",
+        ]
+    );
+    assert!(absent[2].ends_with("the files are judged instead"), "{absent:?}");
 }
 
 #[test]
