@@ -43,7 +43,7 @@ spec:
       eventually: {within: 120s}
       live:
         select: {kind: Deployment, name: web}
-        match: {status: STATUS}
+        match: {status: {readyReplicas: 1, observedGeneration: {$gte: 1}}}
         fresh: observedGeneration
         offline: {manifest: {select: {kind: Deployment}, match: {}}}
 ";
@@ -51,9 +51,9 @@ spec:
 /// What each learner gets.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Tier {
-    /// A namespace; pods run, simulated.
+    /// A namespace.
     Namespace,
-    /// An API server; there are no nodes, so that no pod runs.
+    /// An API server.
     ControlPlane,
 }
 
@@ -66,12 +66,7 @@ impl Tier {
     }
 
     fn task(self) -> String {
-        let status = match self {
-            Self::Namespace => "{readyReplicas: 1, observedGeneration: {$gte: 1}}",
-            // Pods that wait for a node hold the second rollout up.
-            Self::ControlPlane => "{observedGeneration: {$gte: 1}}",
-        };
-        TASK.replace("TIER", self.word()).replace("STATUS", status)
+        TASK.replace("TIER", self.word())
     }
 }
 

@@ -106,7 +106,7 @@ fn stack(data: PathBuf, name: &str, stop: &Stop) -> Result<(Stack, Programs), Fa
     }
     let programs = Programs::find(&cache, &spec.without)?;
     down(&spec)?;
-    println!("starting the cluster for environments: about 15 s and 1.2 GB of memory");
+    println!("starting the cluster for environments: about 15 s and 1.4 GB of memory");
     let stack = Stack::up(&spec, &programs, stop, &mut tell)?;
     Ok((stack, programs))
 }

@@ -55,7 +55,7 @@ pub struct Args {
     /// with one draw. Takes minutes; the parts are built at the first time
     #[arg(long, conflicts_with_all = ["format", "jobs", "no_cache"])]
     live: bool,
-    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 400 MB
+    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 500 MB
     #[arg(long, value_name = "N", requires = "live", default_value = "2")]
     control_planes: NonZeroUsize,
 }

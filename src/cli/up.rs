@@ -44,7 +44,7 @@ pub struct Args {
     /// time; tasks without an environment can be worked on meanwhile
     #[arg(long)]
     live: bool,
-    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 400 MB
+    /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 500 MB
     #[arg(long, value_name = "N", requires = "live", default_value = "2")]
     control_planes: std::num::NonZeroUsize,
     /// With `--live`: an existing cluster with an Argo CD instead, which must reach the address that `--listen` names

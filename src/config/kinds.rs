@@ -340,7 +340,7 @@ pub struct ExternalConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "ControlPlanes")]
 pub struct ControlPlanesConfig {
-    /// How many may run at once; count 400 MiB of memory for each.
+    /// How many may run at once; count 500 MiB of memory for each.
     pub limit: usize,
     /// How many of them run in advance.
     #[serde(default)]

@@ -90,7 +90,7 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
             (true, Some(environment)) => {
                 if matches!(checkpoint.kind, Kind::Http(_) | Kind::Promql(_)) && environment.tier == Tier::ControlPlane
                 {
-                    let message = "nobody answers on a control plane, which has no nodes: Pods stay Pending there. Use `tier: namespace`";
+                    let message = "nobody answers on a control plane, whose Pods are simulated: no program runs in them. Use `tier: namespace`";
                     say(format!("/{key}"), message.to_owned());
                 }
                 if let Kind::Scenario(scenario) = &checkpoint.kind {

@@ -1,20 +1,13 @@
 //! What we ask of etcd ourselves, by its JSON gateway: how much it holds below a prefix, and to forget that.
 
-use std::io::{self, Read, Write};
-use std::time::Duration;
+use std::io;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
 use super::plan::etcd::EtcdAt;
-use super::probe::{Unwell, client, connect, split};
-
-/// Deleting takes longer than a look.
-const PATIENCE: Duration = Duration::from_secs(30);
-
-/// Answers hold counts, no values.
-const MAX_ANSWER: u64 = 64 << 10;
+use super::probe::{Own, Unwell, ask_as, client};
 
 /// How many keys are below a prefix, which has to end with `/`.
 pub fn count(at: &EtcdAt, prefix: &str) -> Result<u64, Unwell> {
@@ -42,27 +35,12 @@ fn number(value: &Value) -> u64 {
 }
 
 fn ask(at: &EtcdAt, path: &str, question: &Value) -> Result<Value, Unwell> {
+    let own = Own::of_files(&at.certificate(), &at.key())?;
     let url = format!("{}{path}", at.address);
-    let (host, path) = split(&url)?;
-    let connection = client(&at.authority(), Some((&at.certificate(), &at.key())))?;
-    let mut stream = rustls::StreamOwned::new(connection, connect(host, PATIENCE)?);
-    let body = question.to_string();
-    // Of this version answers are in one piece.
-    let head = format!("POST {path} HTTP/1.0\r\nHost: {host}\r\nContent-Length: {}\r\n\r\n", body.len());
-    stream.write_all(format!("{head}{body}").as_bytes())?;
-    stream.flush()?;
-    let mut answer = Vec::new();
-    match stream.take(MAX_ANSWER).read_to_end(&mut answer) {
-        Err(error) if answer.is_empty() => return Err(error.into()),
-        _ => {}
+    match ask_as(client(&at.authority(), Some(own))?, "POST", &url, Some(question))? {
+        (200, body) => serde_json::from_str(&body).map_err(|error| io::Error::other(error).into()),
+        (_, body) => Err(Unwell::Says(body.trim().to_owned())),
     }
-    let answer = String::from_utf8_lossy(&answer);
-    let says = || Unwell::Says(answer.lines().next().unwrap_or_default().to_owned());
-    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(says)?;
-    if head.split(' ').nth(1) != Some("200") {
-        return Err(Unwell::Says(body.trim().to_owned()));
-    }
-    serde_json::from_str(body).map_err(|error| io::Error::other(error).into())
 }
 
 #[cfg(test)]

@@ -13,6 +13,7 @@ pub(crate) mod gateway;
 pub(crate) mod keys;
 pub(crate) mod lock;
 pub mod name;
+pub(crate) mod node;
 pub mod part;
 pub mod plan;
 pub(crate) mod ports;

@@ -9,12 +9,19 @@ use std::time::Duration;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 /// A part that is healthy answers far sooner.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 /// How many bytes of an answer count.
 const MAX_ANSWER: u64 = 4096;
+
+/// Changing something takes longer than a look.
+const THOUGHT: Duration = Duration::from_secs(30);
+
+/// How many bytes of what is told count.
+const MAX_TEXT: u64 = 64 << 10;
 
 /// How to ask.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -76,14 +83,14 @@ impl Probe {
 }
 
 /// `HOST:PORT` and path.
-pub(super) fn split(url: &str) -> io::Result<(&str, &str)> {
+fn split(url: &str) -> io::Result<(&str, &str)> {
     let rest = url.split_once("://").map(|(_, rest)| rest);
     let at = rest.and_then(|rest| Some((rest, rest.find('/')?)));
     at.map(|(rest, at)| rest.split_at(at)).ok_or_else(|| io::Error::other(format!("`{url}` is no address")))
 }
 
 /// Connects to a part; it may think for so long.
-pub(super) fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
+fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
     let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
     stream.set_read_timeout(Some(patience))?;
@@ -91,8 +98,59 @@ pub(super) fn connect(address: &str, patience: Duration) -> io::Result<TcpStream
     Ok(stream)
 }
 
-/// Speaks TLS with whom this authority vouches for, with a certificate and its key where one is asked for.
-pub(super) fn client(authority: &Path, own: Option<(&Path, &Path)>) -> Result<rustls::ClientConnection, Unwell> {
+/// Who we are.
+pub(super) struct Own {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl Own {
+    /// Of two files.
+    pub fn of_files(certificate: &Path, key: &Path) -> io::Result<Self> {
+        let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
+        Ok(Self { certificate, key })
+    }
+
+    /// Of two texts.
+    pub fn of_pem(certificate: &[u8], key: &[u8]) -> io::Result<Self> {
+        let certificate = CertificateDer::from_pem_slice(certificate).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(io::Error::other)?;
+        Ok(Self { certificate, key })
+    }
+}
+
+/// Asks something that is more than a look; the answer's status and text.
+pub(super) fn ask_as(
+    connection: rustls::ClientConnection,
+    method: &str,
+    url: &str,
+    body: Option<&Value>,
+) -> Result<(u16, String), Unwell> {
+    let (host, path) = split(url)?;
+    let mut stream = rustls::StreamOwned::new(connection, connect(host, THOUGHT)?);
+    let body = body.map(Value::to_string).unwrap_or_default();
+    // Of this version answers are in one piece.
+    let head = format!(
+        "{method} {path} HTTP/1.0\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    stream.write_all(format!("{head}{body}").as_bytes())?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    match stream.take(MAX_TEXT).read_to_end(&mut answer) {
+        Err(error) if answer.is_empty() => return Err(error.into()),
+        _ => {}
+    }
+    let answer = String::from_utf8_lossy(&answer);
+    let says = || Unwell::Says(answer.lines().next().unwrap_or_default().to_owned());
+    let (head, body) = answer.split_once("\r\n\r\n").ok_or_else(says)?;
+    let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(says)?;
+    Ok((status, body.to_owned()))
+}
+
+/// Speaks TLS with whom this authority vouches for, as ourselves where that is asked for.
+pub(super) fn client(authority: &Path, own: Option<Own>) -> Result<rustls::ClientConnection, Unwell> {
     let mut roots = rustls::RootCertStore::empty();
     let authority = CertificateDer::from_pem_file(authority).map_err(io::Error::other)?;
     roots.add(authority)?;
@@ -101,11 +159,7 @@ pub(super) fn client(authority: &Path, own: Option<(&Path, &Path)>) -> Result<ru
         .with_root_certificates(roots);
     let config = match own {
         None => builder.with_no_client_auth(),
-        Some((certificate, key)) => {
-            let certificate = CertificateDer::from_pem_file(certificate).map_err(io::Error::other)?;
-            let key = PrivateKeyDer::from_pem_file(key).map_err(io::Error::other)?;
-            builder.with_client_auth_cert(vec![certificate], key)?
-        }
+        Some(Own { certificate, key }) => builder.with_client_auth_cert(vec![certificate], key)?,
     };
     let server = ServerName::from(std::net::IpAddr::from([127, 0, 0, 1]));
     Ok(rustls::ClientConnection::new(Arc::new(config), server)?)

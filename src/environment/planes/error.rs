@@ -27,7 +27,7 @@ pub enum PlanesError {
     /// etcd does not run.
     #[error("the etcd of the control planes does not start")]
     Etcd(#[source] Trouble),
-    /// An API server or its controllers do not run.
+    /// An API server, its controllers, its scheduler or its simulated node do not run.
     #[error("the control plane {what} does not start")]
     Start {
         /// Which.
@@ -36,6 +36,9 @@ pub enum PlanesError {
         #[source]
         source: Trouble,
     },
+    /// Its pods would have nowhere to be.
+    #[error("the API server of a control plane has no node and takes none; it is tried again when it is lent again")]
+    Node(#[source] Unwell),
     /// etcd does not forget. Nobody gets what is left: it is deleted by the next owner.
     #[error("cannot delete what etcd has below {prefix}; it is tried again at the next start")]
     Erase {

@@ -2,7 +2,7 @@
 //! its own (`docs/environments.md`).
 //!
 //! `pool` decides who gets which and which of them run; `etcd` and `unit` start and end processes; here both meet. A control
-//! plane takes about 330 MiB when fresh, and the limit of a pool is there for that.
+//! plane takes about 400 MiB when fresh, and the limit of a pool is there for that.
 
 mod error;
 mod etcd;
@@ -42,7 +42,7 @@ const TRIES: usize = 3;
 pub struct Spec {
     /// Where everything is kept: data of etcd, keys and addresses. Of one owner at a time.
     pub dir: PathBuf,
-    /// How many may run at once, those that wait for somebody among them: count 400 MiB for each.
+    /// How many may run at once, those that wait for somebody among them: count 500 MiB for each.
     pub limit: usize,
     /// How many run in advance, so that a new one is there at once.
     pub warm: usize,
@@ -260,6 +260,7 @@ impl Inner {
             source => PlanesError::Start { what: describe(holder), source },
         };
         unit.ensure(&at, &self.programs, &self.stop).map_err(failed)?;
+        unit.ensure_node()?;
         Ok(Some(Running { kubeconfig: unit.kubeconfig()?, processes: unit.processes() }))
     }
 

@@ -11,8 +11,11 @@ use super::pool::{Holder, Id};
 use super::{PlanesError, until_ports_are_ours};
 use crate::stack::crew::{Crew, Stop, Trouble};
 use crate::stack::keys::PlaneKeys;
+use crate::stack::node::Admin;
+use crate::stack::plan::Process;
 use crate::stack::plan::etcd::EtcdAt;
 use crate::stack::plan::plane::{self, Plane};
+use crate::stack::probe::Unwell;
 use crate::stack::process::{self, Identity};
 use crate::stack::{Part, Programs, disk, ports};
 
@@ -25,6 +28,9 @@ pub const GRACE: Duration = Duration::from_millis(500);
 
 /// How long a control plane that ran may say that it is not well before it is started again.
 const PATIENCE: Duration = Duration::from_secs(15);
+
+/// What runs of one, the API server first, which the others ask.
+const PARTS: [Part; 4] = [Part::KubeApiserver, Part::KubeControllerManager, Part::KubeScheduler, Part::Kwok];
 
 /// What is kept for the next owner.
 #[derive(Debug, Serialize, Deserialize)]
@@ -111,12 +117,7 @@ impl Unit {
     /// Makes sure that it runs and is healthy, on this etcd.
     pub fn ensure(&mut self, etcd: &EtcdAt, programs: &Programs, stop: &Stop) -> Result<(), Trouble> {
         if self.etcd.as_ref() == Some(etcd) && self.crew.lives() {
-            match self.crew.wait(
-                &[Part::KubeApiserver, Part::KubeControllerManager],
-                Some(PATIENCE),
-                stop,
-                &mut |_, _| {},
-            ) {
+            match self.crew.wait(&PARTS, Some(PATIENCE), stop, &mut |_, _| {}) {
                 Ok(()) => return Ok(()),
                 Err(Trouble::Stopped) => return Err(Trouble::Stopped),
                 Err(trouble) => tracing::warn!(%trouble, plane = self.prefix, "a control plane is started again"),
@@ -141,22 +142,45 @@ impl Unit {
         // Of this start only: nobody else makes them shorter.
         let _ = fs::remove_dir_all(self.dir.join("logs"));
         fs::create_dir_all(self.dir.join("logs")).map_err(io("make a directory"))?;
-        let [other, controllers] = ports::free().map_err(io("find free ports"))?;
+        let [other, controllers, scheduler, kwok] = ports::free().map_err(io("find free ports"))?;
         if !ports::is_free(self.record.port) {
             self.record.port = other;
         }
         self.point().map_err(io("write a kubeconfig"))?;
         let plane = Plane { dir: &dir, etcd, prefix: &self.prefix, api: self.record.port, controllers, programs };
         self.etcd = Some(etcd.clone());
-        for process in [plane.apiserver(), plane.controller_manager()] {
-            let part = process.part;
+        let apiserver = plane.apiserver();
+        let others = vec![plane.controller_manager(), plane.scheduler(scheduler), plane.kwok(kwok)];
+        self.start_together(vec![apiserver], stop)?;
+        if let Err(why) = self.as_admin(|admin| admin.release_node()) {
+            // Then its node is ready half a minute later.
+            tracing::warn!(%why, plane = self.prefix, "the node of a control plane is still somebody's");
+        }
+        self.start_together(others, stop)
+    }
+
+    /// Starts these and waits until all of them are healthy.
+    fn start_together(&mut self, processes: Vec<Process>, stop: &Stop) -> Result<(), Trouble> {
+        let parts: Vec<Part> = processes.iter().map(|process| process.part).collect();
+        for process in processes {
             if let Some(identity) = self.crew.start(process)? {
                 self.record.processes.push(identity);
             }
-            self.write().map_err(io("write a record"))?;
-            self.crew.wait(&[part], None, stop, &mut |_, _| {})?;
+            let failed = |source| Trouble::Io { what: "write a record".to_owned(), dir: self.dir.clone(), source };
+            self.write().map_err(failed)?;
         }
-        Ok(())
+        self.crew.wait(&parts, None, stop, &mut |_, _| {})
+    }
+
+    fn as_admin<T>(&self, ask: impl FnOnce(&Admin) -> Result<T, Unwell>) -> Result<T, Unwell> {
+        let kubeconfig = fs::read_to_string(self.dir.join("kubeconfig"))?;
+        ask(&Admin::of(&kubeconfig, &self.dir.join("pki/ca.crt"))?)
+    }
+
+    /// Makes sure that what runs has a node for its pods.
+    pub fn ensure_node(&mut self) -> Result<(), PlanesError> {
+        let made = self.as_admin(|admin| admin.ensure_node());
+        made.inspect_err(|_| self.end()).map_err(PlanesError::Node)
     }
 
     /// Ends its processes.

@@ -60,8 +60,7 @@ pub async fn lender(
     let planes = match &config.control_planes {
         Some(planes) => {
             let cache = component::cache_of_user().ok_or(ArgocdError::NoCache)?;
-            let programs =
-                Programs::find(&cache, &BTreeSet::from([Optional::Argocd, Optional::Gitea, Optional::Pods]))?;
+            let programs = Programs::find(&cache, &BTreeSet::from([Optional::Argocd, Optional::Gitea]))?;
             let spec = Spec { dir: data.join("planes"), limit: planes.limit, warm: planes.warm };
             Some(Arc::new(Planes::open(spec, programs).await?))
         }

@@ -4,6 +4,7 @@ mod argocd;
 mod cluster;
 pub(crate) mod etcd;
 mod gitea;
+pub(crate) mod nodes;
 pub(crate) mod plane;
 
 use std::collections::BTreeSet;
@@ -308,7 +309,7 @@ impl Plan {
         steps.push(Step::Start(plane.controller_manager()));
         if spec.has(Part::Kwok) {
             steps.push(Step::Start(plane.scheduler(site.ports.scheduler)));
-            steps.push(Step::Start(cluster::kwok(&site)));
+            steps.push(Step::Start(plane.kwok(site.ports.kwok)));
         }
         if spec.has(Part::Redis) {
             steps.push(Step::Await(vec![Part::Redis]));

@@ -1,5 +1,6 @@
 //! A control plane: one API server with its controllers, below a prefix of its own in an etcd that others may use too.
 
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -66,6 +67,11 @@ impl Plane<'_> {
         self.dir.join(below)
     }
 
+    /// Of every process.
+    pub(super) fn env(&self) -> Vec<(&'static str, OsString)> {
+        env(self.dir, self.programs, "tmp")
+    }
+
     /// The administrator's.
     pub fn kubeconfig(&self) -> PathBuf {
         self.path("kubeconfig")
@@ -97,7 +103,7 @@ impl Plane<'_> {
             // As kubeadm has it: whether a privileged pod may be is Pod Security's matter.
             .flag("allow-privileged", "true")
             .flag("profiling", "false");
-        let mut env = env(self.dir, self.programs, "tmp");
+        let mut env = self.env();
         // A third less memory for a little more work: a laptop has other things to hold.
         env.push(("GOGC", "40".into()));
         Process {
@@ -121,12 +127,7 @@ impl Plane<'_> {
         self.controller(Part::KubeControllerManager, self.controllers, args)
     }
 
-    /// Gives pods a node.
-    pub fn scheduler(&self, port: u16) -> Process {
-        self.controller(Part::KubeScheduler, port, self.controller_args(port))
-    }
-
-    fn controller_args(&self, port: u16) -> Args {
+    pub(super) fn controller_args(&self, port: u16) -> Args {
         Args::new(&[])
             .flag("kubeconfig", self.kubeconfig())
             .flag("authentication-kubeconfig", self.kubeconfig())
@@ -139,12 +140,12 @@ impl Plane<'_> {
             .flag("profiling", "false")
     }
 
-    fn controller(&self, part: Part, port: u16, args: Args) -> Process {
+    pub(super) fn controller(&self, part: Part, port: u16, args: Args) -> Process {
         Process {
             part,
             program: self.programs.kubernetes.join(part.as_str()),
             args: args.0,
-            env: env(self.dir, self.programs, "tmp"),
+            env: self.env(),
             ready: self.probe(port, "/healthz"),
             within: Duration::from_secs(60),
             address: address(port),

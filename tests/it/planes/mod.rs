@@ -5,7 +5,7 @@ pub mod world;
 use std::time::{Duration, Instant};
 
 use gradus::environment::planes::{Count, Planes, PlanesError};
-use world::{Ground, client, create, has, run};
+use world::{Ground, client, create, delete_node, has, run, runs};
 
 /// Says how long something took to whoever measures (`docs/environments.md`).
 fn took(what: &str, begun: Instant) -> Duration {
@@ -83,7 +83,7 @@ fn nothing_is_left_of_what_was_given_back() {
         let others: Vec<_> = keys.iter().filter(|key| !key.starts_with(&format!("/planes/{}/", ids[0]))).collect();
         // Of no plane: how far etcd was compacted.
         assert!(others.iter().all(|key| *key == "compact_rev_key"), "{others:?}");
-        assert_eq!(ground.processes(), ["etcd", "kube-apiserver", "kube-controller-manager"]);
+        assert_eq!(ground.processes(), ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]);
         assert!(has(&bob, "of-bob").await);
 
         let new = planes.lend("ada").await.unwrap();
@@ -125,7 +125,7 @@ fn no_more_than_the_limit_run_and_one_in_use_stays() {
         drop(ada);
         let bob = planes.lend("bob").await.unwrap();
         assert_eq!(planes.count(), Count { running: 1, spare: 0, parked: 1 });
-        assert_eq!(ground.processes(), ["etcd", "kube-apiserver", "kube-controller-manager"]);
+        assert_eq!(ground.processes(), ["etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok"]);
         drop(bob);
         let begun = Instant::now();
         let ada = planes.lend("ada").await.unwrap();
@@ -142,15 +142,21 @@ fn what_was_killed_is_started_again_with_all_that_was_in_it() {
         let planes = ground.open(1, 0).await;
         let ada = planes.lend("ada").await.unwrap();
         create(&ada, "kept").await;
-        for program in ["kube-apiserver", "kube-controller-manager", "etcd"] {
+        for program in ["kube-apiserver", "kube-controller-manager", "kube-scheduler", "kwok", "etcd"] {
             ground.kill(program);
             let begun = Instant::now();
             let again = planes.lend("ada").await.unwrap();
             took(&format!("after {program} was killed"), begun);
             assert_eq!(again.server(), ada.server());
             assert!(has(&again, "kept").await, "{program}");
-            create(&again, &format!("after-{program}")).await;
+            let begun = Instant::now();
+            runs(&again, &format!("after-{program}")).await;
+            // No next kwok waits until the lease of the last one is over.
+            assert!(took("a Deployment is available", begun) < Duration::from_secs(25));
         }
+        // The node is there again, whoever took it away.
+        delete_node(&ada).await;
+        runs(&planes.lend("ada").await.unwrap(), "after-its-node").await;
         drop(planes);
         assert_eq!(ground.processes(), [""; 0]);
     });

@@ -13,8 +13,9 @@ use base64::engine::general_purpose::STANDARD;
 use gradus::environment::planes::{Plane, Planes, Spec};
 use gradus::stack::component::cache_of_user;
 use gradus::stack::{Optional, Programs};
-use k8s_openapi::api::core::v1::Namespace;
-use kube::api::{Api, PostParams};
+use k8s_openapi::api::apps::v1::Deployment;
+use k8s_openapi::api::core::v1::{Namespace, Node};
+use kube::api::{Api, DeleteParams, PostParams};
 use kube::config::{KubeConfigOptions, Kubeconfig};
 use rustix::process::{Pid, Signal, kill_process};
 use rustls::pki_types::pem::PemObject;
@@ -33,7 +34,7 @@ pub fn run(test: impl Future<Output = ()>) {
 }
 
 fn programs() -> Programs {
-    let without = [Optional::Argocd, Optional::Gitea, Optional::Pods].into();
+    let without = [Optional::Argocd, Optional::Gitea].into();
     Programs::find(&cache_of_user().unwrap(), &without).unwrap()
 }
 
@@ -68,13 +69,9 @@ impl Ground {
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
     }
 
-    /// How many are ready: their controllers said that they are in sync.
+    /// How many are ready: the last that comes is a node.
     pub fn ready(&self) -> usize {
-        let log = |id: &String| {
-            let log = self.dir().join("planes").join(id).join("logs/kube-controller-manager.log");
-            fs::read_to_string(log).unwrap_or_default()
-        };
-        self.ids().iter().filter(|id| log(id).contains("Caches are synced")).count()
+        self.keys().iter().filter(|key| key.ends_with("/minions/simulated")).count()
     }
 
     pub async fn until(&self, what: &str, holds: impl Fn() -> bool) {
@@ -195,6 +192,31 @@ async fn namespaces(plane: &Plane) -> Api<Namespace> {
 pub async fn create(plane: &Plane, name: &str) {
     let namespace: Namespace = serde_json::from_value(json!({"metadata": {"name": name}})).unwrap();
     namespaces(plane).await.create(&PostParams::default(), &namespace).await.unwrap();
+}
+
+/// Creates a namespace with a Deployment in it, and waits until its pods are said to run.
+pub async fn runs(plane: &Plane, name: &str) {
+    create(plane, name).await;
+    let deployments: Api<Deployment> = Api::namespaced(client(plane.kubeconfig()).await, name);
+    let labels = json!({"app": "web"});
+    let deployment = json!({"metadata": {"name": "web"}, "spec": {"replicas": 2, "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": {"containers": [{"name": "web", "image": "nginx:1.29"}]}}}});
+    deployments.create(&PostParams::default(), &serde_json::from_value(deployment).unwrap()).await.unwrap();
+    let deadline = Instant::now() + Duration::from_secs(90);
+    loop {
+        let status = deployments.get("web").await.unwrap().status;
+        if status.as_ref().is_some_and(|status| status.available_replicas == Some(2)) {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{name}: not available within 90 s: {status:?}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Takes the node away.
+pub async fn delete_node(plane: &Plane) {
+    let nodes: Api<Node> = Api::all(client(plane.kubeconfig()).await);
+    nodes.delete("simulated", &DeleteParams::default()).await.unwrap();
 }
 
 /// Whether there is a namespace.
