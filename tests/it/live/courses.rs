@@ -1,7 +1,7 @@
 //! Tasks of `courses/cnpe` in environments, with the stack's Gitea and Argo CD: what their authors prove on files is what a push
 //! is told of the live state.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,12 +9,14 @@ use gradus::course::draw::Drawn;
 use gradus::course::load::load;
 use gradus::course::values::Scope;
 use gradus::submission::tree::{Entry, Tree};
-use kube::api::DeleteParams;
+use kube::api::{Api, DeleteParams, DynamicObject};
+use serde_json::Value;
 
 use super::beside;
 use super::shop::Shop;
+use super::tenant::resource;
 use crate::gitea::academy::{Academy, Learner};
-use crate::planes::world::kill_below;
+use crate::planes::world::{client, kill_below};
 
 /// How long a review may take; the first one waits for an API server to start.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -49,8 +51,8 @@ impl<'s> Work<'s> {
         Self { shop, learner, task, drawn, pull: None }
     }
 
-    /// Pushes these files, and waits for what everybody is told of them.
-    async fn told_of(&mut self, files: &Tree) -> String {
+    /// Pushes these files; the pull request and its head.
+    fn push(&mut self, files: &Tree) -> (i64, String) {
         let dir = self.learner.clone.dir.join("tasks").join(self.task);
         std::fs::remove_dir_all(&dir).unwrap();
         write(&dir, files);
@@ -62,18 +64,13 @@ impl<'s> Work<'s> {
             None => self.learner.open("work"),
         };
         self.pull = Some(pull);
-        let (head, begun) = (self.learner.clone.head(), Instant::now());
-        loop {
-            let reviews = self.shop.academy.reviews(pull);
-            let points = format!(" of {} points", self.points());
-            let judged = |(_, commit, body, _): &&(i64, String, String, u64)| *commit == head && body.contains(&points);
-            if let Some((_, _, body, _)) = reviews.iter().rev().find(judged) {
-                assert!(!body.contains(ON_FILES), "{body}");
-                return body.clone();
-            }
-            assert!(begun.elapsed() < PATIENCE, "no review of {head}: {reviews:#?}");
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        (pull, self.learner.clone.head())
+    }
+
+    /// Pushes these files, and waits for what everybody is told of them.
+    async fn told_of(&mut self, files: &Tree) -> String {
+        let (pull, head) = self.push(files);
+        told(self.shop, pull, &head, self.points()).await
     }
 
     fn points(&self) -> u32 {
@@ -110,6 +107,21 @@ impl<'s> Work<'s> {
     }
 }
 
+/// Waits for what everybody is told of a head.
+async fn told(shop: &Shop, pull: i64, head: &str, points: u32) -> String {
+    let (begun, points) = (Instant::now(), format!(" of {points} points"));
+    loop {
+        let reviews = shop.academy.reviews(pull);
+        let judged = |(_, commit, body, _): &&(i64, String, String, u64)| commit == head && body.contains(&points);
+        if let Some((_, _, body, _)) = reviews.iter().rev().find(judged) {
+            assert!(!body.contains(ON_FILES), "{body}");
+            return body.clone();
+        }
+        assert!(begun.elapsed() < PATIENCE, "no review of {head}: {reviews:#?}");
+        tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
 /// The checkpoints that a review says are to be fixed, in the order of the alphabet.
 fn to_fix(told: &str) -> Vec<String> {
     let mut all: Vec<_> = told.lines().filter_map(|line| line.strip_prefix("### ")?.split('`').nth(1)).collect();
@@ -135,6 +147,14 @@ pub struct Place {
 impl Place {
     pub fn of(shop: Shop) -> Self {
         Self { _ended: Ended(shop.academy.clone()), shop }
+    }
+
+    /// The kubeconfig of the only API server that there is.
+    fn kubeconfig(&self) -> PathBuf {
+        let planes = std::fs::read_dir(self.shop.academy.path("data/planes/planes")).unwrap();
+        let all: Vec<_> = planes.map(|plane| plane.unwrap().path()).collect();
+        let [plane] = &all[..] else { panic!("{all:?}") };
+        plane.join("kubeconfig")
     }
 
     /// Ends everything, also what the Argo CD of the stack, which others use after us, knows of it.
@@ -172,13 +192,41 @@ fn tasks_of_the_course_are_judged_on_api_servers_of_the_learners_own_as_on_their
 fn a_learners_application_heals_and_prunes_as_its_policy_says_and_drift_proves_it() {
     beside(async {
         let files = Tree::from_dir(&Path::new(env!("CARGO_MANIFEST_DIR")).join("courses/cnpe")).unwrap();
-        let shop = Shop::of("cnpe", |dir| write(dir, &files), "namespaces: {}").await;
-        let place = Place::of(shop);
+        let shop = Shop::of("cnpe", |dir| write(dir, &files), "controlPlanes: {limit: 1, warm: 1}").await;
+        let mut place = Place::of(shop);
         let mut work = Work::new(&place.shop, &files, "ada", "argocd-app-selfheal-prune");
         application(&mut work).await;
-        let environments = [work.environment()];
-        place.end(&environments).await;
+        let environment = work.environment();
+        // The daemon is killed while the Deployment is scaled. The next one ends the API server that it left, starts it again,
+        // and undoes what was done there before anything else.
+        let mutant = work.drawn.mutants["no-heal"].files.clone();
+        let (pull, head) = work.push(&mutant);
+        let plane = place.kubeconfig();
+        within("the act", async || replicas(&plane, &environment).await == Some(7.into())).await;
+        place.shop.daemon.take().unwrap().stop("KILL");
+        place.shop.serve().await;
+        let told = told(&place.shop, pull, &head, 8).await;
+        assert_eq!(to_fix(&told), ["heals"], "{told}");
+        assert!(told.contains("Not yet: 6 of 8 points"), "{told}");
+        assert!(told.contains("after Deployment `storefront` was scaled to 7: `replicas` is 7, must be 3"), "{told}");
+        assert_ne!(replicas(&plane, &environment).await, Some(7.into()), "it is as it was");
+        place.end(&[environment]).await;
     });
+}
+
+/// The replicas of the storefront on an API server.
+async fn replicas(kubeconfig: &Path, environment: &str) -> Option<Value> {
+    let client = client(&std::fs::read_to_string(kubeconfig).unwrap()).await;
+    let api: Api<DynamicObject> = Api::namespaced_with(client, environment, &resource("apps", "v1", "Deployment"));
+    api.get("storefront").await.ok().map(|storefront| storefront.data["spec"]["replicas"].clone())
+}
+
+async fn within(what: &str, mut ask: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !ask().await {
+        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
 }
 
 async fn application(work: &mut Work<'_>) {
@@ -188,20 +236,14 @@ async fn application(work: &mut Work<'_>) {
     let told = work.told_of_mutant("no-prune").await;
     assert!(told.contains("Not yet: 7 of 8 points"), "{told}");
     assert!(told.contains("ConfigMap `promotion-of-last-year` is still there"), "{told}");
-    // Its manifests are those of the commit before: Argo CD's first try of this one is not what heals.
-    let told = work.told_of_mutant("no-heal").await;
-    assert!(told.contains("Not yet: 6 of 8 points"), "{told}");
-    assert!(told.contains("after Deployment `storefront` was scaled to 7: `replicas` is 7, must be 3"), "{told}");
     let told = work.told_of_mutant("promotion-stays").await;
     assert!(told.contains("Not yet: 6 of 8 points"), "{told}");
     // By itself it would only fail to prune what is planted; now the promotion of the commit before is left, too.
     let files = work.drawn.mutants["no-prune"].files.clone();
     let told = work.told_of(&files).await;
     assert!(told.contains("not in this commit any more, and still in the cluster: ConfigMap"), "{told}");
+    // The last of these has the manifests of no-heal: Argo CD's first try of that one is not what heals.
     work.told_of_right().await;
-    let deployments = work.shop.api("Deployment", &work.environment());
-    let replicas = deployments.get("storefront").await.unwrap().data["spec"]["replicas"].clone();
-    assert_ne!(replicas, 7, "what was changed for the proof is as it was");
 }
 
 async fn namespace(work: &mut Work<'_>) {
