@@ -1,6 +1,7 @@
 //! `http`: What answers at an address of the learner's environment.
 //!
-//! Asked through the API server's proxy, with GET and nothing else. Judged on what is kept of the answer ([`super::via`]).
+//! Asked through the API server's proxy, or of a server of the operator's, with GET and nothing else. Judged on what is kept of
+//! the answer ([`super::via`]).
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,7 @@ use super::matching::{self, Pattern, clip};
 use super::observed::{Sample, Want};
 use super::outcome::{Blame, Outcome};
 use super::twin::{self, Twin};
-use super::via::{Ask, Keep, MOST_BYTES, PATIENCE, Reply, Via};
+use super::via::{Ask, Heard, Keep, MOST_BYTES, PATIENCE, Reply, Via};
 use super::{Check, Context, Judgement, Sight, Trace};
 use crate::config::span::Span;
 use crate::submission::tree::Tree;
@@ -22,9 +23,10 @@ use crate::submission::tree::Tree;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Http {
-    /// Where. It must come from the learner's commit, and so must the Pods behind it.
+    /// Where. A Service or Pod must come from the learner's commit, and so must the Pods behind it.
     pub via: Via,
-    /// The path, with a query if there is one, as in `/healthz`. Redirects are not followed.
+    /// The path, with a query if there is one, as in `/healthz`. `$namespace` is the environment's own. Redirects are not
+    /// followed.
     pub get: String,
     /// What the answer must be.
     #[serde(default, skip_serializing_if = "is_default")]
@@ -62,8 +64,7 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
 
 impl Check for Http {
     fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
-        let mut problems: Vec<(String, String)> =
-            self.via.lint().into_iter().map(|(at, message)| (format!("/via{at}"), message)).collect();
+        let mut problems = self.via.lint(("/get", &self.get));
         let mut say = |at: &str, message: &str| problems.push((at.to_owned(), message.to_owned()));
         if !is_path(&self.get) {
             say("/get", "write a path of an address, as in `/healthz` or `/items?limit=1`: it begins with one `/`");
@@ -141,9 +142,10 @@ impl Http {
             Err(flaws) => return Judgement::error(matching::words(&flaws)),
         };
         let ask = self.ask();
-        let reply = match ask.reply(context, sample) {
-            Ok(reply) => reply,
-            Err(judgement) => {
+        let reply = match ask.heard(context, sample) {
+            Heard::Reply(reply) => reply,
+            Heard::Nobody(why) => return twin::judge(self.offline.as_deref(), &why, context, trace),
+            Heard::Judged(judgement) => {
                 trace.say(|| format!("{}: {}", ask.words(), judgement.evidence[0].message));
                 return judgement;
             }

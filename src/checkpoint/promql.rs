@@ -1,4 +1,4 @@
-//! `promql`: What a Prometheus of the learner's environment says to a query.
+//! `promql`: What a Prometheus says to a query about the learner's environment: one in it, or the operator's.
 //!
 //! Asked as `http` asks ([`super::via`]), at `/api/v1/query`. A Prometheus that the learner runs says what its learner lets
 //! it say: what it measures should be looked at in another way too.
@@ -14,7 +14,7 @@ use super::matching::{self, Pattern, clip, clip_at};
 use super::observed::{Sample, Want};
 use super::outcome::Blame;
 use super::twin::{self, Twin};
-use super::via::{Ask, Keep, MOST_BYTES, Reply, Via};
+use super::via::{Addressee, Ask, Heard, Keep, MOST_BYTES, NAMESPACE, Reply, Via};
 use super::{Check, Context, Judgement, Sight, Trace};
 use crate::submission::tree::Tree;
 
@@ -31,9 +31,9 @@ const MOST_QUERY: usize = 2 << 10;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Promql {
-    /// Where Prometheus is. It must come from the learner's commit, and so must the Pods behind it.
+    /// Where Prometheus is. A Service or Pod must come from the learner's commit, and so must the Pods behind it.
     pub via: Via,
-    /// PromQL, asked about now. That it finds nothing is a failure, never zero: say `absent(…)` where nothing is right.
+    /// PromQL, asked about now. `$namespace` is the environment's own. That it finds nothing is a failure, never zero: say `absent(…)` where nothing is right.
     pub query: String,
     /// What it must say.
     pub expect: Expect,
@@ -75,8 +75,7 @@ fn one() -> u32 {
 
 impl Check for Promql {
     fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
-        let mut problems: Vec<(String, String)> =
-            self.via.lint().into_iter().map(|(at, message)| (format!("/via{at}"), message)).collect();
+        let mut problems = self.via.lint(("/query", &self.query));
         let mut say = |at: &str, message: &str| problems.push((at.to_owned(), message.to_owned()));
         match self.query.len() {
             _ if self.query.trim().is_empty() => say("/query", "the query is empty"),
@@ -137,15 +136,18 @@ enum Number {
 enum Nothing {
     /// The author's query.
     Author(String),
-    /// Whatever it is that answers, or that nothing was measured.
-    Learner(String),
+    /// Whatever it is that answers: its owner's matter.
+    Server(String),
+    /// That nothing was measured, which is the learner's.
+    Measured(String),
 }
 
 impl Promql {
     fn ask(&self) -> Ask {
         let mut query = url::form_urlencoded::Serializer::new(String::new());
         query.append_pair("query", &self.query).append_pair("timeout", "4s");
-        let path = format!("/api/v1/query?{}", query.finish());
+        let escaped: String = url::form_urlencoded::byte_serialize(NAMESPACE.as_bytes()).collect();
+        let path = format!("/api/v1/query?{}", query.finish().replace(&escaped, NAMESPACE));
         Ask { target: self.via.target(), path, headers: Vec::new(), body: Keep::Samples, within: None }
     }
 
@@ -156,9 +158,10 @@ impl Promql {
             Err(flaws) => return Judgement::error(matching::words(&flaws)),
         };
         let ask = self.ask();
-        let reply = match ask.reply(context, sample) {
-            Ok(reply) => reply,
-            Err(judgement) => {
+        let reply = match ask.heard(context, sample) {
+            Heard::Reply(reply) => reply,
+            Heard::Nobody(why) => return twin::judge(self.offline.as_deref(), &why, context, trace),
+            Heard::Judged(judgement) => {
                 trace.say(|| format!("{}: {}", ask.words(), judgement.evidence[0].message));
                 return judgement;
             }
@@ -169,13 +172,21 @@ impl Promql {
         let series = match read(reply) {
             Ok(series) => series,
             Err(Nothing::Author(why)) => return Judgement::error(why),
-            Err(Nothing::Learner(why)) => return ask.fail(context, Blame::HealthyButWrong, why),
+            Err(Nothing::Server(why)) if ask.target.kind == Addressee::Address => {
+                return Judgement::inconclusive(format!("{}: {why}", ask.target.words()));
+            }
+            Err(Nothing::Server(why) | Nothing::Measured(why)) => {
+                return ask.fail(context, Blame::HealthyButWrong, why);
+            }
         };
         let place = ask.place(context);
         let evidence = |message: String| Evidence {
             message,
             place: place.clone(),
-            subject: Some(format!("the query {}", clip_at(WORDS, &self.query))),
+            subject: Some(match ask.target.kind {
+                Addressee::Address => format!("{}, the query {}", ask.target.words(), clip_at(WORDS, &self.query)),
+                Addressee::Service | Addressee::Pod => format!("the query {}", clip_at(WORDS, &self.query)),
+            }),
             operator: Some("promql".to_owned()),
             ..Evidence::default()
         };
@@ -263,9 +274,9 @@ impl Series {
 
 /// The series of an answer of Prometheus's API; at least one, each with a value.
 fn read(reply: &Reply) -> Result<Vec<Found>, Nothing> {
-    let learner = |why: String| Err(Nothing::Learner(why));
+    let server = |why: String| Err(Nothing::Server(why));
     let Some(body) = &reply.body else {
-        return learner(format!(
+        return server(format!(
             "Prometheus answers with more than {} KiB, which is more than is read",
             MOST_BYTES >> 10
         ));
@@ -281,9 +292,9 @@ fn read(reply: &Reply) -> Result<Vec<Found>, Nothing> {
             )));
         }
         (_, "error", kind) => {
-            return learner(format!("Prometheus has no answer: {}: {}", clip(kind), clip_at(WORDS, text("error"))));
+            return server(format!("Prometheus has no answer: {}: {}", clip(kind), clip_at(WORDS, text("error"))));
         }
-        (status, _, _) => return learner(format!("what answers is no Prometheus: status {status}, `{}`", clip(body))),
+        (status, _, _) => return server(format!("what answers is no Prometheus: status {status}, `{}`", clip(body))),
     }
     let result = answer.pointer("/data/result").unwrap_or(&Value::Null);
     let kind = answer.pointer("/data/resultType").and_then(Value::as_str).unwrap_or_default();
@@ -299,10 +310,10 @@ fn read(reply: &Reply) -> Result<Vec<Found>, Nothing> {
         ("vector" | "matrix", Value::Array(all)) => {
             all.iter().map(series).filter(|one| !one.values.is_empty()).collect()
         }
-        _ => return learner(format!("what answers is no Prometheus: `{}`", clip(body))),
+        _ => return server(format!("what answers is no Prometheus: `{}`", clip(body))),
     };
     match series.is_empty() {
-        true => learner("the query finds no data: of what it asks for nothing was measured".to_owned()),
+        true => Err(Nothing::Measured("the query finds no data: of what it asks for nothing was measured".to_owned())),
         false => Ok(series),
     }
 }

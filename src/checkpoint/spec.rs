@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::fail_fast::FailFast;
 use super::observed::{Environs, Observed, Sample, Want};
 use super::timing::{Consistently, Eventually, Look, Timing};
+use super::via::{Addressee, Ask, Target};
 use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::config::span::Span;
 use crate::course::id::CheckpointId;
@@ -294,6 +295,21 @@ impl Checkpoint {
     /// What it wants to know of the learner's environment, with what stands in these fixtures.
     pub fn wants(&self, hidden: Option<&Tree>) -> Vec<Want> {
         self.kind.wants(hidden)
+    }
+
+    /// The servers of the operator's that it asks, by name.
+    pub fn addresses(&self) -> Vec<String> {
+        let of_steps =
+            |scenario: &super::scenario::Scenario| scenario.steps.iter().flat_map(|step| step.wants(None)).collect();
+        let wants: Vec<Want> = match &self.kind {
+            Kind::Scenario(scenario) => of_steps(scenario),
+            kind => kind.wants(None),
+        };
+        let name = |want| match want {
+            Want::Http(Ask { target: Target { kind: Addressee::Address, name, .. }, .. }) => Some(name),
+            _ => None,
+        };
+        wants.into_iter().filter_map(name).collect()
     }
 
     /// Whether it looks at the learner's environment where there is one.

@@ -1,7 +1,9 @@
-//! `via`: An address in the learner's environment, what is asked there, and who answers. Shared by `http` and `promql`.
+//! `via`: Where something is asked about the learner's environment, what is asked there, and who answers. Shared by `http` and
+//! `promql`.
 //!
 //! A workload is the learner's and answers whatever it likes. Nothing here believes an answer before it is known, from the
-//! API server's own objects, that a Pod of the commit gave it.
+//! API server's own objects, that a Pod of the commit gave it. A server of the operator's is believed, and what is wrong with
+//! it is never the learner's matter.
 
 use std::collections::BTreeMap;
 
@@ -23,7 +25,10 @@ pub const MOST_BYTES: usize = 64 << 10;
 /// How long an answer may take before it is none.
 pub const PATIENCE: Span = Span::seconds(5);
 
-/// An address in the environment's own namespace: `service` or `pod`, and its port.
+/// Stands in what is asked for the environment's own namespace.
+pub const NAMESPACE: &str = "$namespace";
+
+/// Where: in the environment's own namespace `service` or `pod`, and its port; else a server of the operator's, `address`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Via {
@@ -34,7 +39,11 @@ pub struct Via {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pod: Option<String>,
     /// The Service's port by number or name; a Pod's by number.
-    pub port: Port,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<Port>,
+    /// The name of a server that the operator lets tasks ask: one of `argocd.addresses` in gradus.yaml.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<String>,
 }
 
 /// A port.
@@ -53,7 +62,7 @@ pub enum Port {
 pub struct Ask {
     /// Whom.
     pub target: Target,
-    /// The path, with the query.
+    /// The path, with the query. [`NAMESPACE`] stands for the environment's own.
     pub path: String,
     /// The headers that matter, in small letters.
     pub headers: Vec<String>,
@@ -71,8 +80,9 @@ pub struct Target {
     pub kind: Addressee,
     /// Its name.
     pub name: String,
-    /// Its port, by number or name.
-    pub port: String,
+    /// Its port, by number or name; none of a server of the operator's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub port: Option<String>,
 }
 
 /// What has an address.
@@ -82,6 +92,8 @@ pub enum Addressee {
     Service,
     /// A Pod.
     Pod,
+    /// A server of the operator's.
+    Address,
 }
 
 /// What of an answer's body matters: the rest is not kept, so that two answers that say the same are the same.
@@ -100,7 +112,7 @@ pub enum Keep {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Answer {
-    /// The environment's own namespace, where it was asked.
+    /// The environment's own namespace, where or about which it was asked.
     pub namespace: String,
     /// The answer, or why there is none.
     pub reply: Result<Reply, Unreached>,
@@ -120,7 +132,7 @@ pub struct Reply {
     pub late: bool,
 }
 
-/// Why a workload gave no answer. In few classes: the API server's words hold addresses that change with every question.
+/// Why there is no answer. In few classes: the API server's words hold addresses that change with every question.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub enum Unreached {
@@ -138,44 +150,79 @@ pub enum Unreached {
     Slow,
     /// What came is no answer of HTTP, or not a whole one.
     Broken,
+    /// The operator has configured no server of this name.
+    NotConfigured,
+}
+
+/// What an answer is to a kind.
+pub enum Heard<'s> {
+    /// It counts.
+    Reply(&'s Reply),
+    /// Here is nobody to ask, for this reason: what judges the files does.
+    Nobody(String),
+    /// This is the verdict.
+    Judged(Judgement),
 }
 
 impl Via {
-    /// Problems, as (JSON pointer below `via`, message with the remedy).
-    pub fn lint(&self) -> Vec<(String, String)> {
+    /// Problems, as (JSON pointer below `via`, message with the remedy). `asked` is the field beside `via` that says what is
+    /// asked, and its text.
+    pub fn lint(&self, asked: (&str, &str)) -> Vec<(String, String)> {
         let mut problems = Vec::new();
         let mut say = |at: &str, message: String| problems.push((at.to_owned(), message));
-        match (&self.service, &self.pod) {
-            (Some(_), None) | (None, Some(_)) => {}
-            (Some(_), Some(_)) | (None, None) => say("", "say where: either `service` or `pod`".to_owned()),
+        let named = [("/service", &self.service), ("/pod", &self.pod), ("/address", &self.address)];
+        if named.iter().filter(|(_, name)| name.is_some()).count() != 1 {
+            say("/via", "say where: one of `service`, `pod` and `address`".to_owned());
         }
-        for (at, name) in [("/service", &self.service), ("/pod", &self.pod)] {
+        for (at, name) in named {
             if let Some(name) = name.as_deref().filter(|name| !is_name(name, 253, ".-")) {
-                say(at, format!("`{}` is no name of an object: small letters, digits, `-` and `.`", clip(name)));
+                say(&format!("/via{at}"), format!("`{}` is no name: small letters, digits, `-` and `.`", clip(name)));
             }
         }
         match &self.port {
-            Port::Number(0) => say("/port", "0 is no port".to_owned()),
-            Port::Number(_) => {}
-            Port::Name(_) if self.pod.is_some() => say("/port", "the port of a `pod` is a number".to_owned()),
-            Port::Name(name) if is_name(name, 15, "-") => {}
-            Port::Name(name) => say("/port", format!("`{}` is neither the number nor the name of a port", clip(name))),
+            Some(_) if self.address.is_some() => {
+                say("/via/port", "the operator says at which port an `address` is: leave this away".to_owned());
+            }
+            None if self.address.is_none() => say("/via", "say at which `port`".to_owned()),
+            None | Some(Port::Number(1..)) => {}
+            Some(Port::Number(0)) => say("/via/port", "0 is no port".to_owned()),
+            Some(Port::Name(_)) if self.pod.is_some() => say("/via/port", "the port of a `pod` is a number".to_owned()),
+            Some(Port::Name(name)) if is_name(name, 15, "-") => {}
+            Some(Port::Name(name)) => {
+                say("/via/port", format!("`{}` is neither the number nor the name of a port", clip(name)));
+            }
+        }
+        let (field, text) = asked;
+        if let Some(word) = placeholders(text).find(|word| *word != &NAMESPACE[1..]) {
+            say(field, format!("`${}` stands for nothing; `{NAMESPACE}` does, for the environment's own", clip(word)));
+        } else if self.address.is_some() && !text.contains(NAMESPACE) {
+            // Else the verdict would be the same for everybody.
+            let message = "a server of the operator's knows of every learner: say whose it is to tell, with";
+            say(field, format!("{message} `{NAMESPACE}`, which is the environment's own namespace"));
         }
         problems
     }
 
     /// The address as it is asked.
     pub fn target(&self) -> Target {
-        let (kind, name) = match (&self.service, &self.pod) {
-            (None, Some(pod)) => (Addressee::Pod, pod.clone()),
-            (service, _) => (Addressee::Service, service.clone().unwrap_or_default()),
+        let (kind, name) = match (&self.service, &self.pod, &self.address) {
+            (None, None, Some(address)) => (Addressee::Address, address.clone()),
+            (None, Some(pod), _) => (Addressee::Pod, pod.clone()),
+            (service, ..) => (Addressee::Service, service.clone().unwrap_or_default()),
         };
-        let port = match &self.port {
+        let port = self.port.as_ref().map(|port| match port {
             Port::Number(number) => number.to_string(),
             Port::Name(name) => name.clone(),
-        };
+        });
         Target { kind, name, port }
     }
+}
+
+/// Words behind a `$`.
+fn placeholders(text: &str) -> impl Iterator<Item = &str> {
+    let word = |rest: &str| rest.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(rest.len());
+    let begins = |rest: &&str| rest.starts_with(|c: char| c.is_ascii_alphabetic());
+    text.split('$').skip(1).filter(begins).map(move |rest| &rest[..word(rest)])
 }
 
 fn is_name(text: &str, longest: usize, also: &str) -> bool {
@@ -193,26 +240,49 @@ impl Ask {
         let objects = match self.target.kind {
             Addressee::Service => vec![of("Service"), of("Endpoints"), of("Pod")],
             Addressee::Pod => vec![of("Pod")],
+            Addressee::Address => Vec::new(),
         };
         objects.into_iter().chain([Want::Http(self)]).collect()
     }
 
-    /// The question in words, as in ``GET /healthz of the Service `web` at port 80``.
-    pub fn words(&self) -> String {
-        let Target { port, .. } = &self.target;
-        format!("GET {} of {} at port {}", clip(&self.path), self.target.words(), clip(port))
+    /// The path, with the query, in an environment of this namespace.
+    pub fn path_in(&self, namespace: &str) -> String {
+        self.path.replace(NAMESPACE, namespace)
     }
 
-    /// What a Pod of the commit answered.
-    ///
-    /// # Errors
-    /// The judgement, where nobody of the commit did.
-    pub fn reply<'s>(&self, context: &Context<'_>, sample: &'s Sample) -> Result<&'s Reply, Judgement> {
+    /// The question in words, as in ``GET /healthz of the Service `web` at port 80``.
+    pub fn words(&self) -> String {
+        let port = self.target.port.iter().map(|port| format!(" at port {}", clip(port)));
+        format!("GET {} of {}{}", clip(&self.path), self.target.words(), port.collect::<String>())
+    }
+
+    /// What a Pod of the commit, or a server of the operator's, answered.
+    pub fn heard<'s>(&self, context: &Context<'_>, sample: &'s Sample) -> Heard<'s> {
         let answer = match sample.said(&Want::Http(self.clone())) {
             Some(Said::Http(answer)) => answer,
-            Some(Said::Nothing(why)) => return Err(Judgement::inconclusive(why.clone())),
-            _ => return Err(Judgement::inconclusive("nobody asked at this address")),
+            Some(Said::Nothing(why)) => return Heard::Judged(Judgement::inconclusive(why.clone())),
+            _ => return Heard::Judged(Judgement::inconclusive("nobody asked at this address")),
         };
+        if self.target.kind == Addressee::Address {
+            return match &answer.reply {
+                Ok(reply) => Heard::Reply(reply),
+                Err(why @ Unreached::NotConfigured) => Heard::Nobody(why.words(&self.target)),
+                Err(why) => Heard::Judged(Judgement::inconclusive(why.words(&self.target))),
+            };
+        }
+        match self.of_the_commit(context, sample, answer) {
+            Ok(reply) => Heard::Reply(reply),
+            Err(judgement) => Heard::Judged(judgement),
+        }
+    }
+
+    /// What a Pod of the commit answered, else the judgement.
+    fn of_the_commit<'s>(
+        &self,
+        context: &Context<'_>,
+        sample: &Sample,
+        answer: &'s Answer,
+    ) -> Result<&'s Reply, Judgement> {
         let of = |kind, name| find(sample, kind, &answer.namespace, name);
         let target = of(self.target.kind.word(), &self.target.name);
         let Some(_) = target.filter(|seen| seen.maker != Maker::Somebody) else {
@@ -259,6 +329,9 @@ impl Ask {
 
     /// The Service or Pod where it stands in the learner's files.
     pub fn place(&self, context: &Context<'_>) -> Place {
+        if self.target.kind == Addressee::Address {
+            return Place::default();
+        }
         let select = Select {
             kind: Some(self.target.kind.word().to_owned()),
             name: Some(self.target.name.clone()),
@@ -293,12 +366,14 @@ impl Addressee {
         match self {
             Addressee::Service => "Service",
             Addressee::Pod => "Pod",
+            Addressee::Address => "operator's address",
         }
     }
 }
 
 impl Target {
-    fn words(&self) -> String {
+    /// As in ``the Service `web` ``.
+    pub fn words(&self) -> String {
         format!("the {} `{}`", self.kind.word(), clip(&self.name))
     }
 
@@ -314,8 +389,17 @@ impl Target {
 }
 
 impl Unreached {
-    fn words(self, target: &Target) -> String {
-        let (whom, port) = (target.words(), clip(&target.port));
+    /// Says it of whom was asked.
+    pub fn words(self, target: &Target) -> String {
+        let whom = target.words();
+        let Some(port) = target.port.as_deref().map(clip) else {
+            return match self {
+                Unreached::NotConfigured => format!("{whom} is not configured here: its place is `argocd.addresses`"),
+                Unreached::Slow => format!("{whom} gave no whole answer within {PATIENCE}"),
+                Unreached::Broken => format!("what {whom} gives is no whole answer of HTTP"),
+                _ => format!("{whom} cannot be reached"),
+            };
+        };
         match self {
             Unreached::NoEndpoints => format!(
                 "{whom} has no endpoints: no Pod that its selector finds is ready, or none has the port that `{port}` leads to"
@@ -325,6 +409,7 @@ impl Unreached {
             Unreached::Refused => format!("nothing listens at port {port} of {whom}: the connection is refused"),
             Unreached::NoWay => format!("the API server finds no way to port {port} of {whom}"),
             Unreached::Slow => format!("{whom} gave no whole answer at port {port} within {PATIENCE}"),
+            Unreached::NotConfigured => format!("{whom} is not known here"),
             Unreached::Broken => format!("what port {port} of {whom} gives is no whole answer of HTTP"),
         }
     }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use url::Url;
 
-use super::kinds::{Auth, Config, CourseSource, ForgeConfig, ForgeKind, GradebookConfig, PlainHttp};
+use super::kinds::{AddressConfig, Auth, Config, CourseSource, ForgeConfig, ForgeKind, GradebookConfig, PlainHttp};
 use super::policy;
 use super::secret::{self, Env, SecretSource, Secrets};
 use super::span::Span;
@@ -67,20 +67,34 @@ impl Reader<'_> {
         }
         self.times(config);
         self.external(config);
+        self.named_addresses(config);
+    }
+
+    fn named_addresses(&mut self, config: &Config) {
+        let mut names = BTreeSet::new();
+        for (index, one) in config.argocd.iter().flat_map(|argocd| &argocd.addresses).enumerate() {
+            let at = |field: &str| format!("/argocd/addresses/{index}/{field}");
+            if !is_label(&one.name) {
+                self.wrong(&at("name"), format!("`{}` is no name of a server", one.name), LABEL);
+            } else if !names.insert(&one.name) {
+                self.wrong(&at("name"), format!("two servers are named `{}`", one.name), "give one another name");
+            }
+            if let Err(error) = one.base() {
+                let help = match error {
+                    InvalidBase::Plain(_) => "for a server behind a wall of your own: `plainHttp: allowed`",
+                    _ => "`gradus config example` shows one",
+                };
+                self.wrong(&at("url"), error.to_string(), help);
+            }
+        }
     }
 
     fn external(&mut self, config: &Config) {
         let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
         for (index, one) in config.argocd.iter().flat_map(|argocd| &argocd.external).enumerate() {
             let at = |field: &str| format!("/argocd/external/{index}/{field}");
-            let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-            let ends = [one.name.chars().next(), one.name.chars().last()];
-            if one.name.len() > 63
-                || !one.name.chars().all(plain)
-                || ends.iter().any(|end| end.is_none_or(|c| c == '-'))
-            {
-                let help = "use up to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends";
-                self.wrong(&at("name"), format!("`{}` is no name of a cluster", one.name), help);
+            if !is_label(&one.name) {
+                self.wrong(&at("name"), format!("`{}` is no name of a cluster", one.name), LABEL);
             } else if !names.insert(&one.name) {
                 self.wrong(&at("name"), format!("two clusters are named `{}`", one.name), "give one another name");
             }
@@ -263,7 +277,7 @@ impl Reader<'_> {
                 if let Err(error) = Seal::with_keys(found.expose()) {
                     self.wrong(&pointer, format!("{source}: {error}"), "then keep it: our own earlier reviews need it");
                 }
-            } else if (pointer.contains("/webhook/") || pointer.starts_with("/argocd/"))
+            } else if (pointer.contains("/webhook/") || pointer == "/argocd/token")
                 && found.expose().chars().count() < MIN_SECRET
             {
                 let message = format!("the secret in {source} is shorter than {MIN_SECRET} characters");
@@ -300,6 +314,26 @@ impl Reader<'_> {
             }
         }
         all
+    }
+}
+
+/// What [`is_label`] asks for.
+const LABEL: &str = "use up to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends";
+
+fn is_label(name: &str) -> bool {
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    let ends = [name.chars().next(), name.chars().last()];
+    name.len() <= 63 && name.chars().all(plain) && ends.iter().all(|end| end.is_some_and(|c| c != '-'))
+}
+
+impl AddressConfig {
+    /// Where it is.
+    pub fn base(&self) -> Result<Base, InvalidBase> {
+        let plain = match (&self.token, self.plain_http) {
+            (Some(_), PlainHttp::Loopback) => Plain::Loopback,
+            (None, _) | (_, PlainHttp::Allowed) => Plain::Anywhere,
+        };
+        Base::parse(&self.url, plain)
     }
 }
 

@@ -304,9 +304,30 @@ pub struct ArgocdConfig {
     /// live.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub external: Vec<ExternalConfig>,
+    /// Servers of yours that tasks may ask about environments with GET, by name; without, no checkpoint that asks an `address` is
+    /// judged live.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub addresses: Vec<AddressConfig>,
     /// How long a commit gets from being offered to being proven to run.
     #[serde(default = "patience")]
     pub patience: Span,
+}
+
+/// A server that tasks may ask about environments, as a Prometheus that watches them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(rename = "Address")]
+pub struct AddressConfig {
+    /// What tasks call it: letters a to z, digits, `-`.
+    pub name: String,
+    /// Where it is, as in `https://prometheus.example.org`. Nothing is asked that is not below it.
+    pub url: String,
+    /// Shown there as a bearer token.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token: Option<SecretSource>,
+    /// Where the token may travel without TLS. Without a token plain HTTP needs no permission.
+    #[serde(default)]
+    pub plain_http: PlainHttp,
 }
 
 /// The cluster whose namespaces are lent to learners.

@@ -137,7 +137,13 @@ fn sources(config: &Config) -> Vec<(String, &SecretSource)> {
     if let GradebookConfig::Git(git) = &config.gradebook {
         all.extend(git.token.iter().map(|source| ("/gradebook/git/token".to_owned(), source)));
     }
-    all.extend(config.argocd.iter().map(|argocd| ("/argocd/token".to_owned(), &argocd.token)));
+    if let Some(argocd) = &config.argocd {
+        all.push(("/argocd/token".to_owned(), &argocd.token));
+        let tokens = argocd.addresses.iter().enumerate();
+        all.extend(
+            tokens.filter_map(|(index, one)| Some((format!("/argocd/addresses/{index}/token"), one.token.as_ref()?))),
+        );
+    }
     all.extend(config.keys.iter().enumerate().map(|(index, source)| (format!("/keys/{index}"), source)));
     all
 }
@@ -210,6 +216,7 @@ fn absolute(config: &mut Config, dir: &Path) {
     config.argocd.iter_mut().map(|argocd| &mut argocd.token).for_each(secret);
     if let Some(argocd) = &mut config.argocd {
         argocd.kubeconfig.iter_mut().for_each(join);
+        argocd.addresses.iter_mut().filter_map(|one| one.token.as_mut()).for_each(secret);
         argocd.namespaces.iter_mut().filter_map(|namespaces| namespaces.kubeconfig.as_mut()).for_each(join);
         argocd.external.iter_mut().map(|external| &mut external.kubeconfig).for_each(join);
     }

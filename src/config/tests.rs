@@ -371,3 +371,30 @@ fn each_cluster_that_somebody_else_runs_has_a_name_and_an_address_of_its_own() {
         assert!(said.len() == 1 && said[0].contains("is no name of a cluster"), "{name}: {said:?}");
     }
 }
+
+#[test]
+fn servers_that_tasks_may_ask_have_names_and_their_tokens_cross_no_network_readable() {
+    let home = Home::new();
+    let problems = |list: &str| {
+        let argocd = format!("argocd: {{token: {{env: TOKEN}}, addresses: [{list}]}}\nworkspaces:");
+        home.problems("workspaces:", &argocd)
+            .into_iter()
+            .map(|one| one.split_once(": ").unwrap().1.to_owned())
+            .collect::<Vec<_>>()
+    };
+    let plain = "url: \"http://prometheus.monitoring:9090\"";
+    assert_eq!(problems(&format!("{{name: prometheus, {plain}}}")), [""; 0], "nothing secret goes there");
+    let readable = problems(&format!("{{name: prometheus, {plain}, token: {{env: TOKEN}}}}"));
+    assert!(
+        readable.len() == 1 && readable[0].contains("has no TLS") && readable[0].contains("plainHttp"),
+        "{readable:?}"
+    );
+    let said_so = format!("{{name: prometheus, {plain}, token: {{env: TOKEN}}, plainHttp: allowed}}");
+    assert_eq!(problems(&said_so), [""; 0]);
+    let twice = problems(&format!("{{name: a, {plain}}}, {{name: a, {plain}}}"));
+    assert_eq!(twice, ["two servers are named `a` (give one another name)"]);
+    assert!(problems(&format!("{{name: 'A b', {plain}}}"))[0].contains("is no name of a server"));
+    assert!(problems("{name: a, url: \"https://x?y\"}")[0].contains("leave it away"));
+    let missing = problems(&format!("{{name: a, {plain}, token: {{env: NOT_SET}}}}"));
+    assert!(missing.iter().any(|one| one.contains("NOT_SET is not set")), "{missing:?}");
+}

@@ -88,8 +88,12 @@ pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
                 say(format!("/{key}"), message.to_owned());
             }
             (true, Some(environment)) => {
-                if matches!(checkpoint.kind, Kind::Http(_) | Kind::Promql(_)) && environment.tier == Tier::ControlPlane
-                {
+                let workload = match &checkpoint.kind {
+                    Kind::Http(http) => http.via.address.is_none(),
+                    Kind::Promql(promql) => promql.via.address.is_none(),
+                    _ => false,
+                };
+                if workload && environment.tier == Tier::ControlPlane {
                     let message = "nobody answers on a control plane, whose Pods are simulated: no program runs in them. Use `tier: namespace`";
                     say(format!("/{key}"), message.to_owned());
                 }

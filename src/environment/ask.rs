@@ -7,6 +7,7 @@ use kube::core::Status;
 use kube::discovery::Scope;
 use serde_json::Value;
 
+use super::address::Addresses;
 use super::look::group_of;
 use crate::checkpoint::observed::{Access, DryRun, Reach, Said, Who};
 use crate::gitops::kinds::Kinds;
@@ -29,6 +30,8 @@ pub(super) struct Asker<'a> {
     pub kinds: &'a Kinds,
     /// The environment's own.
     pub namespace: &'a str,
+    /// Whom else it may ask.
+    pub addresses: Option<&'a Addresses>,
 }
 
 impl Asker<'_> {

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 use tokio::sync::Mutex;
 
+use super::address::Addresses;
 use super::clear::Clearing;
 use super::client::{self, ClientError};
 use super::external::{self, Cluster, External, mark};
@@ -38,6 +39,7 @@ pub struct Lender {
     shared: Option<Shared>,
     planes: Option<Arc<Planes>>,
     external: Option<External>,
+    addresses: Option<Addresses>,
     clock: Arc<dyn Clock>,
     /// By name: what was made, and when it was looked over.
     made: Mutex<HashMap<String, (Vec<u8>, Time)>>,
@@ -125,12 +127,22 @@ impl LendError {
 impl Lender {
     /// Lends namespaces of `shared` and control planes, where there are some, into which `argocd` applies commits.
     pub fn new(argocd: Argocd, shared: Option<Shared>, planes: Option<Arc<Planes>>, clock: Arc<dyn Clock>) -> Self {
-        Self { argocd, shared, planes, external: None, clock, made: Mutex::default() }
+        Self { argocd, shared, planes, external: None, addresses: None, clock, made: Mutex::default() }
     }
 
     /// Lends these clusters, too, each to one environment at a time.
     pub fn with_external(self, clusters: Vec<Cluster>) -> Self {
         Self { external: (!clusters.is_empty()).then(|| External::new(clusters)), ..self }
+    }
+
+    /// Lets tasks ask these servers.
+    pub fn asking(self, addresses: Addresses) -> Self {
+        Self { addresses: Some(addresses), ..self }
+    }
+
+    /// The servers that tasks may ask.
+    pub fn addresses(&self) -> Option<&Addresses> {
+        self.addresses.as_ref()
     }
 
     /// The Argo CD that applies commits.

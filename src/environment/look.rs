@@ -8,6 +8,7 @@ use kube::discovery::Scope;
 use kube::runtime::watcher::Config;
 use serde_json::Value;
 
+use super::address::Addresses;
 use super::ask::Asker;
 use super::follow::Follow;
 use super::lender::Argocd;
@@ -51,6 +52,7 @@ pub struct Looker {
     /// The course's.
     seeds: Vec<Object>,
     argocd: Option<Argocd>,
+    addresses: Option<Addresses>,
 }
 
 /// The API server gave no answer that counts.
@@ -89,6 +91,7 @@ impl Looker {
             application: application.to_owned(),
             seeds: environment.seeds.objects(application),
             argocd: None,
+            addresses: None,
         }
     }
 
@@ -97,10 +100,15 @@ impl Looker {
         Self { argocd: Some(argocd.clone()), ..self }
     }
 
+    /// Asks these, too, where a task says so.
+    pub fn asking(self, addresses: Option<&Addresses>) -> Self {
+        Self { addresses: addresses.cloned(), ..self }
+    }
+
     /// What is wanted, as it is now.
     pub async fn look(&self, wants: &[Want]) -> Result<Sight, LookError> {
         let (mut read, mut answers) = (Vec::new(), Vec::new());
-        let asker = Asker { kinds: &self.kinds, namespace: &self.namespaces[0] };
+        let asker = Asker { kinds: &self.kinds, namespace: &self.namespaces[0], addresses: self.addresses.as_ref() };
         for want in wants {
             match want {
                 Want::Objects { api_version, kind } => {

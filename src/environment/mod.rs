@@ -2,6 +2,7 @@
 //! A task without an environment is judged by its files alone.
 
 pub mod act;
+pub mod address;
 mod ask;
 mod check;
 mod clear;

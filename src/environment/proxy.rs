@@ -3,6 +3,7 @@
 
 use std::time::Instant;
 
+use axum::body::HttpBody;
 use bytes::Bytes;
 use http_body_util::{BodyExt, Empty, Limited};
 use k8s_openapi::api::authorization::v1::{ResourceAttributes, SelfSubjectAccessReview, SelfSubjectAccessReviewSpec};
@@ -23,23 +24,27 @@ impl Asker<'_> {
     /// What answers.
     pub async fn http(&self, ask: &Ask) -> Said {
         let answer = |reply| Said::Http(Answer { namespace: self.namespace.to_owned(), reply });
-        match timeout(PATIENCE.0, self.get(ask)).await {
-            Ok(Got::Reply(reply)) => answer(Ok(reply)),
-            Ok(Got::Unreached(why)) => answer(Err(why)),
-            Ok(Got::Unsure(given)) => match self.ours(ask).await {
-                None => answer(given),
-                Some(why) => Said::Nothing(why),
-            },
-            Err(_) => match self.ours(ask).await {
-                None => answer(Err(Unreached::Slow)),
-                Some(why) => Said::Nothing(why),
-            },
+        let plural = match (ask.target.kind, self.addresses) {
+            (Addressee::Service, _) => "services",
+            (Addressee::Pod, _) => "pods",
+            (Addressee::Address, Some(addresses)) => return addresses.ask(ask, self.namespace).await,
+            (Addressee::Address, None) => return answer(Err(Unreached::NotConfigured)),
+        };
+        let given = match timeout(PATIENCE.0, self.get(ask, plural)).await {
+            Ok(Got::Reply(reply)) => return answer(Ok(reply)),
+            Ok(Got::Unreached(why)) => return answer(Err(why)),
+            Ok(Got::Unsure(given)) => given,
+            Err(_) => Err(Unreached::Slow),
+        };
+        match self.ours(ask, plural).await {
+            None => answer(given),
+            Some(why) => Said::Nothing(why),
         }
     }
 
-    async fn get(&self, ask: &Ask) -> Got {
-        let plural = plural(ask.target.kind);
-        let uri = format!("/api/v1/namespaces/{}/{plural}/{}/proxy{}", self.namespace, subject(ask), ask.path);
+    async fn get(&self, ask: &Ask, plural: &str) -> Got {
+        let path = ask.path_in(self.namespace);
+        let uri = format!("/api/v1/namespaces/{}/{plural}/{}/proxy{path}", self.namespace, subject(ask));
         let request = http::Request::get(uri).header("accept-encoding", "identity").header("user-agent", "gradus");
         let Some(request) = once().await.and_then(|body| request.body(body).ok()) else {
             return Got::Unsure(Err(Unreached::Broken));
@@ -48,23 +53,11 @@ impl Asker<'_> {
         let Ok(response) = self.kinds.client().send(request).await else {
             return Got::Unsure(Err(Unreached::Broken));
         };
-        let (parts, body) = response.into_parts();
-        let body = match Limited::new(body, MOST_BYTES).collect().await {
-            Ok(body) => Some(String::from_utf8_lossy(&body.to_bytes()).into_owned()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => None,
-            Err(_) => return Got::Unsure(Err(Unreached::Broken)),
+        let Some(mut reply) = read(response, ask, begun).await else {
+            return Got::Unsure(Err(Unreached::Broken));
         };
-        let late = ask.within.is_some_and(|within| begun.elapsed() > within.0);
-        let header = |name: &String| {
-            let values: Vec<_> =
-                parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-            (!values.is_empty()).then(|| (name.clone(), values.join(", ").chars().take(MOST_HEADER).collect()))
-        };
-        let headers = ask.headers.iter().filter_map(header).collect();
-        let status = parts.status.as_u16();
-        let own = body.as_deref().and_then(|body| own_words(status, body));
-        let body = body.map(|body| kept(ask.body, body));
-        let reply = Reply { status, headers, body, late };
+        let own = reply.body.as_deref().and_then(|body| own_words(reply.status, body));
+        reply.body = reply.body.map(|body| kept(ask.body, body));
         match own.map(|words| unreached(&words)) {
             None => Got::Reply(reply),
             Some(Some(why)) => Got::Unreached(why),
@@ -74,8 +67,7 @@ impl Asker<'_> {
 
     /// Why it is our matter or the API server's that there is no good answer; none where it is not. Asked of the API server
     /// itself, because a workload can say whatever an API server says.
-    async fn ours(&self, ask: &Ask) -> Option<String> {
-        let plural = plural(ask.target.kind);
+    async fn ours(&self, ask: &Ask, plural: &str) -> Option<String> {
         let attributes = ResourceAttributes {
             verb: Some("get".to_owned()),
             resource: Some(plural.to_owned()),
@@ -114,16 +106,31 @@ enum Got {
     Unsure(Result<Reply, Unreached>),
 }
 
-fn plural(kind: Addressee) -> &'static str {
-    match kind {
-        Addressee::Service => "services",
-        Addressee::Pod => "pods",
-    }
-}
-
 /// As the API server calls an address, as in `web:80`.
 fn subject(ask: &Ask) -> String {
-    format!("{}:{}", ask.target.name, ask.target.port)
+    format!("{}:{}", ask.target.name, ask.target.port.as_deref().unwrap_or_default())
+}
+
+/// Reads an answer, the whole body where it is not too long; none where it is not whole.
+pub(super) async fn read<B>(response: http::Response<B>, ask: &Ask, begun: Instant) -> Option<Reply>
+where
+    B: HttpBody,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let (parts, body) = response.into_parts();
+    let body = match Limited::new(body, MOST_BYTES).collect().await {
+        Ok(body) => Some(String::from_utf8_lossy(&body.to_bytes()).into_owned()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => None,
+        Err(_) => return None,
+    };
+    let late = ask.within.is_some_and(|within| begun.elapsed() > within.0);
+    let header = |name: &String| {
+        let values: Vec<_> =
+            parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        (!values.is_empty()).then(|| (name.clone(), values.join(", ").chars().take(MOST_HEADER).collect()))
+    };
+    let headers = ask.headers.iter().filter_map(header).collect();
+    Some(Reply { status: parts.status.as_u16(), headers, body, late })
 }
 
 /// What an API server would have said itself, by the look of it.

@@ -279,7 +279,8 @@ impl Live {
             };
             let looking = Looking {
                 looker: &Looker::new(offered.ground.kinds.clone(), &offered.environment, &name)
-                    .by(self.lender.argocd()),
+                    .by(self.lender.argocd())
+                    .asking(self.lender.addresses()),
                 wants: &offered.wants,
                 horizon: offered.horizon,
                 clock: &*self.clock,

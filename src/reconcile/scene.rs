@@ -65,6 +65,7 @@ impl<'a> Stage<'a> {
         let (kinds, environment) = (&offered.ground.kinds, &offered.environment);
         let actor = Arc::new(Actor::new(kinds.clone(), environment, &name));
         let looker = Looker::new(kinds.clone(), environment, &name).by(live.lender.argocd());
+        let looker = looker.asking(live.lender.addresses());
         Self { live, offered, undecided, cluster, proof, question, actor, looker, name }
     }
 

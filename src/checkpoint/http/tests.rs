@@ -204,3 +204,66 @@ fn a_checkpoint_that_nobody_could_judge_is_refused() {
     }
     assert_eq!(check(json!({})).lint(&BTreeMap::new())[0].0, "", "a twin");
 }
+
+/// By the operator's address `gateway`.
+fn by_address(expect: Value) -> Http {
+    let via = json!({ "address": "gateway" });
+    serde_json::from_value(json!({ "via": via, "get": "/$namespace/healthz", "expect": expect })).unwrap()
+}
+
+#[test]
+fn a_server_of_the_operators_needs_no_objects_and_what_is_wrong_with_it_costs_nobody_points() {
+    let check = by_address(json!({ "json": { "ok": true } }));
+    assert!(matches!(&check.wants(None)[..], [Want::Http(ask)] if ask.path == "/$namespace/healthz"));
+    let judged = |reply| judged_in(&check, Vec::new(), said(reply));
+    assert_eq!(judged(Ok(reply(200, r#"{"ok": true}"#))), Judgement::pass());
+    let wrong = judged(Ok(reply(404, "{}")));
+    assert_eq!((wrong.outcome, wrong.blame), (Outcome::Fail, Some(Blame::HealthyButWrong)));
+    assert_eq!(
+        wrong.evidence[0].subject.as_deref(),
+        Some("GET /$namespace/healthz of the operator's address `gateway`")
+    );
+    assert_eq!(wrong.evidence[0].place.file, None, "no file of the learner's says where it is");
+    for (why, words) in [
+        (Unreached::Refused, "the operator's address `gateway` cannot be reached"),
+        (Unreached::Slow, "the operator's address `gateway` gave no whole answer within 5s"),
+        (Unreached::Broken, "what the operator's address `gateway` gives is no whole answer of HTTP"),
+    ] {
+        let judgement = judged(Err(why));
+        assert_eq!((judgement.outcome, messages(&judgement)), (Outcome::Inconclusive, vec![words]));
+    }
+    // As where no environment is: what judges the files does, if there is something.
+    let unknown = judged(Err(Unreached::NotConfigured));
+    assert_eq!(unknown.outcome, Outcome::NotRun);
+    let words = "the operator's address `gateway` is not configured here: its place is `argocd.addresses`";
+    assert_eq!(messages(&unknown), [words]);
+    let twin = json!({ "file": { "path": "missing.yaml", "expect": "exists" } });
+    let check = Http { offline: Some(Box::new(serde_json::from_value(twin).unwrap())), ..check };
+    let files = judged_in(&check, Vec::new(), said(Err(Unreached::NotConfigured)));
+    assert_eq!(files.outcome, Outcome::Fail);
+    assert!(messages(&files)[0].ends_with(&format!("(judged on the files: {words})")), "{files:?}");
+}
+
+#[test]
+fn where_and_about_whom_is_said_once() {
+    let problems = |via: Value, get: &str| -> Vec<(String, String)> {
+        let check: Http = serde_json::from_value(json!({ "via": via, "get": get })).unwrap();
+        let missing = |one: &(String, String)| one.1 == twin::MISSING;
+        check.lint(&BTreeMap::new()).into_iter().filter(|one| !missing(one)).collect()
+    };
+    for (via, get, at) in [
+        (json!({ "address": "gateway" }), "/$namespace", None),
+        (json!({ "service": "web", "port": 80 }), "/of/$namespace", None),
+        (json!({ "service": "web", "port": 80 }), "/a$|b$", None),
+        (json!({ "address": "gateway" }), "/all", Some("/get")),
+        (json!({ "address": "gateway" }), "/$namespaces", Some("/get")),
+        (json!({ "service": "web", "port": 80 }), "/$learner", Some("/get")),
+        (json!({ "address": "gateway", "port": 80 }), "/$namespace", Some("/via/port")),
+        (json!({ "address": "gateway", "service": "web" }), "/$namespace", Some("/via")),
+        (json!({ "address": "http://evil" }), "/$namespace", Some("/via/address")),
+        (json!({ "service": "web" }), "/", Some("/via")),
+    ] {
+        let found: Vec<_> = problems(via.clone(), get).into_iter().map(|(at, _)| at).collect();
+        assert_eq!(found, at.into_iter().collect::<Vec<_>>(), "{via} {get}");
+    }
+}

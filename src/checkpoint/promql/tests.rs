@@ -119,23 +119,6 @@ fn series_are_counted() {
     assert_eq!(counted(2, None, &["0"; 9]), "");
 }
 
-/// Answers of Prometheus 3.16 (v0.316.0) that scrapes itself, and what `value: {$gt: 0}` is to make of each.
-#[test]
-fn what_a_real_prometheus_answers_is_told_right() {
-    let rows: Vec<Value> = serde_json::from_str(include_str!("../../../tests/truth/prometheus.json")).unwrap();
-    assert!(rows.len() > 10);
-    for row in rows {
-        let text = |field: &str| row[field].as_str().unwrap();
-        let body = crate::environment::proxy::kept(Keep::Samples, row["answer"].to_string());
-        assert!(!body.contains("17960546"), "no time is kept: {body}");
-        let status = row["status"].as_u64().unwrap() as u16;
-        let reply = Reply { status, headers: BTreeMap::new(), body: Some(body), late: false };
-        let judgement = judged(&check(json!({ "value": { "$gt": 0 } })), Ok(reply));
-        assert_eq!(judgement.outcome.word(), text("outcome"), "{row}: {judgement:?}");
-        assert!(judgement.evidence.iter().all(|one| one.message.starts_with(text("says"))), "{row}: {judgement:?}");
-    }
-}
-
 #[test]
 fn whose_matter_an_error_is() {
     let positive = check(json!({ "value": { "$gt": 0 } }));
@@ -167,7 +150,7 @@ fn whose_matter_an_error_is() {
 fn it_asks_prometheus_and_nothing_else() {
     let Some(Want::Http(ask)) = check(json!({ "value": 1 })).wants(None).pop() else { panic!() };
     assert_eq!(ask.path, "/api/v1/query?query=sum%28rate%28x%7Ba%3D%22b%22%7D%5B1m%5D%29%29+%3E+0&timeout=4s");
-    assert_eq!((ask.target.name.as_str(), ask.target.port.as_str()), ("prometheus", "9090"));
+    assert_eq!((ask.target.name.as_str(), ask.target.port.as_deref()), ("prometheus", Some("9090")));
     assert_eq!(judge(&check(json!({ "value": 1 })), &tree(&[])).outcome, Outcome::NotRun, "no environment, no twin");
 }
 
@@ -191,4 +174,32 @@ fn a_checkpoint_that_nobody_could_judge_is_refused() {
         assert_eq!(problems(expect.clone(), query), expected, "{expect}");
     }
     assert_eq!(check(json!({ "value": 1 })).lint(&BTreeMap::new())[0].0, "", "a twin");
+}
+
+#[test]
+fn the_operators_prometheus_is_asked_about_one_namespace_and_its_troubles_are_nobodys_work() {
+    let value = json!({ "via": { "address": "prometheus" }, "query": "sum(up{namespace=\"$namespace\"})", "expect": { "value": 1 } });
+    let check: Promql = serde_json::from_value(value).unwrap();
+    let Some(Want::Http(ask)) = check.wants(None).pop() else { panic!() };
+    let path = "/api/v1/query?query=sum%28up%7Bnamespace%3D%22shop-ada%22%7D%29&timeout=4s";
+    assert_eq!(ask.path_in("shop-ada"), path);
+    assert_eq!(answers(&check, 200, vector(&["1"])), Judgement::pass());
+    let wrong = answers(&check, 200, vector(&["0"]));
+    let subject = "the operator's address `prometheus`, the query sum(up{namespace=\"$namespace\"})";
+    assert_eq!((wrong.outcome, wrong.evidence[0].subject.as_deref()), (Outcome::Fail, Some(subject)));
+    assert_eq!(answers(&check, 200, vector(&[])).outcome, Outcome::Fail, "nothing was measured");
+    let error = |kind: &str| json!({ "status": "error", "errorType": kind, "error": "why" });
+    for (status, body, outcome) in [
+        (400, error("bad_data"), Outcome::Error),
+        (422, error("execution"), Outcome::Inconclusive),
+        (503, error("timeout"), Outcome::Inconclusive),
+        (403, json!({}), Outcome::Inconclusive),
+        (502, json!("bad gateway"), Outcome::Inconclusive),
+    ] {
+        assert_eq!(answers(&check, status, body.clone()).outcome, outcome, "{body}");
+    }
+    let long = judged(&check, Ok(Reply { status: 200, headers: BTreeMap::new(), body: None, late: false }));
+    assert_eq!(long.outcome, Outcome::Inconclusive);
+    let judged = judged(&check, Err(Unreached::Refused));
+    assert_eq!(judged.outcome, Outcome::Inconclusive);
 }

@@ -1000,6 +1000,12 @@ fn workloads_are_asked_where_they_run() {
         let refused = with("controlPlane", kind);
         assert!(refused.contains("nobody answers on a control plane") && refused.contains("task.yaml:"), "{refused}");
     }
+    let operators = "promql: {via: {address: prometheus}, query: 'up{namespace=\"$namespace\"}', expect: {value: 1}";
+    for tier in ["namespace", "controlPlane"] {
+        assert_eq!(with(tier, operators), "no errors\n");
+    }
+    let everybodys = with("namespace", "promql: {via: {address: prometheus}, query: up, expect: {value: 1}");
+    assert!(everybodys.contains("knows of every learner") && everybodys.contains("1 error"), "{everybodys}");
     let broken = with("namespace", "http: {via: {service: web, port: 80}, get: healthz, expect: {status: {$gtt: 1}}");
     assert!(broken.contains("write a path of an address") && broken.contains("2 errors"), "{broken}");
 }

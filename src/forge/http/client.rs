@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use hyper_rustls::HttpsConnectorBuilder;
+use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::{Client, Error};
 use hyper_util::rt::TokioExecutor;
@@ -18,17 +18,25 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 #[error("cannot read this machine's certificates: install ca-certificates: {0}")]
 pub struct NoCertificates(#[from] std::io::Error);
 
+/// A client over sockets. It follows no redirect.
+pub type Sockets = Client<HttpsConnector<HttpConnector>, Body>;
+
+/// A client over sockets, with the certificates that this machine trusts. Which addresses may be asked without TLS is decided
+/// where an address is configured ([`super::base::Base`]).
+pub fn sockets() -> Result<Sockets, NoCertificates> {
+    let mut connector = HttpConnector::new();
+    connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
+    connector.set_nodelay(true);
+    connector.enforce_http(false);
+    let https =
+        HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().wrap_connector(connector);
+    Ok(Client::builder(TokioExecutor::new()).build::<_, Body>(https))
+}
+
 impl Transport {
-    /// Over sockets, with the certificates that this machine trusts. Which addresses may be asked without TLS is decided
-    /// where an address is configured ([`super::base::Base`]).
+    /// Over sockets.
     pub fn sockets(limits: Limits) -> Result<Self, NoCertificates> {
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(CONNECT_TIMEOUT));
-        connector.set_nodelay(true);
-        connector.enforce_http(false);
-        let https =
-            HttpsConnectorBuilder::new().with_native_roots()?.https_or_http().enable_http1().wrap_connector(connector);
-        Ok(Self::over(Client::builder(TokioExecutor::new()).build::<_, Body>(https), limits))
+        Ok(Self::over(sockets()?, limits))
     }
 }
 

@@ -9,11 +9,13 @@ use tokio::sync::watch;
 
 use super::generator::Compared;
 use crate::config::kinds::ArgocdConfig;
+use crate::environment::address::Addresses;
 use crate::environment::client::{self, ClientError};
 use crate::environment::external::Cluster;
 use crate::environment::lender::{Argocd, Lender, Shared};
 use crate::environment::planes::{Planes, PlanesError, Spec};
 use crate::environment::reap::{PAUSE, reap};
+use crate::forge::http::client::NoCertificates;
 use crate::gitops::kinds::Kinds;
 use crate::server::listen::stopped;
 use crate::stack::{Missing, Optional, Programs, component};
@@ -35,6 +37,9 @@ pub enum ArgocdError {
     /// The control planes.
     #[error(transparent)]
     Planes(#[from] PlanesError),
+    /// Servers that tasks may ask.
+    #[error(transparent)]
+    NoCertificates(#[from] NoCertificates),
 }
 
 /// Who lends environments as configured; none where none are. Control planes are kept in `data`. Asks no cluster anything yet.
@@ -72,7 +77,8 @@ pub async fn lender(
         external.push(Cluster { name: one.name.clone(), kinds, server: one.server.clone() });
     }
     let argocd = Argocd { client, namespace: config.namespace.clone(), set: config.application_set.clone() };
-    Ok(Some(Arc::new(Lender::new(argocd, shared, planes, clock).with_external(external))))
+    let lender = Lender::new(argocd, shared, planes, clock).with_external(external);
+    Ok(Some(Arc::new(lender.asking(Addresses::none()?))))
 }
 
 /// How long what was seen in environments is kept after it was seen last: longer than a term.

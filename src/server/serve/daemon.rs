@@ -30,6 +30,7 @@ use crate::config::kinds::{Config, CourseConfig, GradebookConfig};
 use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
 use crate::config::secret::Secret;
 use crate::course::Course;
+use crate::environment::address::Addresses;
 use crate::environment::lender::Lender;
 use crate::forge::Forge;
 use crate::forge::dry_run::{DryRun, Tell};
@@ -529,6 +530,9 @@ impl<C: Connect> Supervisor<C> {
         self.book_token.set(loaded);
         let token = loaded.config.argocd.as_ref().and_then(|argocd| loaded.secrets.get(&argocd.token));
         self.generator.replace(token.cloned());
+        if let Some(addresses) = self.lender.as_ref().and_then(|lender| lender.addresses()) {
+            addresses.replace(Addresses::of(loaded));
+        }
         self.loaded = loaded.clone();
         self.show();
         Ok(())

@@ -4,6 +4,7 @@
 mod argocd;
 mod external;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,8 +16,10 @@ use super::connect::{Connect, Dialects, name as workspace_name};
 use super::courses;
 use super::data::Data;
 use super::plan::{Plan, Served, plans};
+use crate::checkpoint::Checkpoint;
 use crate::config::Loaded;
-use crate::config::kinds::{Config, CourseSource};
+use crate::config::kinds::{ArgocdConfig, Config, CourseSource};
+use crate::course::Course;
 use crate::forge::examine::{Expected, Finding, Level};
 use crate::forge::forks::Forks;
 use crate::sandbox::Sandbox;
@@ -58,17 +61,21 @@ pub async fn examine(
         let (course, data) = (course.clone(), data.clone());
         let name = format!("course {}", course.id);
         let read = tokio::task::spawn_blocking(move || courses::load(&course, token.as_ref(), &data)).await?;
-        let finding = match read {
+        let findings = match read {
             Ok(course) => {
-                Finding::fine("source", format!("{} tasks, revision {}", course.tasks.len(), course.revision))
+                let says = format!("{} tasks, revision {}", course.tasks.len(), course.revision);
+                let source = Finding::fine("source", says);
+                std::iter::once(source)
+                    .chain(config.argocd.as_ref().and_then(|argocd| unknown(argocd, &course)))
+                    .collect()
             }
-            Err(error) => Finding::wrong(
+            Err(error) => vec![Finding::wrong(
                 "source",
                 error.to_string(),
                 "mend it; `gradus lint DIR` shows every place with its line",
-            ),
+            )],
         };
-        tell(Subject { name, findings: vec![finding] });
+        tell(Subject { name, findings });
     }
 
     // Of its own: the daemon's is the daemon's, and may be one of another version.
@@ -84,6 +91,27 @@ pub async fn examine(
         tell(subject);
     }
     Ok(())
+}
+
+/// Servers that a course's tasks ask and that are not configured.
+fn unknown(argocd: &ArgocdConfig, course: &Course) -> Option<Finding> {
+    let mut all: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
+    for task in course.tasks_in_order().map(|task| &task.task) {
+        for name in task.checkpoints.iter().flat_map(Checkpoint::addresses) {
+            if !argocd.addresses.iter().any(|known| known.name == name) {
+                all.entry(name).or_default().insert(task.id.as_str());
+            }
+        }
+    }
+    let words = |(name, tasks): (&String, &BTreeSet<&str>)| {
+        format!("`{name}` ({})", tasks.iter().copied().collect::<Vec<_>>().join(", "))
+    };
+    let says = format!(
+        "tasks ask servers of yours that are not configured: {}",
+        all.iter().map(words).collect::<Vec<_>>().join("; ")
+    );
+    let remedy = "name each below `argocd.addresses`; until then the files are judged instead, where the task says how";
+    (!all.is_empty()).then(|| Finding::warning("addresses", says, remedy))
 }
 
 async fn workspace(config: &Config, plan: &Plan, dialects: &Dialects, data: &Data, store: &Store) -> Subject {

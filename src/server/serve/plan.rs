@@ -132,10 +132,10 @@ pub fn plans(loaded: &Loaded, processors: usize) -> BTreeMap<WorkspaceId, Plan> 
     workspaces.iter().filter_map(plan).collect()
 }
 
-/// What environments are lent by. The token is taken over at once.
+/// What environments are lent by. The token, and whom tasks may ask, are taken over at once.
 fn lending(config: &Config) -> Option<crate::config::kinds::ArgocdConfig> {
     let token = SecretSource::Env(String::new());
-    config.argocd.clone().map(|argocd| crate::config::kinds::ArgocdConfig { token, ..argocd })
+    config.argocd.clone().map(|argocd| crate::config::kinds::ArgocdConfig { token, addresses: Vec::new(), ..argocd })
 }
 
 /// Fields whose change takes effect at the next start only.

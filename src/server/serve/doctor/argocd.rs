@@ -8,6 +8,7 @@ use super::{Subject, external};
 use crate::config::Loaded;
 use crate::config::kinds::ArgocdConfig;
 use crate::config::secret::Secret;
+use crate::environment::address::Addresses;
 use crate::environment::client;
 use crate::forge::examine::Finding;
 use crate::gitops::kinds::Kinds;
@@ -73,11 +74,34 @@ const FOR_PLANES: [Right; 4] = [
 /// Looks at the Argo CD of a configuration; none where none is configured.
 pub async fn argocd(loaded: &Loaded) -> Option<Subject> {
     let config = loaded.config.argocd.as_ref()?;
-    let findings = match client::of_file(config.kubeconfig.as_deref()).await {
+    let mut findings = match client::of_file(config.kubeconfig.as_deref()).await {
         Ok(client) => look(config, loaded.secrets.get(&config.token), client).await,
         Err(error) => vec![Finding::wrong("cluster", error.to_string(), "correct `argocd.kubeconfig`")],
     };
+    findings.extend(addresses(loaded).await);
     Some(Subject { name: format!("argocd, namespace {}", config.namespace), findings })
+}
+
+/// Whether the servers that tasks may ask answer. What they answer at `/` says nothing about them.
+async fn addresses(loaded: &Loaded) -> Vec<Finding> {
+    const ABOUT: &str = "addresses";
+    let servers = Addresses::of(loaded);
+    if servers.is_empty() {
+        return Vec::new();
+    }
+    let addresses = match Addresses::none() {
+        Ok(addresses) => addresses,
+        Err(error) => return vec![Finding::wrong(ABOUT, error.to_string(), "install ca-certificates")],
+    };
+    addresses.replace(servers.clone());
+    let mut findings = Vec::new();
+    for name in servers.keys() {
+        findings.push(match addresses.knock(name).await {
+            Ok(status) => Finding::fine(ABOUT, format!("`{name}` answers, with {status} at `/`")),
+            Err(why) => Finding::wrong(ABOUT, why, "correct `argocd.addresses`; `curl` from here says more"),
+        });
+    }
+    findings
 }
 
 async fn look(config: &ArgocdConfig, token: Option<&Secret>, client: Client) -> Vec<Finding> {
