@@ -17,6 +17,7 @@ mod hostile;
 mod http;
 mod live;
 mod planes;
+mod prometheus;
 mod sandbox;
 mod scenario;
 mod serve;

@@ -93,7 +93,7 @@ pub fn kind(key: &str, value: Value) -> Kind {
     checkpoint.kind
 }
 
-fn judge(kind: &Kind, files: &Tree, hidden: &Tree, sample: &Sample) -> Judgement {
+pub fn judge(kind: &Kind, files: &Tree, hidden: &Tree, sample: &Sample) -> Judgement {
     let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
     let context = Context {
         files,

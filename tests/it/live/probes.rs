@@ -3,10 +3,8 @@
 //! Nobody runs Pods in a stack: kwok says that they are ready, and here the test then gives them this machine's address, where
 //! it listens. An API server asks no loopback address.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -21,6 +19,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use super::asks::{Ground, kind, messages, tree};
 use super::beside;
+use crate::prometheus::Prometheus;
 
 /// An address of this machine that an API server may ask. A machine that has none is given one, which takes root.
 fn address() -> IpAddr {
@@ -123,23 +122,11 @@ async fn answer(mut stream: TcpStream, requests: Arc<Mutex<Vec<String>>>) {
             (503, "{}".to_owned())
         }
         "/hostile" => (200, "`</details>\u{202e}**bold** @everyone".to_owned()),
-        query if query.starts_with("/api/v1/query?") => recorded(query),
         _ => (404, "{}".to_owned()),
     };
     let head = format!("HTTP/1.1 {code} Said\r\n{headers}content-length: {}\r\nconnection: close\r\n\r\n", body.len());
     let _ = stream.write_all(head.as_bytes()).await;
     let _ = stream.write_all(body.as_bytes()).await;
-}
-
-/// What a real Prometheus answered to this query, at another time with each question.
-fn recorded(path: &str) -> (u16, String) {
-    static TIMES: AtomicU64 = AtomicU64::new(0);
-    let rows: Vec<Value> = serde_json::from_str(include_str!("../../truth/prometheus.json")).unwrap();
-    let asked: BTreeMap<String, String> =
-        url::form_urlencoded::parse(path.split_once('?').unwrap().1.as_bytes()).into_owned().collect();
-    let row = rows.iter().find(|row| row["query"] == asked["query"].as_str()).unwrap();
-    let later = format!("[1{:06}", TIMES.fetch_add(1, Ordering::Relaxed));
-    (row["status"].as_u64().unwrap() as u16, row["answer"].to_string().replace("[1796054", &later))
 }
 
 const SERVICE: &str = "
@@ -174,8 +161,15 @@ struct Web {
 
 impl Web {
     async fn new(word: &str) -> Self {
-        let (ground, workload) = (Ground::new(word).await, Workload::listen().await);
-        ground.make(&SERVICE.replace("PORT", &workload.at.port().to_string())).await;
+        let workload = Workload::listen().await;
+        let port = workload.at.port();
+        Self::serving(word, workload, port).await
+    }
+
+    /// The Services lead to this port.
+    async fn serving(word: &str, workload: Workload, port: u16) -> Self {
+        let ground = Ground::new(word).await;
+        ground.make(&SERVICE.replace("PORT", &port.to_string())).await;
         // It is made by a controller, and needed by Pods.
         let account = ground.kinds.find("", "ServiceAccount").await.unwrap().unwrap();
         while ground.kinds.api(&account, &ground.name).get_opt("default").await.unwrap().is_none() {
@@ -319,12 +313,12 @@ fn a_hostile_workload_gains_nothing() {
     });
 }
 
-/// Its answers are recorded ones: see `tests/truth/prometheus.json`.
 #[test]
-fn prometheus_is_asked_in_the_same_way_and_its_times_are_no_news() {
+fn a_real_prometheus_of_the_environment_is_asked_in_the_same_way() {
     beside(async {
-        let web = Web::new("promql").await;
-        web.pod("web-a", false, web.workload.at.ip()).await;
+        let prometheus = Prometheus::start(address()).await;
+        let web = Web::serving("promql", Workload::listen().await, prometheus.at.port()).await;
+        web.pod("web-a", false, prometheus.at.ip()).await;
         let judged = async |query: &str, wanted| {
             let expect = json!({ "value": { "$gt": 0 }, "series": { "max": 1 } });
             let check = kind(
@@ -333,10 +327,15 @@ fn prometheus_is_asked_in_the_same_way_and_its_times_are_no_news() {
             );
             web.ground.judged(&check, &Tree::default(), &Tree::default(), wanted).await
         };
-        for query in ["up", "3", "up[3s]", "vector(0.1)"] {
+        let of_this = "label_replace(up{job=\"self\"}, \"namespace\", \"$namespace\", \"\", \"\")";
+        for query in ["up{job=\"self\"}", "3", "vector(0.1)", of_this] {
             let (judgement, first) = judged(query, Outcome::Pass).await;
             assert_eq!(judgement, Judgement::pass(), "{query}");
-            assert_eq!(first.answers, judged(query, Outcome::Pass).await.1.answers, "{query}");
+            assert_eq!(first.answers, judged(query, Outcome::Pass).await.1.answers, "its times are no news: {query}");
+            if query == of_this {
+                let kept = serde_json::to_string(&first.answers).unwrap();
+                assert!(kept.contains(&format!("\\\"namespace\\\":\\\"{}\\\"", web.ground.name)), "{kept}");
+            }
         }
         let (none, _) = judged("up{job=\"nobody\"}", Outcome::Fail).await;
         assert_eq!(messages(&none), ["the query finds no data: of what it asks for nothing was measured"]);
