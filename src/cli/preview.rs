@@ -194,7 +194,7 @@ fn changed_lines(task: &TaskId, before: &Tree, after: &Tree) -> DiffLines {
             let numbers = numbers.filter(|change| change.tag() != ChangeTag::Delete).filter_map(|c| c.new_index());
             let numbers: Vec<u32> = numbers.filter_map(|index| u32::try_from(index + 1).ok()).collect();
             if let (Some(first), Some(last)) = (numbers.first(), numbers.last()) {
-                lines.add(format!("tasks/{task}/{path}"), *first..=*last);
+                lines.add(format!("{}/{path}", task.dir()), *first..=*last);
             }
         }
     }

@@ -104,7 +104,7 @@ fn start(args: &Args) -> Result<String, Stop> {
     let step = begin::decide(&situation, branch).map_err(|refusal| Stop::Other(Box::new(refusal)))?;
     begin::act(&repository, branch, &step)?;
     let published = published(&repository)?;
-    Ok(instructions(task, &step, &published.below(&format!("tasks/{branch}"))))
+    Ok(instructions(task, &step, &published.below(&task.task.id.dir())))
 }
 
 /// By the `git` that made the clone: it knows the way, the proxy and the credentials. Without network one starts from

@@ -96,7 +96,7 @@ impl Where {
         if let Layout::Lone(_) = layout {
             let Some(id) = &task else { return Err(Trouble::WhichTask(path)) };
             let course_task = known_task(&course, id)?;
-            let prefix = format!("tasks/{id}/");
+            let prefix = format!("{}/", id.dir());
             for violation in &mut submission.violations {
                 violation.path.insert_str(0, &prefix);
             }
@@ -113,7 +113,7 @@ impl Where {
             .tasks
             .iter()
             .map(|id| {
-                let dir = format!("tasks/{id}");
+                let dir = id.dir();
                 let files = submission.files.below(&dir);
                 let base = submission.base.as_ref().map(|base| base.below(&dir));
                 item(&course, known_task(&course, id)?, &draw_scope, files, base, shown(&root.join(&dir)))

@@ -73,6 +73,13 @@ macro_rules! ids {
     )*};
 }
 
+impl TaskId {
+    /// Its directory in the workspace: `tasks/TASK-ID`.
+    pub fn dir(&self) -> String {
+        format!("tasks/{self}")
+    }
+}
+
 ids! {
     /// A course, and the name of its directory.
     CourseId;

@@ -87,7 +87,7 @@ fn publish_task(course: &Course, task: &CourseTask, tree: &mut Tree) -> Result<W
     let values = task.values(course, &Scope::Course);
     let starter = task.starter(&values)?;
     for (path, entry) in starter.iter() {
-        tree.insert(format!("tasks/{}/{path}", task.task.id), entry.clone());
+        tree.insert(format!("{}/{path}", task.task.id.dir()), entry.clone());
     }
     put(tree, &format!("briefs/{}.md", task.task.id), &brief(course, task)?);
     put(tree, &format!(".gradus/tasks/{}.yaml", task.task.id), &tasks::public_task(task));

@@ -106,7 +106,7 @@ impl Environment {
 
     /// What says which directory Argo CD applies, from the top of the workspace.
     pub fn origin(&self, task: &TaskId) -> Origin {
-        let root = format!("tasks/{task}");
+        let root = task.dir();
         match (&self.application, &self.path) {
             (Some(file), _) => Origin::Application { file: format!("{root}/{file}"), root },
             (None, path) => Origin::Directory(format!("{root}/{}", path.as_deref().unwrap_or_default())),

@@ -53,7 +53,7 @@ pub struct Job<'a> {
 impl Job<'_> {
     /// `tasks/TASK-ID/`: where the task's files are in the workspace.
     pub fn prefix(&self) -> String {
-        format!("tasks/{}/", self.task.id)
+        format!("{}/", self.task.id.dir())
     }
 }
 

@@ -165,7 +165,7 @@ fn tasks(course: &Course) -> impl Iterator<Item = &CourseTask> {
 }
 
 fn known(task: &CourseTask, workspace: &Tree) -> Known {
-    let starter = workspace.below(&format!("tasks/{}", task.task.id));
+    let starter = workspace.below(&task.task.id.dir());
     let mut paths: Vec<String> = starter.paths().map(str::to_owned).collect();
     paths.extend(task.task.checkpoints.iter().flat_map(looked_at));
     Known { id: task.task.id.clone(), paths }
@@ -217,7 +217,7 @@ mod tests {
         assert_eq!(known(&published), known(&whole));
         for task in published.tasks() {
             assert!(!task.has_hidden());
-            let dir = format!("tasks/{}", task.task.id);
+            let dir = task.task.id.dir();
             assert_eq!(published.workspace.below(&dir), whole.workspace.below(&dir));
         }
     }

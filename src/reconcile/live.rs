@@ -382,7 +382,7 @@ pub enum Offers {
 }
 
 fn prefix(task: &TaskId) -> String {
-    format!("tasks/{task}/")
+    format!("{}/", task.dir())
 }
 
 fn absent(why: &str) -> Begun {

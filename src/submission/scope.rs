@@ -98,7 +98,7 @@ pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> 
 fn with_published(known: &[Known], base: Option<&Tree>) -> Vec<Known> {
     let mut known = known.to_vec();
     for task in &mut known {
-        let published = base.map(|base| base.below(&dir(&task.id))).unwrap_or_default();
+        let published = base.map(|base| base.below(&task.id.dir())).unwrap_or_default();
         task.paths.extend(published.paths().map(str::to_owned));
         task.paths.sort();
         task.paths.dedup();
@@ -130,10 +130,6 @@ fn changes(submission: &Submission) -> BTreeMap<&str, Change> {
         changes.entry(&violation.path).or_insert(Change::Added);
     }
     changes
-}
-
-fn dir(id: &TaskId) -> String {
-    format!("tasks/{id}")
 }
 
 fn is_below(path: &str, id: &TaskId) -> bool {
@@ -212,8 +208,8 @@ impl Look<'_> {
         if let Some((at, task)) = directories.iter().enumerate().find_map(|(at, name)| Some((at, named(name)?))) {
             let why = match at {
                 1 if in_tasks => "differs in upper and lower case".to_owned(),
-                0 => format!("the directory of the task stands at the top instead of `{}`", dir(&task.id)),
-                _ => format!("is not below `{}`", dir(&task.id)),
+                0 => format!("the directory of the task stands at the top instead of `{}`", task.id.dir()),
+                _ => format!("is not below `{}`", task.id.dir()),
             };
             return Some(self.miss(path, &task.meant(&segments[at + 1..].join("/")), why));
         }
@@ -230,12 +226,12 @@ impl Look<'_> {
 
     /// A new file in the directory of a task, close to one that the task looks at and that is not there.
     fn inside(&self, path: &str, task: &Known) -> Option<NearMiss> {
-        let here = &path[dir(&task.id).len()..].trim_start_matches('/');
+        let here = &path[task.id.dir().len()..].trim_start_matches('/');
         if task.paths.iter().any(|expected| expected == here) {
             return None;
         }
         let missing = || {
-            let there = |expected: &str| self.files.get(&format!("{}/{expected}", dir(&task.id))).is_some();
+            let there = |expected: &str| self.files.get(&format!("{}/{expected}", task.id.dir())).is_some();
             task.paths.iter().filter(move |expected| !is_glob(expected) && !there(expected))
         };
         let (meant, why) = missing()
@@ -253,7 +249,7 @@ impl Look<'_> {
                 let close = |expected: &&String| strsim::osa_distance(expected, here) <= 2;
                 only(missing().filter(close)).map(|expected| (expected, "is spelt in another way"))
             })?;
-        Some(self.miss(path, &format!("{}/{meant}", dir(&task.id)), why.to_owned()))
+        Some(self.miss(path, &format!("{}/{meant}", task.id.dir()), why.to_owned()))
     }
 
     /// A new file outside of every task with the name of a file that one task looks at.
@@ -269,8 +265,8 @@ impl Look<'_> {
         };
         let of_branch = candidates().filter(|(id, _)| Some(id.as_str()) == self.branch);
         let (id, expected) = only(of_branch).or_else(|| only(candidates()))?;
-        let why = format!("is not below `{}`", dir(&id));
-        Some(self.miss(path, &format!("{}/{expected}", dir(&id)), why))
+        let why = format!("is not below `{}`", id.dir());
+        Some(self.miss(path, &format!("{}/{expected}", id.dir()), why))
     }
 
     fn on_main(&self, branch: &str, tasks: &[TaskId]) -> NearMiss {
@@ -311,7 +307,7 @@ impl Known {
             expected.eq_ignore_ascii_case(rest) || other_extension(rest).is_some_and(|other| other == **expected)
         };
         let rest = self.paths.iter().find(alike).map_or(rest, String::as_str);
-        format!("{}/{rest}", dir(&self.id))
+        format!("{}/{rest}", self.id.dir())
     }
 }
 
@@ -367,7 +363,7 @@ mod tests {
         let mut base = Tree::default();
         for task in known() {
             for path in task.paths.iter().filter(|path| !is_glob(path)) {
-                base.insert_file(format!("{}/{path}", dir(&task.id)), *b"starter");
+                base.insert_file(format!("{}/{path}", task.id.dir()), *b"starter");
             }
         }
         base.insert_file("README.md", *b"x");

@@ -32,7 +32,7 @@ pub fn render(graded: &[Graded<'_>]) -> String {
     }
     for graded in graded {
         for Problem { message, mut place, .. } in advice(graded) {
-            place.file = place.file.map(|file| format!("tasks/{}/{file}", graded.report.task));
+            place.file = place.file.map(|file| format!("{}/{file}", graded.report.task.dir()));
             text.push_str(&command(Level::Notice, &place, "advice", &message));
         }
     }

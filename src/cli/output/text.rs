@@ -113,7 +113,7 @@ fn differences(text: &mut String, result: &CheckpointResult, graded: &Graded<'_>
 
 /// The place as the reader would type it, with the text of its file.
 fn located<'a>(graded: &Graded<'a>, place: &Place) -> (Place, Option<&'a str>) {
-    let prefix = format!("tasks/{}/", graded.report.task);
+    let prefix = format!("{}/", graded.report.task.dir());
     let below = place.file.as_deref().map(|file| file.strip_prefix(&prefix).unwrap_or(file));
     let source = below.and_then(|path| graded.files.file(path)).and_then(|bytes| std::str::from_utf8(bytes).ok());
     let file = below.map(|path| format!("{}{path}", graded.shown_as));

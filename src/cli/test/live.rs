@@ -184,7 +184,7 @@ async fn push(
     let id = &task.task.id;
     let address = format!("{}/git/{learner}/{}.git", app.address, course.id);
     git(app, None, &["clone", "--quiet", &address, &clone.to_string_lossy()]).await?;
-    let below = clone.join(format!("tasks/{id}"));
+    let below = clone.join(id.dir());
     tokio::fs::remove_dir_all(&below).await?;
     for (path, entry) in files.iter() {
         let File::File { bytes, .. } = entry else { continue };

@@ -18,7 +18,7 @@ pub fn collisions(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
     for (dir, files) in
         trees.into_iter().chain(drawn.alternatives.iter().map(|(name, files)| (format!("alternatives/{name}"), files)))
     {
-        let prefix = format!("tasks/{id}/");
+        let prefix = format!("{}/", id.dir());
         let tree: Tree = files.iter().map(|(path, entry)| (format!("{prefix}{path}"), entry.clone())).collect();
         let objections = of_tree(&tree, &origin, &allowed).err().unwrap_or_default();
         for objection in objections.iter().filter(|objection| objection.rule == Rule::Seeded) {

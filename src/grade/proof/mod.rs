@@ -168,7 +168,7 @@ pub fn with_job<T>(
     commits: Option<&[CommitFile]>,
     run: impl FnOnce(&Job<'_>) -> T,
 ) -> T {
-    let history = history::history(&drawn.starter, files, commits, &format!("tasks/{}/", drawn.task.id));
+    let history = history::history(&drawn.starter, files, commits, &format!("{}/", drawn.task.id.dir()));
     run(&Job {
         course,
         task: &drawn.task,
