@@ -13,6 +13,7 @@ pub mod decide;
 pub mod examine;
 pub mod follow;
 pub mod grader;
+mod judge;
 pub mod live;
 mod look;
 pub mod once;
