@@ -113,6 +113,41 @@ async fn an_app_that_is_not_installed_and_a_token_that_is_none_are_told_before_a
     world.hub.finish();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn servers_that_tasks_ask_are_knocked_at_and_those_that_are_missing_are_named() {
+    let world = World::new().await;
+    let first = "tiny/basics/start/tasks/first";
+    let task = std::fs::read_to_string(world.path(&format!("{first}/task.yaml"))).unwrap();
+    let files = "manifest: {select: {kind: Deployment}, match: {spec: {replicas: 3}}}";
+    let asks = "promql: {via: {address: metrics}, query: 'up{namespace=\"$namespace\"}', expect: {value: 1}";
+    let environment = "environment: {tier: namespace, path: manifests, allow: {kinds: [{kind: Service}]}}";
+    assert!(task.contains(files));
+    let task = task.replace(files, &format!("{asks}, offline: {{{files}}}}}"));
+    let task = task.replace("  checkpoints:\n", &format!("  {environment}\n  checkpoints:\n"));
+    std::fs::create_dir(world.path(&format!("{first}/starter/manifests"))).unwrap();
+    world.write(&format!("{first}/starter/manifests/web.yaml"), "kind: Service\n");
+    world.write(&format!("{first}/task.yaml"), &task);
+    world.write("generator", &format!("{CANARY}-of-the-generator-0123456789"));
+    world.write("metrics-token", &format!("{CANARY}-of-the-metrics"));
+    let with = |addresses: &str| {
+        let argocd = format!("argocd: {{token: {{file: generator}}, kubeconfig: nowhere, addresses: [{addresses}]}}\n");
+        world.write("gradus.yaml", &world.config(&argocd));
+        said(&world.run(&["doctor"])).0
+    };
+    let none = with("");
+    let names = "warning  addresses: tasks ask servers of yours that are not configured: `metrics` (first)";
+    expect(&none, &[names, "→ name each below `argocd.addresses`"]);
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let there = listener.local_addr().unwrap();
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new()).await });
+    let gone = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let metrics = format!("{{name: metrics, url: \"http://{there}\", token: {{file: metrics-token}}}}");
+    let both = with(&format!("{metrics}, {{name: gone, url: \"http://{gone}\"}}"));
+    expect(&both, &["ok       addresses: `metrics` answers, with 404 at `/`"]);
+    expect(&both, &["WRONG    addresses: the operator's address `gone` cannot be reached"]);
+    assert!(!both.contains("not configured"), "{both}");
+}
+
 #[test]
 fn a_real_gitea_is_looked_through() {
     let academy = Academy::new();
