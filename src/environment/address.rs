@@ -2,7 +2,7 @@
 //! operator's, so that their answers are believed; what they are asked is a course's, with GET and nothing else.
 //!
 //! What is asked stays at the configured server and below its path, no redirect is followed, and an answer is bounded in bytes and
-//! time as a workload's is ([`super::proxy`]). A token goes nowhere else, and is blotted out of an answer that repeats it.
+//! time as a workload's is (`proxy`). A token goes nowhere else, and is blotted out of an answer that repeats it.
 
 use std::collections::BTreeMap;
 use std::fmt;
