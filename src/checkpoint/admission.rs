@@ -7,7 +7,6 @@
 mod refusal;
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use schemars::JsonSchema;
@@ -15,11 +14,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::{Evidence, Place};
+use super::looking::Looking;
 use super::matching::{self, Pattern, clip, clip_at};
 use super::observed::{DryRun, Said, Sample, Want};
 use super::select::{self, Select};
-use super::twin::{self, Twin};
-use super::{Check, Context, Judgement, Sight, Trace, fixture};
+use super::twin::Twin;
+use super::{Context, Judgement, Trace, fixture};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::Dialect;
 use refusal::Refuser;
@@ -95,8 +95,8 @@ enum Unjudged {
     Unknown(String),
 }
 
-impl Check for Admission {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for Admission {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
         for (index, case) in self.cases.iter().enumerate() {
             problems.extend(case.lint().into_iter().map(|(at, message)| (format!("/cases/{index}{at}"), message)));
@@ -113,29 +113,24 @@ impl Check for Admission {
                 problems.push((format!("/cases/{index}"), message.to_owned()));
             }
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        let sample = match context.environment {
-            Sight::Seen(sample) => sample,
-            Sight::Absent(why) => return twin::judge(self.offline.as_deref(), why, context, trace),
-        };
-        self.judge_sample(context, sample, trace).unwrap_or_else(|why| match why {
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
+    }
+
+    fn wanted(&self, hidden: Option<&Tree>) -> Vec<Want> {
+        // What cannot be read is said when it is judged.
+        self.cases.iter().filter_map(|case| Some(self.want(&*case.manifest(hidden).ok()?))).collect()
+    }
+
+    fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
+        self.judge_cases(context, sample, trace).unwrap_or_else(|why| match why {
             Unjudged::NotHere => Judgement::not_run("judged only after a push: it tries hidden objects"),
             Unjudged::Broken(why) => Judgement::error(why),
             Unjudged::Unknown(why) => Judgement::inconclusive(why),
         })
-    }
-
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, hidden: Option<&Tree>) -> Vec<Want> {
-        // What cannot be read is said when it is judged.
-        self.cases.iter().filter_map(|case| Some(self.want(&*case.manifest(hidden).ok()?))).collect()
     }
 }
 
@@ -245,7 +240,7 @@ impl Admission {
         Want::DryRun(DryRun { namespace: self.namespace.clone(), object: manifest.clone() })
     }
 
-    fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Result<Judgement, Unjudged> {
+    fn judge_cases(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Result<Judgement, Unjudged> {
         let (mut evidence, mut good, mut controls) = (Vec::new(), 0_u32, 0_u32);
         let mut hidden_failed = Vec::new();
         for case in &self.cases {

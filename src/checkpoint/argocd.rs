@@ -2,19 +2,18 @@
 //!
 //! That the cluster is proven to run the commit, and in sync with it, is the gate's matter: no other sample is ever judged.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::{Evidence, Place};
+use super::looking::Looking;
 use super::matching::{self, Difference, Pattern, clip};
 use super::observed::{Said, Sample, Want};
 use super::outcome::{Blame, Outcome};
 use super::select::{self, Select};
-use super::twin::{self, Twin};
-use super::{Check, Context, Judgement, Sight, Trace};
+use super::twin::Twin;
+use super::{Context, Judgement, Trace};
 use crate::submission::tree::Tree;
 
 /// What Argo CD says of the learner's environment, which runs this commit and is in sync with it.
@@ -60,8 +59,8 @@ impl Health {
     }
 }
 
-impl Check for ArgoCd {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for ArgoCd {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = Vec::new();
         if self.health.is_none() && self.matching.is_none() {
             let message =
@@ -71,27 +70,17 @@ impl Check for ArgoCd {
         if let Some(Err(flaws)) = self.matching.as_ref().map(Pattern::parse) {
             problems.extend(flaws.into_iter().map(|(at, message)| (format!("/match{at}"), message)));
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match context.environment {
-            Sight::Seen(sample) => self.judge_sample(context, sample, trace),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
-        }
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
     }
 
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
+    fn wanted(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         vec![Want::Application]
     }
-}
 
-impl ArgoCd {
     fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
         let application = match sample.said(&Want::Application) {
             Some(Said::Application(application)) => application,
@@ -185,10 +174,13 @@ fn text<'a>(value: &'a Value, pointer: &str) -> &'a str {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::super::testing::{judge, judge_said, tree};
     use super::*;
+    use crate::checkpoint::Check;
     use crate::gitops::shown::shown;
 
     const OWN: &str = "apiVersion: argoproj.io/v1alpha1\nkind: Application\nmetadata: {name: shop}\nspec:\n  syncPolicy:\n    automated:\n      prune: false\n";

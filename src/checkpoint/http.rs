@@ -10,12 +10,13 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 use super::evidence::Evidence;
+use super::looking::Looking;
 use super::matching::{self, Pattern, clip};
 use super::observed::{Sample, Want};
 use super::outcome::{Blame, Outcome};
 use super::twin::{self, Twin};
 use super::via::{Ask, Heard, Keep, MOST_BYTES, PATIENCE, Reply, Via};
-use super::{Check, Context, Judgement, Sight, Trace};
+use super::{Context, Judgement, Trace};
 use crate::config::span::Span;
 use crate::submission::tree::Tree;
 
@@ -62,8 +63,8 @@ fn is_default<T: Default + PartialEq>(value: &T) -> bool {
     *value == T::default()
 }
 
-impl Check for Http {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for Http {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = self.via.lint(("/get", &self.get));
         let mut say = |at: &str, message: &str| problems.push((at.to_owned(), message.to_owned()));
         if !is_path(&self.get) {
@@ -84,56 +85,15 @@ impl Check for Http {
         if let Err(flaws) = Pattern::parse(&self.expect.pattern()) {
             problems.extend(flaws.into_iter().map(|(at, message)| (format!("/expect{at}"), message)));
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match context.environment {
-            Sight::Seen(sample) => self.judge_sample(context, sample, trace),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
-        }
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
     }
 
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
+    fn wanted(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         self.ask().wants()
-    }
-}
-
-fn is_path(text: &str) -> bool {
-    let path = text.split('?').next().unwrap_or_default();
-    let is_address = text.parse::<http::uri::PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == text);
-    is_address && text.starts_with('/') && !path.contains("//") && !path.split('/').any(|part| part == "..")
-}
-
-impl Expect {
-    /// All of it as one pattern.
-    fn pattern(&self) -> Value {
-        let mut all = Map::from_iter([("status".to_owned(), self.status.clone().unwrap_or(json!(200)))]);
-        if !self.headers.is_empty() {
-            all.insert("headers".to_owned(), self.headers.clone().into_iter().collect());
-        }
-        all.extend(self.json.clone().map(|json| ("json".to_owned(), json)));
-        all.extend(self.body.clone().map(|body| ("body".to_owned(), body)));
-        all.into()
-    }
-
-    fn needs_body(&self) -> bool {
-        self.json.is_some() || self.body.is_some()
-    }
-}
-
-impl Http {
-    fn ask(&self) -> Ask {
-        let mut headers: Vec<_> = self.expect.headers.keys().map(|name| name.to_ascii_lowercase()).collect();
-        headers.sort();
-        headers.dedup();
-        let body = if self.expect.needs_body() { Keep::Text } else { Keep::Nothing };
-        Ask { target: self.via.target(), path: self.get.clone(), headers, body, within: self.expect.within }
     }
 
     fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
@@ -186,6 +146,39 @@ impl Http {
             true => Judgement::pass(),
             false => Judgement { outcome: Outcome::Fail, blame: Some(Blame::HealthyButWrong), evidence, cases: None },
         }
+    }
+}
+
+fn is_path(text: &str) -> bool {
+    let path = text.split('?').next().unwrap_or_default();
+    let is_address = text.parse::<http::uri::PathAndQuery>().is_ok_and(|parsed| parsed.as_str() == text);
+    is_address && text.starts_with('/') && !path.contains("//") && !path.split('/').any(|part| part == "..")
+}
+
+impl Expect {
+    /// All of it as one pattern.
+    fn pattern(&self) -> Value {
+        let mut all = Map::from_iter([("status".to_owned(), self.status.clone().unwrap_or(json!(200)))]);
+        if !self.headers.is_empty() {
+            all.insert("headers".to_owned(), self.headers.clone().into_iter().collect());
+        }
+        all.extend(self.json.clone().map(|json| ("json".to_owned(), json)));
+        all.extend(self.body.clone().map(|body| ("body".to_owned(), body)));
+        all.into()
+    }
+
+    fn needs_body(&self) -> bool {
+        self.json.is_some() || self.body.is_some()
+    }
+}
+
+impl Http {
+    fn ask(&self) -> Ask {
+        let mut headers: Vec<_> = self.expect.headers.keys().map(|name| name.to_ascii_lowercase()).collect();
+        headers.sort();
+        headers.dedup();
+        let body = if self.expect.needs_body() { Keep::Text } else { Keep::Nothing };
+        Ask { target: self.via.target(), path: self.get.clone(), headers, body, within: self.expect.within }
     }
 
     /// The answer as the pattern sees it, and why its body is not part of it where it should be.

@@ -3,19 +3,18 @@
 //! Judged on one sample of what was seen there ([`super::observed`]); how long one waits is `timing`'s matter. Where there is
 //! no environment its twin judges the files instead, and says so.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::evidence::{Evidence, Place};
+use super::looking::Looking;
 use super::matching::{self, Difference, Pattern, count};
 use super::observed::{Maker, Sample, Seen, Want};
 use super::outcome::{Blame, Outcome};
 use super::select::{self, Select};
-use super::twin::{self, Twin};
-use super::{Check, Context, Judgement, Sight, Trace};
+use super::twin::Twin;
+use super::{Context, Judgement, Trace};
 use crate::submission::tree::Tree;
 
 /// Objects of the learner's environment match a partial object.
@@ -54,8 +53,8 @@ fn is_one(n: &u32) -> bool {
     *n == 1
 }
 
-impl Check for Live {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for Live {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = select::lint(None, &self.select, self.min);
         if self.select.kind.is_none() {
             problems.push(("/select".to_owned(), "name the `kind`: an environment is asked kind by kind".to_owned()));
@@ -63,35 +62,16 @@ impl Check for Live {
         if let Err(flaws) = Pattern::parse(&self.matching) {
             problems.extend(flaws.into_iter().map(|(at, message)| (format!("/match{at}"), message)));
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match context.environment {
-            Sight::Seen(sample) => self.judge_sample(context, sample, trace),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
-        }
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
     }
 
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
+    fn wanted(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         let Select { api_version, kind, .. } = &self.select;
         kind.iter().map(|kind| Want::Objects { api_version: api_version.clone(), kind: kind.clone() }).collect()
-    }
-}
-
-impl Live {
-    /// The objects of the commit that it selects.
-    pub fn selected<'s>(&self, sample: &'s Sample) -> Vec<&'s Value> {
-        let Ok(wanted) = self.select.matching.as_ref().map(Pattern::parse).transpose() else { return Vec::new() };
-        let counts = |seen: &&Seen| {
-            seen.maker.is_of_the_commit() && select::fits_object(&self.select, wanted.as_ref(), &seen.object)
-        };
-        sample.objects.iter().filter(counts).map(|seen| &seen.object).collect()
     }
 
     fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
@@ -134,6 +114,17 @@ impl Live {
             None => Judgement::pass(),
             blame => Judgement { outcome: Outcome::Fail, blame, evidence, cases: None },
         }
+    }
+}
+
+impl Live {
+    /// The objects of the commit that it selects.
+    pub fn selected<'s>(&self, sample: &'s Sample) -> Vec<&'s Value> {
+        let Ok(wanted) = self.select.matching.as_ref().map(Pattern::parse).transpose() else { return Vec::new() };
+        let counts = |seen: &&Seen| {
+            seen.maker.is_of_the_commit() && select::fits_object(&self.select, wanted.as_ref(), &seen.object)
+        };
+        sample.objects.iter().filter(counts).map(|seen| &seen.object).collect()
     }
 
     fn too_few(&self, context: &Context<'_>, found: &[&Seen], foreign: &[&Seen]) -> Judgement {
@@ -197,12 +188,15 @@ fn at_version(subject: &str, object: &Value) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use serde_json::json;
 
     use super::super::Checkpoint;
     use super::super::observed::{Environs, Observed};
     use super::super::testing::{judge, judge_checkpoint, judge_seen, tree};
     use super::*;
+    use crate::checkpoint::Check;
 
     const WEB: &str = "apiVersion: apps/v1\nkind: Deployment\nmetadata:\n  name: web\nspec:\n  replicas: 1\n";
 

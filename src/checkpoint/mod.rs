@@ -1,7 +1,7 @@
 //! Checkpoints: what a task asserts of a submission. One file per kind.
 //!
-//! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`], and register it: `pub mod` below, one
-//! entry in `kinds!` in `spec.rs`.
+//! To add a kind: write `KIND.rs` with a struct (its YAML) that implements [`Check`] (or `looking::Looking`, when it looks at
+//! the learner's environment), and register it: `pub mod` below, one entry in `kinds!` in `spec.rs`.
 
 pub mod admission;
 pub mod argocd;
@@ -15,6 +15,7 @@ pub mod git;
 pub mod globs;
 pub mod http;
 pub mod live;
+mod looking;
 pub mod manifest;
 pub mod matching;
 pub mod observed;

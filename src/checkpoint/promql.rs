@@ -3,19 +3,18 @@
 //! Asked as `http` asks ([`super::via`]), at `/api/v1/query`. A Prometheus that the learner runs says what its learner lets
 //! it say: what it measures should be looked at in another way too.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::evidence::Evidence;
+use super::looking::Looking;
 use super::matching::{self, Pattern, clip, clip_at};
 use super::observed::{Sample, Want};
 use super::outcome::Blame;
 use super::twin::{self, Twin};
 use super::via::{Addressee, Ask, Heard, Keep, MOST_BYTES, NAMESPACE, Reply, Via};
-use super::{Check, Context, Judgement, Sight, Trace};
+use super::{Context, Judgement, Trace};
 use crate::submission::tree::Tree;
 
 /// Characters of Prometheus's words and of labels that are shown.
@@ -73,8 +72,8 @@ fn one() -> u32 {
     1
 }
 
-impl Check for Promql {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for Promql {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = self.via.lint(("/query", &self.query));
         let mut say = |at: &str, message: &str| problems.push((at.to_owned(), message.to_owned()));
         match self.query.len() {
@@ -95,60 +94,15 @@ impl Check for Promql {
         if let Some(Err(flaws)) = self.expect.value.as_ref().map(Pattern::parse) {
             problems.extend(flaws.into_iter().map(|(at, message)| (format!("/expect/value{at}"), message)));
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match context.environment {
-            Sight::Seen(sample) => self.judge_sample(context, sample, trace),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
-        }
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
     }
 
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
+    fn wanted(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         self.ask().wants()
-    }
-}
-
-/// One series of what was found.
-struct Found {
-    /// Its labels, as in `{pod="web-0"}`.
-    labels: String,
-    values: Vec<Number>,
-}
-
-/// A sample's value.
-enum Number {
-    /// One that can be compared.
-    Finite(f64),
-    /// As in `NaN`, or what is no number at all.
-    Text(String),
-    /// A native histogram.
-    Histogram,
-}
-
-/// Why there is nothing to compare.
-enum Nothing {
-    /// The author's query.
-    Author(String),
-    /// Whatever it is that answers: its owner's matter.
-    Server(String),
-    /// That nothing was measured, which is the learner's.
-    Measured(String),
-}
-
-impl Promql {
-    fn ask(&self) -> Ask {
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        query.append_pair("query", &self.query).append_pair("timeout", "4s");
-        let escaped: String = url::form_urlencoded::byte_serialize(NAMESPACE.as_bytes()).collect();
-        let path = format!("/api/v1/query?{}", query.finish().replace(&escaped, NAMESPACE));
-        Ask { target: self.via.target(), path, headers: Vec::new(), body: Keep::Samples, within: None }
     }
 
     fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
@@ -218,6 +172,43 @@ impl Promql {
             true => Judgement::pass(),
             false => Judgement { blame: Some(Blame::HealthyButWrong), ..Judgement::fail(all) },
         }
+    }
+}
+
+/// One series of what was found.
+struct Found {
+    /// Its labels, as in `{pod="web-0"}`.
+    labels: String,
+    values: Vec<Number>,
+}
+
+/// A sample's value.
+enum Number {
+    /// One that can be compared.
+    Finite(f64),
+    /// As in `NaN`, or what is no number at all.
+    Text(String),
+    /// A native histogram.
+    Histogram,
+}
+
+/// Why there is nothing to compare.
+enum Nothing {
+    /// The author's query.
+    Author(String),
+    /// Whatever it is that answers: its owner's matter.
+    Server(String),
+    /// That nothing was measured, which is the learner's.
+    Measured(String),
+}
+
+impl Promql {
+    fn ask(&self) -> Ask {
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.append_pair("query", &self.query).append_pair("timeout", "4s");
+        let escaped: String = url::form_urlencoded::byte_serialize(NAMESPACE.as_bytes()).collect();
+        let path = format!("/api/v1/query?{}", query.finish().replace(&escaped, NAMESPACE));
+        Ask { target: self.via.target(), path, headers: Vec::new(), body: Keep::Samples, within: None }
     }
 
     fn differences(&self, pattern: &Pattern, number: &Number) -> Vec<Evidence> {

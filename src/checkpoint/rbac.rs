@@ -3,19 +3,18 @@
 //! Each row is a question that the API server answers by itself (SubjectAccessReview): nobody has to become anybody. What is
 //! forbidden proves nothing where nothing is allowed, so rows of both sorts belong together.
 
-use std::collections::BTreeMap;
-
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::evidence::{Evidence, Place};
+use super::looking::Looking;
 use super::matching::{clip, clip_at};
 use super::observed::{Access, Reach, Said, Sample, Want, Who};
 use super::outcome::{Blame, Outcome};
 use super::select::{self, Select, Source};
-use super::twin::{self, Twin};
-use super::{Check, Context, Judgement, Sight, Trace};
+use super::twin::Twin;
+use super::{Context, Judgement, Trace};
 use crate::submission::tree::Tree;
 
 /// Characters of the API server's words that are shown.
@@ -82,8 +81,8 @@ enum Expect {
     Forbidden,
 }
 
-impl Check for Rbac {
-    fn lint(&self, params: &BTreeMap<String, Value>) -> Vec<(String, String)> {
+impl Looking for Rbac {
+    fn flaws(&self) -> Vec<(String, String)> {
         let mut problems = self.subject.lint();
         if self.allowed.is_empty() {
             let message = "`allowed` needs a row: where nothing is allowed, nothing is forbidden on purpose";
@@ -101,23 +100,19 @@ impl Check for Rbac {
                 problems.push((format!("/forbidden/{index}"), message.to_owned()));
             }
         }
-        problems.extend(twin::lint(self.offline.as_deref(), params));
         problems
     }
 
-    fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
-        match context.environment {
-            Sight::Seen(sample) => self.judge_sample(context, sample, trace).unwrap_or_else(Judgement::inconclusive),
-            Sight::Absent(why) => twin::judge(self.offline.as_deref(), why, context, trace),
-        }
+    fn offline(&self) -> Option<&Twin> {
+        self.offline.as_deref()
     }
 
-    fn is_live(&self) -> bool {
-        true
-    }
-
-    fn wants(&self, _hidden: Option<&Tree>) -> Vec<Want> {
+    fn wanted(&self, _hidden: Option<&Tree>) -> Vec<Want> {
         self.allowed.iter().chain(&self.forbidden).map(|row| Want::Access(self.access(row))).collect()
+    }
+
+    fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Judgement {
+        self.judge_rows(context, sample, trace).unwrap_or_else(Judgement::inconclusive)
     }
 }
 
@@ -208,7 +203,7 @@ impl Rbac {
     }
 
     /// What the API server said of every row; else why one of them is not known.
-    fn judge_sample(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Result<Judgement, String> {
+    fn judge_rows(&self, context: &Context<'_>, sample: &Sample, trace: &mut Trace) -> Result<Judgement, String> {
         let mut evidence = Vec::new();
         let mut blame = None;
         let mut good = [0_u32; 2];

@@ -1,9 +1,12 @@
 //! Cases and answers. The words are those of Kubernetes 1.35.4.
 
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::super::testing::{judge, judge_said, tree};
 use super::*;
+use crate::checkpoint::Check;
 use crate::checkpoint::outcome::Outcome;
 
 const HIDDEN: &str = "apiVersion: v1\nkind: Pod\nmetadata: {generateName: s3cr3t-}\nspec: {hostNetwork: true}\n";

@@ -4,6 +4,7 @@ use super::super::observed::{Maker, Said, Seen};
 use super::super::testing::{judge, judge_sight, tree};
 use super::super::via::{Answer, Unreached};
 use super::*;
+use crate::checkpoint::{Check, Sight};
 
 const WEB: &str = "apiVersion: v1\nkind: Service\nmetadata:\n  name: web\nspec:\n  selector: {app: web}\n";
 

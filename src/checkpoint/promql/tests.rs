@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use serde_json::json;
 
 use super::super::observed::{Maker, Said, Seen};
@@ -5,6 +7,7 @@ use super::super::outcome::Outcome;
 use super::super::testing::{judge, judge_sight, tree};
 use super::super::via::{Answer, Unreached};
 use super::*;
+use crate::checkpoint::{Check, Sight};
 
 fn check(expect: Value) -> Promql {
     let value = json!({ "via": { "service": "prometheus", "port": 9090 }, "query": "sum(rate(x{a=\"b\"}[1m])) > 0", "expect": expect });

@@ -1,7 +1,10 @@
 //! Rows and answers. The words are those of Kubernetes 1.35.4.
 
+use std::collections::BTreeMap;
+
 use super::super::testing::{judge, judge_said, tree};
 use super::*;
+use crate::checkpoint::{Check, Sight};
 
 const BINDING: &str = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: dev}\n---\nkind: RoleBinding\nmetadata:\n  name: dev\n  namespace: team-cobalt\n";
 const BY_DEV: &str = r#"RBAC: allowed by RoleBinding "dev/team-cobalt" of Role "dev" to Group "team-cobalt""#;
