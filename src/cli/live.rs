@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::address::Named;
 use super::stack::{build_parts, cache, tell};
 use super::trouble::words;
 use super::up::Failure;
@@ -49,11 +50,16 @@ impl Place {
     }
 
     /// Makes it ready in the background and says how far it is.
-    pub(in crate::cli) fn begin(self, environments: Environments, stopping: watch::Receiver<bool>) -> Cluster {
+    pub(in crate::cli) fn begin(
+        self,
+        environments: Environments,
+        addresses: Vec<Named>,
+        stopping: watch::Receiver<bool>,
+    ) -> Cluster {
         let stop = Stop::default();
         let (asked, begun) = (stop.clone(), environments.clone());
         let task = tokio::spawn(async move {
-            match self.ready(&environments, asked, stopping).await {
+            match self.ready(&environments, addresses, asked, stopping).await {
                 Ok(stack) => {
                     println!("environments are ready: push, and the review tells what the cluster runs");
                     stack
@@ -76,19 +82,21 @@ impl Place {
     async fn ready(
         self,
         environments: &Environments,
+        addresses: Vec<Named>,
         stop: Stop,
         stopping: watch::Receiver<bool>,
     ) -> Result<Option<Stack>, Failure> {
+        let addresses = addresses.into_iter().map(|Named { name, server }| (name, server)).collect();
         match self {
             Self::Cluster(kubeconfig) => {
-                environments.begin(&kubeconfig, None, Settings::Theirs, stopping).await?;
+                environments.begin(&kubeconfig, None, addresses, Settings::Theirs, stopping).await?;
                 Ok(None)
             }
             Self::Stack { data, name, planes } => {
                 let (stack, programs) = tokio::task::spawn_blocking(move || stack(data, &name, &stop)).await??;
                 let planes = Arc::new(Planes::open(planes, programs).await?);
                 let kubeconfig = stack.endpoints().kubeconfig.clone();
-                environments.begin(&kubeconfig, Some(planes), Settings::Ours, stopping).await?;
+                environments.begin(&kubeconfig, Some(planes), addresses, Settings::Ours, stopping).await?;
                 Ok(Some(stack))
             }
         }

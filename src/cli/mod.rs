@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 
+mod address;
 mod completions;
 mod config;
 mod diagnostics;

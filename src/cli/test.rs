@@ -15,6 +15,7 @@ use std::time::Instant;
 use clap::ValueEnum;
 use serde::Serialize;
 
+use super::address::Named;
 use super::output::worst;
 use super::trouble::{self, Trouble};
 use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
@@ -58,6 +59,9 @@ pub struct Args {
     /// With `--live`: so many API servers of learners' own at once, for tasks that need one; each takes 500 MB
     #[arg(long, value_name = "N", requires = "live", default_value = "2")]
     control_planes: NonZeroUsize,
+    /// With `--live`: a server that tasks may ask by this name, as a Prometheus that watches the environments
+    #[arg(long, value_name = "NAME=URL", requires = "live")]
+    address: Vec<Named>,
 }
 
 /// How proofs are written.
@@ -87,7 +91,7 @@ pub fn run(args: Args) -> ExitCode {
         Err(code) => return code,
     };
     if args.live {
-        return run_live(&courses, args.control_planes, begun);
+        return run_live(&courses, args.control_planes, args.address, begun);
     }
     let sandbox = match Sandbox::this_program(Strictness::BestEffort) {
         Ok(sandbox) => sandbox,
@@ -125,7 +129,7 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 /// Proves what has an environment there.
-fn run_live(targets: &[Target], planes: NonZeroUsize, begun: Instant) -> ExitCode {
+fn run_live(targets: &[Target], planes: NonZeroUsize, addresses: Vec<Named>, begun: Instant) -> ExitCode {
     let live = |(_, task): &(&Course, &CourseTask)| task.task.environment.is_some();
     let tasks: Vec<(&Course, &CourseTask)> = targets.iter().flat_map(Target::tasks).filter(live).collect();
     if tasks.is_empty() {
@@ -133,7 +137,7 @@ fn run_live(targets: &[Target], planes: NonZeroUsize, begun: Instant) -> ExitCod
         return ExitCode::from(EXIT_USAGE);
     }
     let dirs = targets.iter().map(|target| target.dir.clone()).collect();
-    let proofs = match live::prove(dirs, &tasks, planes) {
+    let proofs = match live::prove(dirs, &tasks, planes, addresses) {
         Ok(proofs) => proofs,
         Err(error) => return trouble::fail(error.as_ref()),
     };

@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use super::address::Named;
 use super::trouble::Trouble;
 use crate::course::id::{Learner, MAX_ID};
 use crate::reconcile::courses::OpenError;
@@ -50,6 +51,9 @@ pub struct Args {
     /// With `--live`: an existing cluster with an Argo CD instead, which must reach the address that `--listen` names
     #[arg(long, value_name = "FILE", requires = "live")]
     kubeconfig: Option<PathBuf>,
+    /// With `--live`: a server that tasks may ask by this name, as a Prometheus that watches the environments
+    #[arg(long, value_name = "NAME=URL", requires = "live")]
+    address: Vec<Named>,
 }
 
 /// Runs the verb.
@@ -111,7 +115,9 @@ async fn up(args: Args) -> Result<(), Failure> {
     let stop = super::ending::asked()?;
     greet(daemon.app())?;
     let cluster = match (live, daemon.environments()) {
-        (Some(place), Some(environments)) => Some(place.begin(environments.clone(), daemon.app().stopping.clone())),
+        (Some(place), Some(environments)) => {
+            Some(place.begin(environments.clone(), args.address, daemon.app().stopping.clone()))
+        }
         _ => None,
     };
     daemon.serve(stop).await;

@@ -320,7 +320,8 @@ impl Reader<'_> {
 /// What [`is_label`] asks for.
 const LABEL: &str = "use up to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends";
 
-fn is_label(name: &str) -> bool {
+/// Whether it is a name of what a configuration lists: letters a to z, digits and `-` in between.
+pub(crate) fn is_label(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     let ends = [name.chars().next(), name.chars().last()];
     name.len() <= 63 && name.chars().all(plain) && ends.iter().all(|end| end.is_some_and(|c| c != '-'))

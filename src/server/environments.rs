@@ -1,5 +1,6 @@
 //! The environments of `gradus up --live`: an Argo CD is told to ask us, and learners' forks become what it applies.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,9 +13,11 @@ use tokio::sync::watch;
 use super::serve::argocd::take_back;
 use super::serve::generator::{Compared, Generator};
 use crate::config::secret::Secret;
+use crate::environment::address::{Addresses, Server};
 use crate::environment::client::{self, ClientError};
 use crate::environment::lender::{Argocd, LendError, Lender, Shared, apply};
 use crate::environment::planes::Planes;
+use crate::forge::http::client::NoCertificates;
 use crate::forge::pull::{Pull, Workspace};
 use crate::gitops::install::{self, InvalidFile};
 use crate::gitops::kinds::Kinds;
@@ -43,6 +46,9 @@ pub enum EnvironmentsError {
     /// No token can be made.
     #[error("this machine gives no random numbers")]
     Random,
+    /// No server can be asked.
+    #[error(transparent)]
+    Certificates(#[from] NoCertificates),
     /// A defect of ours.
     #[error(transparent)]
     File(#[from] InvalidFile),
@@ -96,11 +102,13 @@ impl Environments {
         self.swept.store(true, Ordering::Relaxed);
     }
 
-    /// From now on there are environments: in this cluster, whose Argo CD asks us from now on.
+    /// From now on there are environments: in this cluster, whose Argo CD asks us from now on. Tasks may ask the servers of
+    /// `addresses` by name.
     pub async fn begin(
         &self,
         kubeconfig: &Path,
         planes: Option<Arc<Planes>>,
+        addresses: BTreeMap<String, Server>,
         settings: Settings,
         stopping: watch::Receiver<bool>,
     ) -> Result<(), EnvironmentsError> {
@@ -118,7 +126,13 @@ impl Environments {
         let clock = Arc::new(SystemClock);
         let argocd = Argocd { client: client.clone(), namespace: NAMESPACE.to_owned(), set: SET.to_owned() };
         let shared = Shared { kinds: Arc::new(Kinds::of(client)), server: SERVER.to_owned() };
-        let lender = Arc::new(Lender::new(argocd, Some(shared), planes, clock.clone()));
+        let mut lender = Lender::new(argocd, Some(shared), planes, clock.clone());
+        if !addresses.is_empty() {
+            let servers = Addresses::none()?;
+            servers.replace(addresses);
+            lender = lender.asking(servers);
+        }
+        let lender = Arc::new(lender);
         let address = self.address.clone();
         let repository = Arc::new(move |pull: &Pull| format!("{address}/git/{}/{}.git", pull.learner(), pull.course));
         let (store, workspace) = (self.store.clone(), self.workspace.clone());

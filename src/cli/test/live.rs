@@ -10,6 +10,8 @@ use std::time::{Duration, Instant};
 use futures_util::future::try_join_all;
 use tokio::sync::{Semaphore, oneshot};
 
+use crate::checkpoint::outcome::Outcome;
+use crate::cli::address::Named;
 use crate::cli::ending;
 use crate::cli::live::{Cluster, Place};
 use crate::cli::up::Failure;
@@ -38,11 +40,13 @@ const PATIENCE: Duration = Duration::from_secs(600);
 /// How often one looks whether it is.
 const PAUSE: Duration = Duration::from_millis(250);
 
-/// Proves these tasks of the courses in `dirs`, with at most so many API servers of learners' own at once.
+/// Proves these tasks of the courses in `dirs`, with at most so many API servers of learners' own at once, and these servers
+/// to ask.
 pub(super) fn prove(
     dirs: Vec<PathBuf>,
     tasks: &[(&Course, &CourseTask)],
     planes: NonZeroUsize,
+    addresses: Vec<Named>,
 ) -> Result<Vec<Proof>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -64,7 +68,7 @@ pub(super) fn prove(
         let environments = daemon.environments().cloned().ok_or("this daemon has no environments")?;
         // In the same directory, which goes with all that is in it.
         let place = Place::stack(dir.path().join("s"), dir.path(), planes);
-        let mut cluster = place.begin(environments, app.stopping.clone());
+        let mut cluster = place.begin(environments, addresses, app.stopping.clone());
         let (end, ended) = oneshot::channel::<()>();
         let until = async move { drop(ended.await) };
         let work = async {
@@ -153,6 +157,10 @@ async fn judged(
         tokio::time::sleep(PAUSE).await;
     };
     eprintln!("  {}: {} judged after {:.0} s", task.task.id, own.entry, begun.elapsed().as_secs_f32());
+    for checkpoint in report.checkpoints.iter().filter(|checkpoint| checkpoint.outcome != Outcome::Pass) {
+        let seen = checkpoint.evidence.first().map(|evidence| format!(": {}", evidence.message)).unwrap_or_default();
+        eprintln!("    {}: {}{seen}", checkpoint.id, checkpoint.outcome.word());
+    }
     Ok((own.entry, report))
 }
 
