@@ -34,7 +34,10 @@ pub fn make(path: &Path, fill: impl FnOnce(&Repository) -> Result<(), git2::Erro
     fill(&Repository::init_opts(new.path(), &options)?)?;
     match fs::rename(new.path(), path) {
         Err(_) if Repository::open_bare(path).is_ok() => Ok(()),
-        other => other.map_err(failed),
+        other => other.map_err(|error| {
+            let path = path.display();
+            git2::Error::from_str(&format!("cannot make {path}: {error}; if nothing in it is yours, delete it"))
+        }),
     }
 }
 
@@ -94,7 +97,8 @@ mod tests {
         let path = dir.path().join("tiny.git");
         fs::create_dir(&path).unwrap();
         fs::write(path.join("notes.txt"), "theirs").unwrap();
-        assert!(open_or_make(&path).is_err());
+        let error = open_or_make(&path).err().unwrap();
+        assert!(error.message().contains("delete it"), "{error}");
         assert_eq!(fs::read_to_string(path.join("notes.txt")).unwrap(), "theirs");
     }
 
