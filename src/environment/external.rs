@@ -1,8 +1,10 @@
 //! Clusters that somebody else runs: each is lent to one environment at a time. Who holds which is written on the AppProjects,
 //! so that a restart and an empty store know it. What we make there has a label of its own, by which it is found again.
+//!
+//! One whose kubeconfig cannot be used is lent to nobody, and keeps nothing else from working: it is looked at again later.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use kube::api::{Api, DeleteParams, DynamicObject, ListParams, Preconditions};
@@ -11,7 +13,9 @@ use kube::{Client, Discovery};
 use serde_json::{Value, json};
 use tokio::sync::Mutex;
 
+use super::client;
 use super::lender::LendError;
+use crate::config::kinds::ExternalConfig;
 use crate::gitops::kinds::Kinds;
 use crate::gitops::tracking::Live;
 use crate::store::time::Time;
@@ -25,7 +29,7 @@ pub const OF: &str = "gradus.dev/environment";
 /// A cluster that was chosen is written on a project within seconds, or was not lent after all.
 const PROMISED: Duration = Duration::from_secs(600);
 
-/// One cluster.
+/// One cluster that can be used.
 #[derive(Clone)]
 pub struct Cluster {
     /// Its name in the configuration.
@@ -38,20 +42,66 @@ pub struct Cluster {
 
 /// All of them.
 pub struct External {
-    clusters: Vec<Cluster>,
+    configured: Vec<ExternalConfig>,
+    /// By name: what its kubeconfig leads to, or why it cannot be used.
+    found: RwLock<BTreeMap<String, Result<Cluster, String>>>,
     /// By environment: chosen, and not yet written on its project.
     promised: Mutex<BTreeMap<String, (String, Time)>>,
 }
 
 impl External {
-    /// Lends these.
-    pub fn new(clusters: Vec<Cluster>) -> Self {
-        Self { clusters, promised: Mutex::default() }
+    /// Lends these, as far as their kubeconfigs can be used. Asks no cluster anything yet.
+    pub async fn open(configured: Vec<ExternalConfig>) -> Self {
+        let external = Self { configured, found: RwLock::default(), promised: Mutex::default() };
+        external.look_again().await;
+        external
     }
 
-    /// The one of this name.
-    pub fn named(&self, name: &str) -> Option<&Cluster> {
-        self.clusters.iter().find(|cluster| cluster.name == name)
+    /// Reads the kubeconfigs of those again that cannot be used. How many of them can be from now on.
+    pub async fn look_again(&self) -> usize {
+        let mut came = 0;
+        for one in self.configured.iter().filter(|one| self.usable(&one.name).is_err()) {
+            let ExternalConfig { name, kubeconfig, server } = one;
+            let found = client::of_file(Some(kubeconfig)).await.map_err(|error| error.to_string());
+            let cluster =
+                |client| Cluster { name: name.clone(), kinds: Arc::new(Kinds::of(client)), server: server.clone() };
+            let found = found.map(cluster);
+            // Replaced in one step: a panic elsewhere leaves it whole.
+            let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
+            match (all.get(name), &found) {
+                // Said before.
+                (Some(Err(before)), Err(why)) if before == why => {}
+                (_, Err(why)) => tracing::error!(cluster = name, "lent to nobody until it can be used: {why}"),
+                (None, Ok(_)) => {}
+                (Some(_), Ok(_)) => tracing::info!(cluster = name, "can be used, and is lent from now on"),
+            }
+            came += usize::from(found.is_ok());
+            all.insert(name.clone(), found);
+        }
+        came
+    }
+
+    /// Whether there is none at all.
+    pub fn is_empty(&self) -> bool {
+        self.configured.is_empty()
+    }
+
+    /// The names of those that cannot be used.
+    pub fn unusable(&self) -> Vec<String> {
+        let names = self.configured.iter().map(|one| &one.name);
+        names.filter(|name| self.usable(name).is_err()).cloned().collect()
+    }
+
+    /// Whether the configuration has one of this name.
+    pub(super) fn is_configured(&self, name: &str) -> bool {
+        self.configured.iter().any(|one| one.name == name)
+    }
+
+    /// The one of this name, if it can be used.
+    pub(super) fn usable(&self, name: &str) -> Result<Cluster, LendError> {
+        let found = self.found.read().unwrap_or_else(PoisonError::into_inner);
+        let cluster = found.get(name).and_then(|found| found.as_ref().ok()).cloned();
+        cluster.ok_or_else(|| LendError::Unusable(name.to_owned()))
     }
 
     /// The cluster of an environment. `held` asks for what is written: by environment, the cluster's name.
@@ -67,11 +117,14 @@ impl External {
         let mut all: BTreeMap<String, String> =
             promised.iter().map(|(environment, (cluster, _))| (environment.clone(), cluster.clone())).collect();
         all.extend(held.await?);
-        let names: Vec<&str> = self.clusters.iter().map(|cluster| cluster.name.as_str()).collect();
-        let chosen = choose(environment, &names, &all).and_then(|name| self.named(name));
-        let chosen = chosen.ok_or(LendError::AllInUse)?;
+        let names: Vec<&str> = self.configured.iter().map(|one| one.name.as_str()).collect();
+        let open = open_to(environment, &names, &all);
+        let chosen = open.iter().find_map(|name| self.usable(name).ok()).ok_or_else(|| match &open[..] {
+            [] => LendError::AllInUse,
+            unusable => LendError::Unusable(unusable.join(", ")),
+        })?;
         promised.insert(environment.to_owned(), (chosen.name.clone(), now));
-        Ok(chosen.clone())
+        Ok(chosen)
     }
 
     /// It is written on the environment's project now, or nobody's any more.
@@ -80,14 +133,15 @@ impl External {
     }
 }
 
-/// The cluster that an environment has, else one that nobody has.
-fn choose<'a>(environment: &str, clusters: &[&'a str], held: &BTreeMap<String, String>) -> Option<&'a str> {
-    let of = |name: &str| clusters.iter().copied().find(|cluster| *cluster == name);
+/// The clusters that an environment may have: the one that it has and no other, since something of it is there; else all
+/// that nobody has.
+fn open_to<'a>(environment: &str, clusters: &[&'a str], held: &BTreeMap<String, String>) -> Vec<&'a str> {
     let free = |cluster: &&str| !held.iter().any(|(other, has)| other != environment && has == cluster);
-    held.get(environment)
-        .and_then(|name| of(name))
-        .filter(|name| free(name))
-        .or_else(|| clusters.iter().copied().find(|cluster| free(cluster)))
+    let free: Vec<&str> = clusters.iter().copied().filter(free).collect();
+    match held.get(environment).and_then(|has| free.iter().copied().find(|cluster| cluster == has)) {
+        Some(own) => vec![own],
+        None => free,
+    }
 }
 
 /// Says on an object of whose environment it is.
@@ -172,27 +226,60 @@ mod tests {
 
     #[test]
     fn an_environment_keeps_its_cluster_and_gets_none_that_another_one_has() {
-        let clusters = ["lab-1", "lab-2"];
-        assert_eq!(choose("ada", &clusters, &held(&[])), Some("lab-1"));
-        assert_eq!(choose("ada", &clusters, &held(&[("ada", "lab-2")])), Some("lab-2"));
-        assert_eq!(choose("bob", &clusters, &held(&[("ada", "lab-1")])), Some("lab-2"));
-        assert_eq!(choose("eve", &clusters, &held(&[("ada", "lab-1"), ("bob", "lab-2")])), None);
+        let open = |environment, all: &[(&str, &str)]| open_to(environment, &["lab-1", "lab-2"], &held(all));
+        assert_eq!(open("ada", &[]), ["lab-1", "lab-2"]);
+        assert_eq!(open("ada", &[("ada", "lab-2")]), ["lab-2"]);
+        assert_eq!(open("bob", &[("ada", "lab-1")]), ["lab-2"]);
+        assert_eq!(open("eve", &[("ada", "lab-1"), ("bob", "lab-2")]), [""; 0]);
         // Its own was taken out of the configuration, or is written on two projects.
-        assert_eq!(choose("ada", &clusters, &held(&[("ada", "lab-9"), ("bob", "lab-1")])), Some("lab-2"));
-        assert_eq!(choose("ada", &clusters, &held(&[("ada", "lab-1"), ("bob", "lab-1")])), Some("lab-2"));
+        assert_eq!(open("ada", &[("ada", "lab-9"), ("bob", "lab-1")]), ["lab-2"]);
+        assert_eq!(open("ada", &[("ada", "lab-1"), ("bob", "lab-1")]), ["lab-2"]);
+    }
+
+    const KUBECONFIG: &str = "
+apiVersion: v1
+kind: Config
+clusters: [{name: lab, cluster: {server: 'https://127.0.0.1:1', insecure-skip-tls-verify: true}}]
+users: [{name: gradus, user: {token: t}}]
+contexts: [{name: lab, context: {cluster: lab, user: gradus}}]
+current-context: lab
+";
+
+    /// Kubeconfigs in a directory.
+    struct Labs(tempfile::TempDir);
+
+    impl Labs {
+        fn new() -> Self {
+            Self(tempfile::tempdir().unwrap())
+        }
+
+        fn write(&self, name: &str, text: &str) {
+            std::fs::write(self.0.path().join(name), text).unwrap();
+        }
+
+        async fn open(&self, names: &[&str]) -> External {
+            let one = |name: &&str| ExternalConfig {
+                name: (*name).to_owned(),
+                kubeconfig: self.0.path().join(name),
+                server: format!("https://{name}"),
+            };
+            External::open(names.iter().map(one).collect()).await
+        }
+    }
+
+    /// Which cluster an environment gets while these are held.
+    async fn ask(external: &External, environment: &str, at: i64, all: &[(&str, &str)]) -> Result<String, LendError> {
+        let held = held(all);
+        external.lend(environment, Time(at), async { Ok(held) }).await.map(|cluster| cluster.name)
     }
 
     #[tokio::test]
     async fn two_that_ask_before_anything_is_written_get_different_ones() {
-        let config = kube::Config::new("https://127.0.0.1:1".parse().unwrap());
-        let kinds = Arc::new(Kinds::of(Client::try_from(config).unwrap()));
-        let cluster =
-            |name: &str| Cluster { name: name.into(), kinds: kinds.clone(), server: format!("https://{name}") };
-        let external = External::new(vec![cluster("lab-1"), cluster("lab-2")]);
-        let ask = async |environment: &str, at: i64, all: &[(&str, &str)]| {
-            let held = held(all);
-            external.lend(environment, Time(at), async { Ok(held) }).await.map(|cluster| cluster.name).ok()
-        };
+        let labs = Labs::new();
+        ["lab-1", "lab-2"].iter().for_each(|name| labs.write(name, KUBECONFIG));
+        let external = labs.open(&["lab-1", "lab-2"]).await;
+        let ask =
+            async |environment: &str, at: i64, all: &[(&str, &str)]| ask(&external, environment, at, all).await.ok();
         assert_eq!(ask("ada", 0, &[]).await.as_deref(), Some("lab-1"));
         assert_eq!(ask("bob", 1, &[]).await.as_deref(), Some("lab-2"));
         assert_eq!(ask("eve", 2, &[]).await, None);
@@ -201,5 +288,32 @@ mod tests {
         assert_eq!(ask("eve", 3, &[("ada", "lab-1")]).await, None);
         external.written("bob").await;
         assert_eq!(ask("eve", 4, &[("ada", "lab-1")]).await.as_deref(), Some("lab-2"));
+    }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_used_is_lent_to_nobody_until_it_can_be() {
+        let labs = Labs::new();
+        labs.write("lab-2", "clusters: [");
+        labs.write("lab-3", KUBECONFIG);
+        let external = labs.open(&["lab-1", "lab-2", "lab-3"]).await;
+        assert_eq!(external.unusable(), ["lab-1", "lab-2"]);
+        assert_eq!(ask(&external, "ada", 0, &[]).await.ok().as_deref(), Some("lab-3"));
+        let ada = ("ada", "lab-3");
+        let waits = ask(&external, "bob", 1, &[ada]).await;
+        assert!(matches!(&waits, Err(LendError::Unusable(names)) if names == "lab-1, lab-2"), "{waits:?}");
+        let full = ask(&external, "eve", 2, &[ada, ("bob", "lab-1"), ("joe", "lab-2")]).await;
+        assert!(matches!(&full, Err(LendError::AllInUse)), "{full:?}");
+        // What somebody has in it is there still: neither another one nor nothing to take away.
+        let hers = ask(&external, "eve", 3, &[("eve", "lab-1")]).await;
+        assert!(matches!(&hers, Err(LendError::Unusable(names)) if names == "lab-1"), "{hers:?}");
+        assert!(external.is_configured("lab-1") && external.usable("lab-1").is_err());
+
+        assert_eq!(external.look_again().await, 0);
+        labs.write("lab-1", KUBECONFIG);
+        assert_eq!((external.look_again().await, external.unusable()), (1, vec!["lab-2".to_owned()]));
+        assert_eq!(ask(&external, "bob", 4, &[ada]).await.ok().as_deref(), Some("lab-1"));
+        labs.write("lab-2", KUBECONFIG);
+        assert_eq!((external.look_again().await, external.look_again().await), (1, 0));
+        assert_eq!(external.unusable(), [""; 0]);
     }
 }

@@ -89,6 +89,11 @@ pub enum LendError {
         "all clusters that somebody else runs are in use: add one below `argocd.external`, or wait until one is free"
     )]
     AllInUse,
+    /// Those that are free, or the one that it holds, cannot be used.
+    #[error(
+        "no cluster that somebody else runs can be lent, since of {0} the kubeconfig cannot be used: `gradus doctor` says why"
+    )]
+    Unusable(String),
     /// What is to be made is there, and not ours.
     #[error(
         "{0} is there already in the cluster {1}, and somebody else's: take it away there, or call it otherwise in the task"
@@ -131,8 +136,13 @@ impl Lender {
     }
 
     /// Lends these clusters, too, each to one environment at a time.
-    pub fn with_external(self, clusters: Vec<Cluster>) -> Self {
-        Self { external: (!clusters.is_empty()).then(|| External::new(clusters)), ..self }
+    pub fn with_external(self, external: External) -> Self {
+        Self { external: (!external.is_empty()).then_some(external), ..self }
+    }
+
+    /// The clusters that somebody else runs, where some are lent.
+    pub fn external(&self) -> Option<&External> {
+        self.external.as_ref()
     }
 
     /// Lets tasks ask these servers.
@@ -307,14 +317,15 @@ impl Lender {
         let Some(project) = project else { return Ok(true) };
         let labels = project.metadata.labels.unwrap_or_default();
         let Some(held) = labels.get(external::HOLDS) else { return Ok(true) };
-        let Some(cluster) = external.named(held) else {
+        if !external.is_configured(held) {
             tracing::error!(
                 environment = name,
                 held,
                 "its cluster is not configured any more: what is in it stays there"
             );
             return Ok(true);
-        };
+        }
+        let cluster = external.usable(held)?;
         let kinds = project.data.pointer("/spec/clusterResourceWhitelist").and_then(Value::as_array);
         let text = |kind: &Value, field: &str| kind[field].as_str().unwrap_or_default().to_owned();
         let kinds: Vec<_> = kinds.into_iter().flatten().map(|kind| (text(kind, "group"), text(kind, "kind"))).collect();

@@ -70,20 +70,20 @@ pub async fn reap(lender: &Arc<Lender>, store: &Store, workspaces: &[Workspace])
         }
     }
     if free && lender.has(Tier::External) {
-        for workspace in &sure {
-            tell_who_waits(store, workspace).await?;
-        }
+        tell_who_waits(store, sure).await?;
     }
     Ok(taken)
 }
 
-/// Has those graded again who may wait for a cluster that somebody gave back.
-async fn tell_who_waits(store: &Store, workspace: &Workspace) -> Result<(), StoreError> {
-    for known in store.known(workspace).await?.iter().filter(|known| known.state == PullState::Open) {
-        let key = PullKey { workspace: workspace.clone(), number: known.number };
-        let state = store.grading_state(&key, &known.head).await?;
-        if state.is_some_and(|state| state.traits.held_up) {
-            store.grade_again(&key, &known.lane, &known.head, SystemClock.now()).await?;
+/// Has those of these workspaces graded again who may wait for a cluster that is free now.
+pub async fn tell_who_waits(store: &Store, workspaces: impl IntoIterator<Item = &Workspace>) -> Result<(), StoreError> {
+    for workspace in workspaces {
+        for known in store.known(workspace).await?.iter().filter(|known| known.state == PullState::Open) {
+            let key = PullKey { workspace: workspace.clone(), number: known.number };
+            let state = store.grading_state(&key, &known.head).await?;
+            if state.is_some_and(|state| state.traits.held_up) {
+                store.grade_again(&key, &known.lane, &known.head, SystemClock.now()).await?;
+            }
         }
     }
     Ok(())

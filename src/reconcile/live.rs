@@ -360,7 +360,7 @@ impl Live {
         let told: &dyn std::error::Error = error;
         let full = "all environments are in use: yours follows when one is free";
         let why = match error {
-            LendError::AllInUse => {
+            LendError::AllInUse | LendError::Unusable(_) => {
                 tracing::warn!(error = told, "an environment has to wait");
                 return Begun::Settled(Environs::Shut(all_in_use(full)));
             }
@@ -397,7 +397,7 @@ fn shut(why: &str) -> Environs {
     Environs::Shut(Judgement::inconclusive(why))
 }
 
-/// Until somebody gives a cluster back, which may take days.
+/// Until somebody gives a cluster back, or mends the kubeconfig of one, which may take days.
 fn all_in_use(why: &str) -> Judgement {
     let mut judgement = Judgement::inconclusive(why);
     judgement.evidence.iter_mut().for_each(|one| one.operator = Some(ALL_IN_USE.to_owned()));

@@ -10,7 +10,7 @@ use ring::rand::{SecureRandom, SystemRandom};
 use serde_json::json;
 use tokio::sync::watch;
 
-use super::serve::argocd::take_back;
+use super::serve::argocd::tend;
 use super::serve::generator::{Compared, Generator};
 use crate::config::secret::Secret;
 use crate::environment::address::{Addresses, Server};
@@ -139,7 +139,7 @@ impl Environments {
         let live = Live::new(lender.clone(), store.clone(), clock, workspace, repository, PATIENCE);
         // Begun once: whoever comes second changes nothing.
         if self.slot.set(live).is_ok() {
-            tokio::spawn(take_back(lender, store, compared(&self.swept, &self.workspace), stopping));
+            tokio::spawn(tend(lender, store, compared(&self.swept, &self.workspace), stopping));
         }
         Ok(())
     }

@@ -1,4 +1,4 @@
-//! The Argo CD of a configuration: who lends environments, and taking them back.
+//! The Argo CD of a configuration: who lends environments, taking them back, and clusters that come later.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -11,10 +11,10 @@ use super::generator::Compared;
 use crate::config::kinds::ArgocdConfig;
 use crate::environment::address::Addresses;
 use crate::environment::client::{self, ClientError};
-use crate::environment::external::Cluster;
+use crate::environment::external::External;
 use crate::environment::lender::{Argocd, Lender, Shared};
 use crate::environment::planes::{Planes, PlanesError, Spec};
-use crate::environment::reap::{PAUSE, reap};
+use crate::environment::reap::{PAUSE, reap, tell_who_waits};
 use crate::forge::http::client::NoCertificates;
 use crate::gitops::kinds::Kinds;
 use crate::server::listen::stopped;
@@ -71,21 +71,25 @@ pub async fn lender(
         }
         None => None,
     };
-    let mut external = Vec::new();
-    for one in &config.external {
-        let kinds = Arc::new(Kinds::of(client::of_file(Some(&one.kubeconfig)).await?));
-        external.push(Cluster { name: one.name.clone(), kinds, server: one.server.clone() });
-    }
+    let external = External::open(config.external.clone()).await;
     let argocd = Argocd { client, namespace: config.namespace.clone(), set: config.application_set.clone() };
     let lender = Lender::new(argocd, shared, planes, clock).with_external(external);
     Ok(Some(Arc::new(lender.asking(Addresses::none()?))))
+}
+
+/// Tends what is lent until the end.
+pub async fn tend(lender: Arc<Lender>, store: Store, compared: Compared, stopping: watch::Receiver<bool>) {
+    tokio::join!(
+        take_back(&lender, &store, &compared, stopping.clone()),
+        take_into_use(&lender, &store, &compared, stopping),
+    );
 }
 
 /// How long what was seen in environments is kept after it was seen last: longer than a term.
 const KEPT: Duration = Duration::from_secs(180 * 24 * 3600);
 
 /// Takes environments back until the end, and forgets what was seen there long ago.
-pub async fn take_back(lender: Arc<Lender>, store: Store, compared: Compared, mut stopping: watch::Receiver<bool>) {
+async fn take_back(lender: &Arc<Lender>, store: &Store, compared: &Compared, mut stopping: watch::Receiver<bool>) {
     loop {
         tokio::select! {
             () = tokio::time::sleep(PAUSE) => {}
@@ -97,9 +101,31 @@ pub async fn take_back(lender: Arc<Lender>, store: Store, compared: Compared, mu
             tracing::error!(%error, "the database cannot be used");
         }
         let Some(workspaces) = compared() else { continue };
-        match reap(&lender, &store, &workspaces).await {
+        match reap(lender, store, &workspaces).await {
             Ok(0) => {}
             Ok(taken) => tracing::info!(taken, "environments were taken away"),
+            Err(error) => tracing::error!(%error, "the database cannot be used"),
+        }
+    }
+}
+
+/// How often one looks whether a kubeconfig that could not be used can be.
+const LOOK_FOR_CLUSTERS: Duration = Duration::from_secs(5);
+
+/// Takes clusters into use whose kubeconfigs could not be used at the start, and has those graded again who may wait for one.
+/// Ends when there is none left.
+async fn take_into_use(lender: &Lender, store: &Store, compared: &Compared, mut stopping: watch::Receiver<bool>) {
+    let Some(external) = lender.external() else { return };
+    let mut untold = 0;
+    while untold > 0 || !external.unusable().is_empty() {
+        tokio::select! {
+            () = tokio::time::sleep(LOOK_FOR_CLUSTERS) => {}
+            () = stopped(&mut stopping) => return,
+        }
+        untold += external.look_again().await;
+        let Some(workspaces) = compared().filter(|_| untold > 0) else { continue };
+        match tell_who_waits(store, &workspaces).await {
+            Ok(()) => untold = 0,
             Err(error) => tracing::error!(%error, "the database cannot be used"),
         }
     }

@@ -31,6 +31,7 @@ use crate::config::reload::{OwnedEnv, Pace, Reading, follow};
 use crate::config::secret::Secret;
 use crate::course::Course;
 use crate::environment::address::Addresses;
+use crate::environment::external::External;
 use crate::environment::lender::Lender;
 use crate::forge::Forge;
 use crate::forge::dry_run::{DryRun, Tell};
@@ -193,6 +194,9 @@ impl<C: Connect> Daemon<C> {
             Some(argocd) if dry_run.is_none() => argocd::lender(argocd, &config.data, clock.clone()).await?,
             _ => None,
         };
+        if let Some(lender) = lender.clone() {
+            health.lends(Arc::new(move || lender.external().map(External::unusable).unwrap_or_default()));
+        }
         let ground = Ground {
             store,
             gradebook: gradebook.clone(),
@@ -254,9 +258,9 @@ impl<C: Connect> Daemon<C> {
             let (gradebook, stopping) = (gradebook.clone(), stopping.clone());
             tokio::spawn(async move { gradebook.share(stopping).await })
         };
-        let taking_back = supervisor.lender.clone().map(|lender| {
+        let tending = supervisor.lender.clone().map(|lender| {
             let (store, compared) = (supervisor.ground.store.clone(), supervisor.compared.clone());
-            tokio::spawn(argocd::take_back(lender, store, compared, stopping.clone()))
+            tokio::spawn(argocd::tend(lender, store, compared, stopping.clone()))
         });
         let Follow { path, loaded, env, pace } = options;
         let mut reading = follow(path, loaded, env, pace);
@@ -288,7 +292,7 @@ impl<C: Connect> Daemon<C> {
         stop.send_replace(true);
         let store = supervisor.ground.store.clone();
         supervisor.end(limits.drain.0).await;
-        for task in [server, sharing].into_iter().chain(taking_back) {
+        for task in [server, sharing].into_iter().chain(tending) {
             let abort = task.abort_handle();
             if tokio::time::timeout(limits.drain.0, task).await.is_err() {
                 abort.abort();

@@ -21,6 +21,9 @@ use crate::store::{Store, StoreError};
 /// Tells how a workspace is doing.
 pub type Ask = Arc<dyn Fn() -> Condition + Send + Sync>;
 
+/// Tells the names of clusters that cannot be used.
+pub type AskClusters = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
+
 /// What is asked about.
 #[derive(Clone)]
 pub struct Health(Arc<Inner>);
@@ -42,6 +45,7 @@ struct Shown {
     waiting: Vec<&'static str>,
     workspaces: BTreeMap<Workspace, Ask>,
     fleets: Vec<Fleet>,
+    clusters: Option<AskClusters>,
     stopping: bool,
 }
 
@@ -122,6 +126,11 @@ impl Health {
         (state.workspaces, state.fleets) = (workspaces, fleets);
     }
 
+    /// Environments are lent; this tells which clusters of them cannot be.
+    pub fn lends(&self, clusters: AskClusters) {
+        self.state().clusters = Some(clusters);
+    }
+
     /// The end has begun: no more requests, please.
     pub fn stopping(&self) {
         self.state().stopping = true;
@@ -195,6 +204,11 @@ impl Health {
         for (line, wrong) in fleets.iter().map(Fleet::told) {
             lines.push(line);
             degraded |= wrong;
+        }
+        let clusters = self.state().clusters.clone();
+        for name in clusters.map(|ask| ask()).unwrap_or_default() {
+            lines.push(format!("cluster {name}: cannot be used and is not lent, the log says why"));
+            degraded = true;
         }
         let first = if degraded { "degraded" } else { "ok" };
         lines.insert(0, first.to_owned());
@@ -448,6 +462,18 @@ mod tests {
         assert!(told(Listed::Fine, &[Some("x"), Some("x")]).await.starts_with("degraded\n"), "all of them");
         assert!(told(Listed::Failed, &[None]).await.starts_with("degraded\n"));
         assert!(told(Listed::NotYet, &[]).await.starts_with("ok\n"));
+    }
+
+    #[tokio::test]
+    async fn a_cluster_that_cannot_be_used_is_named_as_long_as_it_cannot() {
+        let desk = desk().await;
+        let clusters = Arc::new(Mutex::new(vec!["lab-1".to_owned()]));
+        let told = clusters.clone();
+        desk.health.lends(Arc::new(move || told.lock().unwrap().clone()));
+        let text = "degraded\ncluster lab-1: cannot be used and is not lent, the log says why\n";
+        assert_eq!(desk.get("/healthz").await, (200, text.to_owned()));
+        clusters.lock().unwrap().clear();
+        assert_eq!(desk.get("/healthz").await.1, "ok\n");
     }
 
     #[tokio::test]

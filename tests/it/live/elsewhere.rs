@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use gradus::environment::external::Cluster;
+use gradus::config::kinds::ExternalConfig;
+use gradus::environment::external::External;
 use gradus::environment::lender::{Argocd, Lender};
 use gradus::environment::reap::reap;
 use gradus::forge::pull::Workspace;
-use gradus::gitops::kinds::Kinds;
 use gradus::store::Store;
 use gradus::store::time::SystemClock;
 use kube::api::{Api, DeleteParams, DynamicObject, PostParams};
@@ -179,6 +179,8 @@ fn a_push_is_judged_in_a_cluster_of_somebody_elses_and_who_waits_for_it_is_told_
         let plane = planes.lend("lab").await.unwrap();
         let lab = Lab::new(&plane, &argocd).await;
         let (kubeconfig, server) = (lab.kubeconfig(), &lab.server);
+        let late = kubeconfig.with_extension("late");
+        std::fs::rename(&kubeconfig, &late).unwrap();
         let lends =
             format!("external: [{{name: lab-1, kubeconfig: \"{}\", server: \"{server}\"}}]", kubeconfig.display());
         let place = Place::of(Shop::of("tiny", course, &lends).await);
@@ -186,10 +188,14 @@ fn a_push_is_judged_in_a_cluster_of_somebody_elses_and_who_waits_for_it_is_told_
         let [ada, bob] = ["ada", "bob"].map(|name| shop.academy.learner(name));
         let [hers, his] = ["ada", "bob"].map(|learner| shop.environment(learner));
 
-        // Too many rights: what the API server there says, at the line that gives them.
+        // The kubeconfig is not there yet: it is waited for, and used as soon as it is.
         ada.clone.branch("work");
         shop.write(&ada, &[("all.yaml", &manifest("\"*\""))]);
         let one = ada.open("work");
+        let told = shop.review(one, "all environments are in use: yours follows when one is free").await;
+        assert!(!told.contains("Not yet"), "{told}");
+        std::fs::rename(&late, &kubeconfig).unwrap();
+        // Too many rights: what the API server there says, at the line that gives them.
         let told = shop.review(one, "Not yet: 2 of 3 points").await;
         assert!(told.contains("may delete `pods` in the namespace `kube-system`, must not"), "{told}");
         assert!(told.contains("tasks/shop/manifests/all.yaml:"), "{told}");
@@ -216,9 +222,9 @@ fn a_push_is_judged_in_a_cluster_of_somebody_elses_and_who_waits_for_it_is_told_
         shop.academy.ask("ada", "PATCH", &format!("/pulls/{one}"), closed, 201);
         let name = &shop.academy.name;
         let argo = Argocd { client: argocd.clone(), namespace: "argocd".into(), set: name.clone() };
-        let kinds = Arc::new(Kinds::of(lab.inside.clone()));
-        let cluster = Cluster { name: "lab-1".into(), kinds, server: server.clone() };
-        let lender = Arc::new(Lender::new(argo, None, None, Arc::new(SystemClock)).with_external(vec![cluster]));
+        let cluster = ExternalConfig { name: "lab-1".into(), kubeconfig, server: server.clone() };
+        let external = External::open(vec![cluster]).await;
+        let lender = Arc::new(Lender::new(argo, None, None, Arc::new(SystemClock)).with_external(external));
         let store = Store::open(&shop.academy.path("data/gradus.db")).await.unwrap();
         let workspace = [Workspace(format!("{}/teacher/{name}", shop.academy.server.authority))];
         let deadline = Instant::now() + Duration::from_secs(120);
@@ -260,7 +266,7 @@ fn doctor_says_of_each_cluster_of_somebody_elses_what_is_wrong_with_it() {
             one("away", "https://away.example.org"),
             one("missing", "https://missing.example.org"),
         ];
-        // The daemon would not start like this.
+        // Only what `doctor` says is looked at.
         let mut shop = Shop::of("tiny", course, "namespaces: {}").await;
         shop.daemon.take().unwrap().stop("TERM");
         let lends = |yaml: &str| {

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use gradus::config::kinds::ExternalConfig;
 use gradus::environment::Environment;
 use gradus::environment::Tier;
-use gradus::environment::external::Cluster;
+use gradus::environment::external::External;
 use gradus::environment::lender::{Argocd, LendError, Lender};
 use gradus::environment::seed::Seeds;
 use gradus::forge::pull::Workspace;
 use gradus::gitops::generator::{Offer, Tenancy};
-use gradus::gitops::kinds::Kinds;
 use gradus::gitops::policy::Policy;
 use gradus::store::time::SystemClock;
 use gradus::submission::sha::CommitId;
@@ -75,11 +75,14 @@ fn a_cluster_of_somebody_elses_is_one_environments_at_a_time_and_left_as_it_was(
             let theirs = json!({ "apiVersion": version, "kind": kind, "metadata": { "name": "theirs" } });
             api.create(&PostParams::default(), &serde_json::from_value(theirs).unwrap()).await.unwrap();
         }
-        let lender = || {
+        let kubeconfig = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(kubeconfig.path(), lab.kubeconfig()).unwrap();
+        let lender = async || {
             let argocd = Argocd { client: tenant.client.clone(), namespace: "argocd".into(), set: "nobodys".into() };
-            let kinds = Arc::new(Kinds::of(inside.clone()));
-            let cluster = Cluster { name: tenant.name.clone(), kinds, server: lab.server().to_owned() };
-            Lender::new(argocd, None, None, Arc::new(SystemClock)).with_external(vec![cluster])
+            let (name, server) = (tenant.name.clone(), lab.server().to_owned());
+            let cluster = ExternalConfig { name, kubeconfig: kubeconfig.path().to_owned(), server };
+            let external = External::open(vec![cluster]).await;
+            Lender::new(argocd, None, None, Arc::new(SystemClock)).with_external(external)
         };
         let commit = tenant.push(&[("role.yaml", Some(ROLE)), ("map.yaml", Some(&map("settings", "hers")))]);
         let [ada, bob] = ["7", "8"].map(|learner| offer(&tenant, learner, lab.server(), &commit));
@@ -87,13 +90,13 @@ fn a_cluster_of_somebody_elses_is_one_environments_at_a_time_and_left_as_it_was(
         let full = |answer: Result<_, LendError>| matches!(answer, Err(LendError::AllInUse));
 
         // Before and after it is written, for this process and for one that knows nothing.
-        let first = lender();
+        let first = lender().await;
         let place = first.ground(&hers, Tier::External).await.unwrap();
         assert!(full(first.ground(&his, Tier::External).await.map(drop)));
         let neighbour = environment("apiVersion: v1\nkind: Namespace\nmetadata: {name: neighbour}\n");
         first.lend(&ada, &neighbour, &place).await.unwrap();
         assert!(full(first.ground(&his, Tier::External).await.map(drop)));
-        let second = lender();
+        let second = lender().await;
         assert!(full(second.ground(&his, Tier::External).await.map(drop)));
         assert_eq!(second.ground(&hers, Tier::External).await.unwrap().server, lab.server());
 

@@ -88,3 +88,44 @@ async fn a_webhook_secret_is_rotated_without_a_restart() {
     world.reviewed(at, 1, "Not yet").await;
     world.hub.finish();
 }
+
+/// Of a cluster where nobody answers, which nobody notices who asks it nothing.
+const KUBECONFIG: &str = "apiVersion: v1\nkind: Config\nclusters: [{name: lab, cluster: {server: 'https://127.0.0.1:1', \
+    insecure-skip-tls-verify: true}}]\nusers: [{name: gradus, user: {token: t}}]\ncontexts: [{name: lab, context: {cluster: lab, user: \
+    gradus}}]\ncurrent-context: lab\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_starts_although_a_cluster_of_somebody_elses_cannot_be_used_and_takes_it_into_use_later() {
+    let world = World::new().await;
+    let one =
+        |name: &str| format!("{{name: {name}, kubeconfig: {name}.kubeconfig, server: \"https://{name}.example.org\"}}");
+    let all = ["lab-1", "lab-2", "lab-3"].map(one).join(", ");
+    let argocd = format!("argocd: {{token: {{file: generator}}, kubeconfig: argocd.kubeconfig, external: [{all}]}}\n");
+    world.write("gradus.yaml", &world.config(&argocd));
+    world.write("generator", &format!("{CANARY}-of-the-generator-0123456789"));
+    world.write("argocd.kubeconfig", KUBECONFIG);
+    world.write("lab-1.kubeconfig", KUBECONFIG);
+    world.write("lab-3.kubeconfig", "clusters: [");
+    let serve = world.serve(&[]);
+    let says =
+        |name: &str| serve.get("/healthz").1.contains(&format!("cluster {name}: cannot be used and is not lent"));
+    assert_eq!([says("lab-1"), says("lab-2"), says("lab-3")], [false, true, true], "{}", serve.get("/healthz").1);
+    assert!(serve.get("/healthz").1.starts_with("degraded\n"));
+    for name in ["lab-2", "lab-3"] {
+        let file = world.path(&format!("{name}.kubeconfig")).display().to_string();
+        let logged = serve.logged();
+        assert!(logged.lines().any(|line| line.contains("lent to nobody") && line.contains(&file)), "{file}: {logged}");
+    }
+    // Everything else works.
+    let at = world.open("ada", 3, "none");
+    world.reviewed(at, 1, "Not yet: 4 of 7 points").await;
+
+    world.write("lab-2.kubeconfig", KUBECONFIG);
+    world.until("lab-2", |_| !says("lab-2")).await;
+    assert!(says("lab-3"));
+    world.write("lab-3.kubeconfig", KUBECONFIG);
+    world.until("all of them", |_| serve.get("/healthz").1.starts_with("ok\n")).await;
+    assert_eq!(serve.logged().matches("lent to nobody").count(), 2, "each is said once");
+    assert_eq!(serve.stop("TERM").0, Some(0));
+    world.hub.finish();
+}

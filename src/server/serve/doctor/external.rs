@@ -34,7 +34,7 @@ pub(super) async fn look(config: &ArgocdConfig, argocd: &Client) -> Vec<Finding>
 async fn whole(one: &ExternalConfig) -> Result<Finding, Finding> {
     let name = &one.name;
     let client = client::of_file(Some(&one.kubeconfig)).await.map_err(|error| {
-        let remedy = "correct `argocd.external`: `gradus serve` does not start like this";
+        let remedy = "mend it: `gradus serve` lends this cluster to nobody until it can be used, and then by itself";
         Finding::wrong(ABOUT, format!("{name}: {error}"), remedy)
     })?;
     let there = reach(ABOUT, &client).await;
