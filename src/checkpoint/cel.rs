@@ -3,6 +3,7 @@
 //! The engine is in `cel/`: [`parse`] reads, [`lower`] resolves names and types, [`machine`] evaluates on a step budget,
 //! `explain` finds the reason and the line, `judge` puts them together. `docs/cel.md` is for authors.
 
+mod ask;
 #[cfg(test)]
 mod conformance;
 pub mod explain;
@@ -19,6 +20,7 @@ pub mod parse;
 mod place;
 pub mod program;
 mod rules;
+mod screen;
 mod source;
 pub mod tracing;
 pub mod types;
@@ -32,7 +34,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::globs::Globs;
-use super::select::{self, Select};
+use super::screen::Screen;
+use super::select::{self, Select, Source};
 use super::{Check, Context, Judgement, Trace};
 use crate::submission::yaml::Dialect;
 use place::At;
@@ -167,6 +170,16 @@ impl Check for Cel {
 
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
         judge::judge(self, context, trace)
+    }
+
+    fn screen<'c>(&'c self, context: &Context<'c>) -> Option<Screen<'c>> {
+        Some(Screen { source: self.source(), rule: Box::new(screen::Single::of(self, context)?) })
+    }
+}
+
+impl Cel {
+    fn source(&self) -> Source<'_> {
+        Source { files: self.files.as_ref(), select: &self.select, min: self.min, dialect: self.dialect }
     }
 }
 

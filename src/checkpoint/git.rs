@@ -243,6 +243,7 @@ mod tests {
             environment: crate::checkpoint::Sight::Absent(crate::checkpoint::NOWHERE),
             prefix: "tasks/a/",
             dialect: Dialect::Kubectl,
+            screened: None,
         };
         git(yaml).judge(&context, &mut Trace::off())
     }

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::evidence::Evidence;
 use super::globs::Globs;
 use super::matching::{self, Nearness, Pattern};
+use super::screen::{Rule, Screen, Seen};
 use super::select::{self, Select, Selected, Source};
 use super::{Check, Context, Judgement, Trace};
 use crate::submission::yaml::Dialect;
@@ -79,13 +80,12 @@ impl Check for Manifest {
             Ok(pattern) => pattern,
             Err(flaws) => return Judgement::error(matching::words(&flaws)),
         };
-        let source = Source { files: self.files.as_ref(), select: &self.select, min: self.min, dialect: self.dialect };
-        let objects = match select::select(context, &source, trace) {
+        let objects = match select::select(context, &self.source(), trace) {
             Ok(objects) => objects,
             Err(judgement) => return judgement,
         };
         let (good, bad): (Vec<&Selected<'_>>, Vec<_>) =
-            objects.iter().partition(|object| pattern.matches(object.value));
+            objects.iter().partition(|object| object.seen(context) == Seen::Holds || pattern.matches(object.value));
         if trace.is_on() {
             trace_candidates(&pattern, &objects, trace);
         }
@@ -96,6 +96,22 @@ impl Check for Manifest {
             Quantify::Exactly(n) => exactly(n as usize, &pattern, &good, &bad),
         };
         if evidence.is_empty() { Judgement::pass() } else { Judgement::fail(limited(evidence)) }
+    }
+
+    fn screen<'c>(&'c self, _context: &Context<'c>) -> Option<Screen<'c>> {
+        Some(Screen { source: self.source(), rule: Box::new(Pattern::parse(&self.matching).ok()?) })
+    }
+}
+
+impl Manifest {
+    fn source(&self) -> Source<'_> {
+        Source { files: self.files.as_ref(), select: &self.select, min: self.min, dialect: self.dialect }
+    }
+}
+
+impl Rule for Pattern {
+    fn ask<'r>(&'r self) -> Box<dyn FnMut(&'r Value) -> Option<u64> + 'r> {
+        Box::new(|value| self.matches(value).then_some(0))
     }
 }
 

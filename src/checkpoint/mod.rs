@@ -24,6 +24,7 @@ pub mod promql;
 pub mod rbac;
 pub mod scenario;
 pub mod scene;
+pub mod screen;
 pub mod select;
 pub mod spec;
 #[cfg(test)]
@@ -43,6 +44,7 @@ use crate::submission::yaml::{Dialect, YamlFiles};
 use evidence::Evidence;
 use observed::{Sample, Want};
 use outcome::{Blame, Outcome};
+use screen::{Screen, Screened};
 
 pub use spec::{Checkpoint, CheckpointFile, Kind};
 
@@ -54,6 +56,12 @@ pub trait Check {
 
     /// Judges a submission. `trace` takes what `gradus explain` shows; say nothing unless `trace.is_on()`.
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement;
+
+    /// What is true of each object that is in order, for a kind that judges one object at a time: then many of them are
+    /// gone through for all checkpoints at once ([`screen`]). It answers for its judging alone: none is always right.
+    fn screen<'c>(&'c self, _context: &Context<'c>) -> Option<Screen<'c>> {
+        None
+    }
 
     /// Whether it looks at the learner's environment where there is one. Such a kind is judged on each sample that was
     /// taken there, and time words make one verdict of them ([`timing`]).
@@ -88,6 +96,8 @@ pub struct Context<'a> {
     pub prefix: &'a str,
     /// How scalars read unless the checkpoint says otherwise (the task's `dialect`).
     pub dialect: Dialect,
+    /// What is known already of the objects that this checkpoint selects.
+    pub screened: Option<&'a Screened>,
 }
 
 /// The learner's environment, as a kind sees it.

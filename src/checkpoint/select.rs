@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 use super::evidence::{Evidence, Place};
 use super::globs::{Globs, similarity};
 use super::matching::{Difference, Pattern, clip, count};
+use super::screen::Seen;
 use super::{Context, Judgement, Trace};
 use crate::submission::yaml::{Dialect, Document, File, Object, Problem, ProblemKind, Word, YamlFiles};
 
@@ -81,8 +82,14 @@ pub struct Selected<'c> {
 }
 
 impl<'c> Selected<'c> {
-    fn new(source: File<'c>, object: &'c Object) -> Self {
+    /// An object of a file.
+    pub fn new(source: File<'c>, object: &'c Object) -> Self {
         Self { file: source.path(), value: &object.value, source, object }
+    }
+
+    /// What screening found out about it for the checkpoint that is judged.
+    pub fn seen(&self, context: &Context<'_>) -> Seen {
+        context.screened.map(|screened| screened.of(self.object)).unwrap_or_default()
     }
 
     /// A JSON pointer of the object as one of its document.
@@ -185,10 +192,14 @@ pub fn select<'c>(
     if !survey.unreadable.is_empty() {
         return Err(Judgement::fail(survey.unreadable));
     }
-    let wanted = Wanted::new(source.select, context.yaml);
+    let filter = Filter::new(source.select, matching.as_ref(), context.yaml);
     let mut found = Vec::new();
     for candidate in survey.candidates(dialect) {
-        let fits = wanted.fits(&candidate) && fits(source.select, matching.as_ref(), candidate.value);
+        let fits = match candidate.seen(context) {
+            Seen::Open => filter.fits(&candidate),
+            Seen::Unfit => false,
+            Seen::Holds => true,
+        };
         trace.say(|| {
             let line = candidate.place("").line.unwrap_or_default();
             let verdict = if fits { "fits".to_owned() } else { why_not(source.select, candidate.value).join(", ") };
@@ -233,6 +244,25 @@ fn unreadable(file: &str, problem: &Problem) -> Evidence {
     }
 }
 
+/// A selection, ready to be asked of objects.
+pub struct Filter<'s> {
+    select: &'s Select,
+    matching: Option<&'s Pattern>,
+    wanted: Wanted,
+}
+
+impl<'s> Filter<'s> {
+    /// To be made when all files whose objects it is asked of are read. `matching` is the selection's, compiled.
+    pub fn new(select: &'s Select, matching: Option<&'s Pattern>, yaml: &YamlFiles<'_>) -> Self {
+        Self { select, matching, wanted: Wanted::new(select, yaml) }
+    }
+
+    /// Whether an object is selected.
+    pub fn fits(&self, candidate: &Selected<'_>) -> bool {
+        self.wanted.fits(candidate) && fits(self.select, self.matching, candidate.value)
+    }
+}
+
 /// The fields of a selection that are compared as numbers; none means that any will do.
 struct Wanted {
     api_version: Option<Word>,
@@ -244,7 +274,6 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// To be made when all files of the selection are read.
     fn new(select: &Select, yaml: &YamlFiles<'_>) -> Self {
         let mut nowhere = false;
         let mut word = |text: &Option<String>| {

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::fail_fast::FailFast;
 use super::observed::{Environs, Observed, Sample, Want};
+use super::screen::Screen;
 use super::timing::{Consistently, Eventually, Look, Timing};
 use super::via::{Addressee, Ask, Target};
 use super::{Check, Context, Judgement, NOWHERE, Sight, Trace};
@@ -151,6 +152,13 @@ macro_rules! kinds {
                 match self {
                     Kind::Withheld(_) => Judgement::not_run("judged only after a push"),
                     $(Kind::$variant(kind) => kind.judge(context, trace),)*
+                }
+            }
+
+            fn screen<'c>(&'c self, context: &Context<'c>) -> Option<Screen<'c>> {
+                match self {
+                    Kind::Withheld(_) => None,
+                    $(Kind::$variant(kind) => kind.screen(context),)*
                 }
             }
 

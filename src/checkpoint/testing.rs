@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::observed::{Environs, Said, Sample, Seen};
+use super::screen::screen;
 use super::{Check, Checkpoint, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::submission::tree::Tree;
 use crate::submission::yaml::{Dialect, YamlFiles};
@@ -43,7 +44,7 @@ pub(crate) fn judge_said(check: &impl Check, files: &Tree, hidden: Option<&Tree>
 /// Judges a working tree and what is known of its environment, with the checkpoint's time words.
 pub(crate) fn judge_checkpoint(checkpoint: &Checkpoint, files: &Tree, environs: &Environs) -> Judgement {
     let judge = |context: &Context<'_>| checkpoint.judge(context, Some(environs), &mut Trace::off());
-    in_context(files, &Tree::default(), None, Sight::Absent(NOWHERE), judge)
+    in_context(files, judge)
 }
 
 /// Judges a working tree and whatever is known of its environment.
@@ -58,27 +59,31 @@ fn judge_all(
     hidden: Option<&Tree>,
     environment: Sight<'_>,
 ) -> Judgement {
-    in_context(files, base, hidden, environment, |context| check.judge(context, &mut Trace::off()))
+    in_context(files, |context| judge_both_ways(check, &Context { base, hidden, environment, ..*context }))
 }
 
-fn in_context(
-    files: &Tree,
-    base: &Tree,
-    hidden: Option<&Tree>,
-    environment: Sight<'_>,
-    judge: impl FnOnce(&Context<'_>) -> Judgement,
-) -> Judgement {
-    let (yaml, params) = (YamlFiles::new(files), BTreeMap::new());
-    let context = Context {
+/// Judges with and without screening: the verdict has to be the same.
+pub(crate) fn judge_both_ways(check: &impl Check, context: &Context<'_>) -> Judgement {
+    let judgement = check.judge(context, &mut Trace::off());
+    let screened = screen(std::iter::once(check as &dyn Check), context).remove(0);
+    let again = check.judge(&Context { screened: screened.as_ref(), ..*context }, &mut Trace::off());
+    assert_eq!(again, judgement, "screening changes a verdict");
+    judgement
+}
+
+/// Runs with what a working tree offers that started empty.
+pub(crate) fn in_context<T>(files: &Tree, run: impl FnOnce(&Context<'_>) -> T) -> T {
+    let (base, yaml, params) = (Tree::default(), YamlFiles::new(files), BTreeMap::new());
+    run(&Context {
         files,
-        base,
+        base: &base,
         yaml: &yaml,
-        hidden,
+        hidden: None,
         params: &params,
         history: None,
-        environment,
+        environment: Sight::Absent(NOWHERE),
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
-    };
-    judge(&context)
+        screened: None,
+    })
 }

@@ -17,7 +17,7 @@ use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::task::Task;
 use crate::course::values::Values;
-use crate::sandbox::{Sandbox, Tracing, Work};
+use crate::sandbox::{Sandbox, Screening, Tracing, Work};
 use crate::submission::history::History;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -119,6 +119,7 @@ fn work<'a>(job: &Job<'a>, checkpoints: &'a [&'a Checkpoint], prefix: &'a str, t
         prefix,
         dialect: job.task.dialect,
         tracing,
+        screening: Screening::On,
     }
 }
 

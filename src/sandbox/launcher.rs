@@ -10,7 +10,7 @@ use super::child::{Errand, Invocation};
 use super::confine::{ProcessLimits, Strictness, Walls};
 use super::parent::{Death, Next, run};
 use super::wire::{Frame, Outgoing};
-use super::{Judged, Work};
+use super::{Judged, Screening, Work};
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
@@ -122,8 +122,11 @@ impl Launcher {
             if rest.is_empty() {
                 return answers;
             }
-            let limits = if stumbled { self.limits.doubled() } else { self.limits };
-            let run = self.run(work, &rest, limits, deadline);
+            let (limits, screening) = match stumbled {
+                true => (self.limits.doubled(), Screening::Off),
+                false => (self.limits, work.screening),
+            };
+            let run = self.run(&Work { screening, ..work.clone() }, &rest, limits, deadline);
             answers.extend(run.answers.into_iter().map(|(index, judged)| (rest[index].id.clone(), judged)));
             let Err(death) = run.end else {
                 // Finished without these: the child left out what it should not have.
@@ -145,7 +148,8 @@ impl Launcher {
                     let answer = self.alone(work, &rest[index], &death, deadline);
                     answers.insert(rest[index].id.clone(), answer);
                 }
-                // Nothing was in flight: the input itself is too much. Once more with double limits, then no more.
+                // Nothing was in flight: the input itself is too much, or going through its objects. Once more with double
+                // limits and without the latter, then no more.
                 (_, None) if !stumbled => stumbled = true,
                 (death, None) => {
                     let why = format!("the submission could not be read within the limits: {}", words(&death));
@@ -159,7 +163,8 @@ impl Launcher {
     fn alone(&self, work: &Work<'_>, checkpoint: &Checkpoint, first: &Death, deadline: Instant) -> Judged {
         let mut checkpoint = checkpoint.clone();
         checkpoint.depends_on.clear();
-        let mut run = self.run(work, &[Cow::Owned(checkpoint)], self.limits.doubled(), deadline);
+        let work = Work { screening: Screening::Off, ..work.clone() };
+        let mut run = self.run(&work, &[Cow::Owned(checkpoint)], self.limits.doubled(), deadline);
         match (run.answers.pop(), run.end) {
             (Some((_, judged)), _) => judged,
             (None, Err(second)) => judged(Judgement::error(format!(
@@ -304,6 +309,7 @@ mod tests {
             prefix: "tasks/x/",
             dialect: crate::submission::yaml::Dialect::Kubectl,
             tracing: super::super::Tracing::Off,
+            screening: Screening::On,
         });
         assert!(answers.values().all(|a| a.judgement.outcome == Outcome::Inconclusive) && answers.len() == 2);
         assert!(matches!(launcher.check(), Err(Unusable::Broken(_))));

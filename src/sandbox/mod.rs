@@ -46,6 +46,15 @@ pub enum Tracing {
     On,
 }
 
+/// Whether to go through the objects for all checkpoints at once before each is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Screening {
+    /// What one waits for least.
+    On,
+    /// What a child died of is found out checkpoint by checkpoint.
+    Off,
+}
+
 /// What is to be judged, on what.
 #[derive(Debug, Clone)]
 pub struct Work<'a> {
@@ -69,6 +78,8 @@ pub struct Work<'a> {
     pub dialect: Dialect,
     /// Whether to record how verdicts come about.
     pub tracing: Tracing,
+    /// Whether objects are screened. Never when verdicts are recorded: all of it is told.
+    pub screening: Screening,
 }
 
 /// One checkpoint's answer.

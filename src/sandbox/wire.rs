@@ -12,7 +12,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::confine::{Confined, Walls};
-use super::{Judged, Tracing, Work};
+use super::{Judged, Screening, Tracing, Work};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::observed::Environs;
 use crate::course::values::Values;
@@ -42,6 +42,7 @@ pub struct Request {
     prefix: String,
     dialect: Dialect,
     tracing: Tracing,
+    screening: Screening,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -58,6 +59,7 @@ struct Header<'a> {
     prefix: Cow<'a, str>,
     dialect: Dialect,
     tracing: Tracing,
+    screening: Screening,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -110,6 +112,7 @@ impl<'a> Outgoing<'a> {
             prefix: work.prefix.into(),
             dialect: work.dialect,
             tracing: work.tracing,
+            screening: work.screening,
         };
         let mut head = vec![0; 4];
         serde_json::to_writer(&mut head, &header).expect("plain data without maps keyed by anything but text");
@@ -164,6 +167,7 @@ impl Request {
             prefix: header.prefix.into_owned(),
             dialect: header.dialect,
             tracing: header.tracing,
+            screening: header.screening,
         })
     }
 
@@ -181,6 +185,7 @@ impl Request {
             prefix: &self.prefix,
             dialect: self.dialect,
             tracing: self.tracing,
+            screening: self.screening,
         })
     }
 }

@@ -8,7 +8,7 @@ use gradus::checkpoint::Checkpoint;
 use gradus::checkpoint::observed::{Environs, Maker, Observed, Seen};
 use gradus::checkpoint::outcome::Outcome::{self, Error, Fail, Inconclusive, Pass};
 use gradus::course::values::Values;
-use gradus::sandbox::{Launcher, Limits, Sandbox, Strictness, Tracing, Unusable, Work};
+use gradus::sandbox::{Launcher, Limits, Sandbox, Screening, Strictness, Tracing, Unusable, Work};
 use gradus::submission::tree::Tree;
 use gradus::submission::yaml::Dialect;
 use serde_json::{Value, json};
@@ -49,6 +49,7 @@ fn judge_observed(
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
         tracing: Tracing::Off,
+        screening: Screening::On,
     });
     let told = |judgement: gradus::checkpoint::Judgement| {
         let message = judgement.evidence.into_iter().next().map(|e| e.message).unwrap_or_default();
@@ -151,6 +152,12 @@ fn whatever_a_child_does_no_learner_loses_or_wins_points_by_it() {
             assert!(message.contains(words), "{name} {id}: {message}");
         }
     }
+}
+
+#[test]
+fn what_dies_of_going_through_the_objects_is_judged_without() {
+    let answers = judge(&taken_over("screening.sh", Strictness::BestEffort), &[honest()], &files(HONEST));
+    assert_eq!(answers["honest"].0, Pass, "{answers:?}");
 }
 
 #[test]

@@ -16,6 +16,12 @@ pub const STEPS_PER_EVALUATION: u64 = 2_000_000;
 /// Steps of all evaluations of one checkpoint: about two seconds of an unoptimised build.
 pub const STEPS_PER_CHECKPOINT: u64 = 50_000_000;
 
+/// Steps for one object while objects are screened: what takes longer spends its time on the rule, not on memory.
+pub const STEPS_PER_SCREENED: u64 = 10_000;
+
+/// Steps of one checkpoint while objects are screened; the rest is judged without.
+pub const STEPS_PER_SCREENING: u64 = 5_000_000;
+
 /// Longest list or map that a rule may walk.
 pub const ITEMS: usize = 10_000;
 

@@ -20,6 +20,7 @@ pub struct Machine<'a> {
     stack: Vec<Val<'a>>,
     left: u64,
     left_in_all: u64,
+    per_evaluation: u64,
     longest: usize,
     patterns: HashMap<String, Rc<Regex>>,
 }
@@ -33,13 +34,21 @@ impl Default for Machine<'_> {
 impl<'a> Machine<'a> {
     /// A machine with the budget of one checkpoint.
     pub fn new() -> Self {
-        Self {
-            stack: Vec::new(),
-            left: 0,
-            left_in_all: limits::STEPS_PER_CHECKPOINT,
-            longest: 0,
-            patterns: HashMap::new(),
-        }
+        Self::with(limits::STEPS_PER_EVALUATION, limits::STEPS_PER_CHECKPOINT)
+    }
+
+    /// A machine that gives up early.
+    pub fn for_screening() -> Self {
+        Self::with(limits::STEPS_PER_SCREENED, limits::STEPS_PER_SCREENING)
+    }
+
+    /// A machine with the budget of one checkpoint, of which so much is used up.
+    pub fn after(steps: u64) -> Self {
+        Self::with(limits::STEPS_PER_EVALUATION, limits::STEPS_PER_CHECKPOINT.saturating_sub(steps))
+    }
+
+    fn with(per_evaluation: u64, left_in_all: u64) -> Self {
+        Self { stack: Vec::new(), left: 0, left_in_all, per_evaluation, longest: 0, patterns: HashMap::new() }
     }
 
     /// Evaluates a program. `globals` are the values of its variables, in the order in which it was compiled.
@@ -53,7 +62,7 @@ impl<'a> Machine<'a> {
         self.stack.clear();
         self.stack.extend_from_slice(globals);
         self.stack.resize(program.slots.max(globals.len()), Val::Null);
-        self.left = limits::STEPS_PER_EVALUATION;
+        self.left = self.per_evaluation;
         self.longest = 0;
     }
 
@@ -69,6 +78,11 @@ impl<'a> Machine<'a> {
     /// The longest list that this evaluation walked.
     pub fn longest(&self) -> usize {
         self.longest
+    }
+
+    /// What is left of the budget of the checkpoint.
+    pub fn left_in_all(&self) -> u64 {
+        self.left_in_all
     }
 
     /// Sets a variable of a loop or binding.

@@ -109,6 +109,7 @@ fn no_answer_is_no_failure() {
         environment: Sight::Seen(&empty),
         prefix: "tasks/t/",
         dialect: crate::submission::yaml::Dialect::Kubectl,
+        screened: None,
     };
     assert_eq!(rbac(json!({})).judge(&context, &mut Trace::off()).outcome, Outcome::Inconclusive);
 }

@@ -78,6 +78,7 @@ fn judge_traced(checkpoint: &Checkpoint, environs: &Environs, files: &[(&str, &s
         environment: Sight::Absent(NOWHERE),
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
+        screened: None,
     };
     // As it is kept and read again.
     let kept = serde_json::from_str(&serde_json::to_string(environs).unwrap()).unwrap();

@@ -1,7 +1,7 @@
 //! The YAML files of a tree: each parsed at most once, its objects resolved at most once per dialect, and what objects are
 //! selected by kept as numbers side by side, so that looking through thousands of objects touches none of them.
 
-use std::cell::{OnceCell, RefCell};
+use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -16,6 +16,8 @@ pub struct YamlFiles<'a> {
     /// All regular files, in order of their paths.
     slots: Vec<Slot<'a>>,
     words: RefCell<HashMap<Box<str>, Word>>,
+    /// Objects read so far.
+    count: Cell<u32>,
     budget: Arc<Budget>,
 }
 
@@ -53,6 +55,8 @@ pub struct Identity {
 /// An object of a file. Empty documents are none.
 #[derive(Debug, Clone)]
 pub struct Object {
+    /// Its place among all that were read, from 0.
+    pub number: u32,
     /// What it is selected by.
     pub identity: Identity,
     /// Index into [`YamlFile::documents`].
@@ -89,7 +93,7 @@ impl<'a> YamlFiles<'a> {
             Entry::Symlink(_) | Entry::Submodule => None,
         };
         let slots = files.iter().filter_map(slot).collect();
-        Self { slots, words: RefCell::default(), budget: Arc::default() }
+        Self { slots, words: RefCell::default(), count: Cell::default(), budget: Arc::default() }
     }
 
     /// The file at this path, or none when the tree has no such file.
@@ -100,8 +104,7 @@ impl<'a> YamlFiles<'a> {
 
     /// Every `*.yaml` and `*.yml` in order of their paths.
     pub fn all(&self) -> impl Iterator<Item = File<'_>> {
-        let named = |slot: &&Slot<'_>| slot.path.ends_with(".yaml") || slot.path.ends_with(".yml");
-        self.slots.iter().filter(named).map(|slot| File { files: self, slot })
+        self.slots.iter().map(|slot| File { files: self, slot }).filter(|file| file.is_named_yaml())
     }
 
     /// The number of a text; none when no object asked for so far has it.
@@ -138,6 +141,11 @@ impl<'f> File<'f> {
         self.slot.path
     }
 
+    /// Whether its name is that of a YAML file.
+    pub fn is_named_yaml(self) -> bool {
+        self.slot.path.ends_with(".yaml") || self.slot.path.ends_with(".yml")
+    }
+
     /// The parsed file.
     pub fn yaml(self) -> &'f YamlFile {
         self.slot.parsed.get_or_init(|| parse::parse(self.slot.bytes, &self.files.budget))
@@ -161,7 +169,9 @@ impl<'f> File<'f> {
     fn add(self, objects: &mut Vec<Object>, document: u32, whole: &Arc<Value>) {
         let mut push = |item, value: Arc<Value>| {
             if !value.is_null() {
-                objects.push(Object { identity: self.files.identity(&value), document, item, value });
+                let number = self.files.count.get();
+                self.files.count.set(number.saturating_add(1));
+                objects.push(Object { number, identity: self.files.identity(&value), document, item, value });
             }
         };
         let is_list = whole.get("kind").and_then(Value::as_str) == Some("List");

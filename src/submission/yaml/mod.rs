@@ -43,6 +43,11 @@ pub enum Dialect {
     Yaml12,
 }
 
+impl Dialect {
+    /// All of them.
+    pub const ALL: [Dialect; 3] = [Dialect::Kubectl, Dialect::Kustomize, Dialect::Yaml12];
+}
+
 /// One file: its readable documents and what is wrong with the others.
 #[derive(Debug)]
 pub struct YamlFile {

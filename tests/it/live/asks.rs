@@ -105,6 +105,7 @@ pub fn judge(kind: &Kind, files: &Tree, hidden: &Tree, sample: &Sample) -> Judge
         environment: Sight::Seen(sample),
         prefix: "tasks/t/",
         dialect: Dialect::Kubectl,
+        screened: None,
     };
     kind.judge(&context, &mut Trace::off())
 }
