@@ -19,18 +19,12 @@ use serde_json::{Value, json};
 use super::beside;
 use super::courses::Place;
 use super::install::{doctor, kubectl};
-use super::shop::Shop;
+use super::shop::{Shop, one_task};
 use super::stack::Stack;
 use super::tenant::resource;
 use crate::planes::world::{Ground, client};
 
 const RBAC: &str = "rbac.authorization.k8s.io";
-
-const COURSE: &str = "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: tiny, title: Tiny}\nspec:\n  description: For tests.\n  \
-    salt: grain\n  domains: [{id: basics, title: Basics, points: 3}]\n  modules: [start]\n";
-
-const MODULE: &str =
-    "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [shop]}\n";
 
 /// About an object of the whole cluster, what it is good for there, and one beside it.
 const TASK: &str = r#"apiVersion: gradus.dev/v1alpha1
@@ -80,20 +74,12 @@ fn manifest(verb: &str) -> String {
 }
 
 fn course(dir: &Path) {
-    let write = |path: &str, text: &str| {
-        let path = dir.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    write("course.yaml", COURSE);
-    write("basics/start/module.yaml", MODULE);
-    write("basics/start/lessons/01-hello.md", "# Hello\n\nRead this.\n");
-    let home = "basics/start/tasks/shop";
-    write(&format!("{home}/task.yaml"), TASK);
-    write(&format!("{home}/brief.md"), "# Who may look\n\nLet Jane look.\n");
-    write(&format!("{home}/debrief.md"), "# Why\n\nThe debrief.\n");
-    write(&format!("{home}/starter/manifests/notes.md"), "Here.\n");
-    write(&format!("{home}/solution/manifests/all.yaml"), &manifest("list"));
+    let files = [
+        ("task.yaml", TASK),
+        ("starter/manifests/notes.md", "Here.\n"),
+        ("solution/manifests/all.yaml", &manifest("list")),
+    ];
+    one_task(dir, 3, &files);
 }
 
 async fn create(client: &Client, namespace: Option<&str>, group: &str, kind: &str, object: Value) {

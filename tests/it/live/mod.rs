@@ -9,6 +9,7 @@ mod external;
 mod generator;
 mod install;
 mod mid;
+mod moved;
 mod plane;
 mod probes;
 mod proof;

@@ -98,30 +98,35 @@ pub fn settings(open: &str) -> String {
     format!("apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: settings\ndata:\n  open: \"{open}\"\n")
 }
 
-fn course(dir: &Path) {
+/// A course with one task, `shop`, of so many points and with these files.
+pub fn one_task(dir: &Path, points: u32, files: &[(&str, &str)]) {
     let write = |path: &str, text: &str| {
         let path = dir.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     };
-    write(
-        "course.yaml",
-        "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: tiny, title: Tiny}\nspec:\n  description: For tests.\n  \
-         salt: grain\n  domains: [{id: basics, title: Basics, points: 10}]\n  modules: [start]\n",
-    );
-    write(
-        "basics/start/module.yaml",
-        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [shop]}\n",
-    );
+    let course = "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: tiny, title: Tiny}\nspec:\n  description: For \
+                  tests.\n  salt: grain\n  domains: [{id: basics, title: Basics, points: POINTS}]\n  modules: [start]\n";
+    write("course.yaml", &course.replace("POINTS", &points.to_string()));
+    let module =
+        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [shop]}\n";
+    write("basics/start/module.yaml", module);
     write("basics/start/lessons/01-hello.md", "# Hello\n\nRead this.\n");
-    let task = "basics/start/tasks/shop";
-    write(&format!("{task}/task.yaml"), TASK);
-    write(&format!("{task}/brief.md"), "# A shop\n\nRun three copies of the shop, and open it.\n");
-    write(&format!("{task}/debrief.md"), "# Why\n\nThe debrief of the shop.\n");
-    write(&format!("{task}/hidden/host.yaml"), HIDDEN);
-    write(&format!("{task}/starter/manifests/web.yaml"), &web(1));
-    write(&format!("{task}/solution/manifests/web.yaml"), &web(3));
-    write(&format!("{task}/solution/manifests/settings.yaml"), &settings("yes"));
+    let texts = [("brief.md", "# A shop\n\nDo it.\n"), ("debrief.md", "# Why\n\nThe debrief of the shop.\n")];
+    for (path, text) in texts.iter().chain(files) {
+        write(&format!("basics/start/tasks/shop/{path}"), text);
+    }
+}
+
+fn course(dir: &Path) {
+    let files = [
+        ("task.yaml", TASK),
+        ("hidden/host.yaml", HIDDEN),
+        ("starter/manifests/web.yaml", &web(1)),
+        ("solution/manifests/web.yaml", &web(3)),
+        ("solution/manifests/settings.yaml", &settings("yes")),
+    ];
+    one_task(dir, 10, &files);
 }
 
 /// A workspace that is served with environments.
@@ -159,7 +164,12 @@ impl Shop {
     /// Writes the configuration, with further fields of `argocd`.
     pub fn configure(&self, more: &str) {
         let academy = &self.academy;
-        let write = |name: &str, text: &str| std::fs::write(academy.path(name), text).unwrap();
+        // In one step: a daemon may be reading it.
+        let write = |name: &str, text: &str| {
+            let new = academy.path(&format!("{name}.new"));
+            std::fs::write(&new, text).unwrap();
+            std::fs::rename(new, academy.path(name)).unwrap();
+        };
         write("token", &academy.server.bot);
         write("generator", TOKEN);
         let (course, lends) = (self.course, &self.lends);
@@ -175,6 +185,12 @@ impl Shop {
                 self.set
             ),
         );
+    }
+
+    /// Changes which environments there are, below a daemon that may run.
+    pub fn lends(&mut self, lends: &str) {
+        lends.clone_into(&mut self.lends);
+        self.configure("");
     }
 
     /// Starts the daemon, again after it ended, and tells Argo CD where it is now.
@@ -220,6 +236,15 @@ impl Shop {
             }
             assert!(Instant::now() < deadline, "no review says `{says}`: {shown:#?}");
             tokio::time::sleep(Duration::from_millis(200)).await;
+        }
+    }
+
+    /// Waits until something holds.
+    pub async fn until(&self, what: &str, holds: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !holds(self) {
+            assert!(Instant::now() < deadline, "{what}: not within {} s", PATIENCE.as_secs());
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 

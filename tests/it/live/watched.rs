@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::json;
 
 use super::alone;
-use super::shop::{Shop, settings};
+use super::shop::{Shop, one_task, settings};
 use crate::prometheus::{Prometheus, Script};
 
 const TASK: &str = r#"apiVersion: gradus.dev/v1alpha1
@@ -39,24 +39,13 @@ spec:
 "#;
 
 fn course(dir: &Path) {
-    let write = |path: &str, text: &str| {
-        let path = dir.join(path);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    };
-    let course = "apiVersion: gradus.dev/v1alpha1\nkind: Course\nmetadata: {id: tiny, title: Tiny}\nspec:\n  description: For tests.\n  \
-                  salt: grain\n  domains: [{id: basics, title: Basics, points: 3}]\n  modules: [start]\n";
-    write("course.yaml", course);
-    let module =
-        "apiVersion: gradus.dev/v1alpha1\nkind: Module\nmetadata: {id: start, title: Start}\nspec: {tasks: [shop]}\n";
-    write("basics/start/module.yaml", module);
-    write("basics/start/lessons/01-hello.md", "# Hello\n\nRead this.\n");
-    let task = "basics/start/tasks/shop";
-    write(&format!("{task}/task.yaml"), TASK);
-    write(&format!("{task}/brief.md"), "# A shop\n\nOpen the shop.\n");
-    write(&format!("{task}/debrief.md"), "# Why\n\nThe debrief of the shop.\n");
-    write(&format!("{task}/starter/manifests/settings.yaml"), &settings("no"));
-    write(&format!("{task}/solution/manifests/settings.yaml"), &settings("yes"));
+    let (starter, solution) = (settings("no"), settings("yes"));
+    let files = [
+        ("task.yaml", TASK),
+        ("starter/manifests/settings.yaml", &starter),
+        ("solution/manifests/settings.yaml", &solution),
+    ];
+    one_task(dir, 3, &files);
 }
 
 #[test]
