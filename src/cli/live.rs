@@ -86,7 +86,7 @@ impl Place {
         stop: Stop,
         stopping: watch::Receiver<bool>,
     ) -> Result<Option<Stack>, Failure> {
-        let addresses = addresses.into_iter().map(|Named { name, server }| (name, server)).collect();
+        let addresses = addresses.into_iter().map(|Named { name, server }| (name.into(), server)).collect();
         match self {
             Self::Cluster(kubeconfig) => {
                 environments.begin(&kubeconfig, None, addresses, Settings::Theirs, stopping).await?;

@@ -66,57 +66,53 @@ impl Reader<'_> {
             self.repository("/gradebook/git/address", &git.address);
         }
         self.times(config);
-        self.external(config);
-        self.named_addresses(config);
+        self.servers(config);
+        self.clusters(config);
     }
 
-    fn named_addresses(&mut self, config: &Config) {
-        let mut names = BTreeSet::new();
-        for (index, one) in config.argocd.iter().flat_map(|argocd| &argocd.addresses).enumerate() {
-            let at = |field: &str| format!("/argocd/addresses/{index}/{field}");
-            if !is_label(&one.name) {
-                self.wrong(&at("name"), format!("`{}` is no name of a server", one.name), LABEL);
-            } else if !names.insert(&one.name) {
-                self.wrong(&at("name"), format!("two servers are named `{}`", one.name), "give one another name");
-            }
+    fn servers(&mut self, config: &Config) {
+        let all = config.argocd.iter().flat_map(|argocd| &argocd.addresses);
+        self.distinct("servers", "/argocd/addresses", all.clone().map(|one| one.name.as_str()));
+        for (index, one) in all.enumerate() {
             if let Err(error) = one.base() {
                 let help = match error {
                     InvalidBase::Plain(_) => "for a server behind a wall of your own: `plainHttp: allowed`",
                     _ => "`gradus config example` shows one",
                 };
-                self.wrong(&at("url"), error.to_string(), help);
+                self.wrong(&format!("/argocd/addresses/{index}/url"), error.to_string(), help);
             }
         }
     }
 
-    fn external(&mut self, config: &Config) {
-        let (mut names, mut servers) = (BTreeSet::new(), BTreeSet::new());
-        for (index, one) in config.argocd.iter().flat_map(|argocd| &argocd.external).enumerate() {
-            let at = |field: &str| format!("/argocd/external/{index}/{field}");
-            if !is_label(&one.name) {
-                self.wrong(&at("name"), format!("`{}` is no name of a cluster", one.name), LABEL);
-            } else if !names.insert(&one.name) {
-                self.wrong(&at("name"), format!("two clusters are named `{}`", one.name), "give one another name");
-            }
+    fn clusters(&mut self, config: &Config) {
+        let all = config.argocd.iter().flat_map(|argocd| &argocd.external);
+        self.distinct("clusters", "/argocd/external", all.clone().map(|one| one.name.as_str()));
+        let mut servers = BTreeSet::new();
+        for (index, one) in all.enumerate() {
             if !servers.insert(&one.server) {
                 let help = "each is for one environment at a time: name another cluster";
-                self.wrong(&at("server"), format!("`{}` is there twice", one.server), help);
+                let pointer = format!("/argocd/external/{index}/server");
+                self.wrong(&pointer, format!("`{}` is there twice", one.server), help);
+            }
+        }
+    }
+
+    /// Each of a list's names has to be one's own; what the list is of is said in the plural.
+    fn distinct<'c>(&mut self, of: &str, list: &str, names: impl Iterator<Item = &'c str>) {
+        let mut known = BTreeSet::new();
+        for (index, name) in names.enumerate() {
+            if !known.insert(name) {
+                let pointer = format!("{list}/{index}/name");
+                self.wrong(&pointer, format!("two {of} are named `{name}`"), "give one another name");
             }
         }
     }
 
     fn forges(&mut self, config: &Config) {
-        let mut names = BTreeSet::new();
+        self.distinct("forges", "/forges", config.forges.iter().map(|forge| forge.name.as_str()));
         let mut paths = BTreeSet::new();
         for (index, forge) in config.forges.iter().enumerate() {
             let at = format!("/forges/{index}");
-            if !names.insert(&forge.name) {
-                self.wrong(
-                    &format!("{at}/name"),
-                    format!("two forges are named `{}`", forge.name),
-                    "give one another name",
-                );
-            }
             self.addresses(&at, forge);
             if let (Auth::App(_), ForgeKind::Gitea | ForgeKind::Forgejo) = (&forge.auth, forge.kind) {
                 let message = format!("{} has no Apps", forge.kind.title());
@@ -315,16 +311,6 @@ impl Reader<'_> {
         }
         all
     }
-}
-
-/// What [`is_label`] asks for.
-const LABEL: &str = "use up to 63 of `a-z`, `0-9` and `-`, with a letter or digit at both ends";
-
-/// Whether it is a name of what a configuration lists: letters a to z, digits and `-` in between.
-pub(crate) fn is_label(name: &str) -> bool {
-    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
-    let ends = [name.chars().next(), name.chars().last()];
-    name.len() <= 63 && name.chars().all(plain) && ends.iter().all(|end| end.is_some_and(|c| c != '-'))
 }
 
 impl AddressConfig {

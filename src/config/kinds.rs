@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::policy::{PolicyConfig, PolicyOverrides};
 use super::secret::SecretSource;
 use super::span::Span;
-use crate::course::id::{CourseId, ForgeName};
+use crate::course::id::{ClusterName, CourseId, ForgeName, ServerName};
 use crate::course::kinds::{ApiVersion, ConfigKind};
 use crate::forge::hint::RepositoryName;
 use crate::submission::sha::{CommitId, TreeId};
@@ -318,8 +318,8 @@ pub struct ArgocdConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "Address")]
 pub struct AddressConfig {
-    /// What tasks call it: letters a to z, digits, `-`.
-    pub name: String,
+    /// What tasks call it.
+    pub name: ServerName,
     /// Where it is, as in `https://prometheus.example.org`. Nothing is asked that is not below it.
     pub url: String,
     /// Shown there as a bearer token.
@@ -348,8 +348,8 @@ pub struct NamespacesConfig {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 #[schemars(rename = "External")]
 pub struct ExternalConfig {
-    /// Written on the AppProject of whoever holds it: letters a to z, digits, `-`.
-    pub name: String,
+    /// Written on the AppProject of whoever holds it.
+    pub name: ClusterName,
     /// Leads to it, with all rights there. Relative to this file.
     pub kubeconfig: PathBuf,
     /// What Argo CD calls it: you register it there yourself.

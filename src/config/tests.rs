@@ -368,7 +368,7 @@ fn each_cluster_that_somebody_else_runs_has_a_name_and_an_address_of_its_own() {
     assert_eq!(twice, ["`https://a` is there twice (each is for one environment at a time: name another cluster)"]);
     for name in ["Lab", "lab-", "'-lab'", "'a/b'", "''"] {
         let said = problems(&one(name, "a"));
-        assert!(said.len() == 1 && said[0].contains("is no name of a cluster"), "{name}: {said:?}");
+        assert!(said.len() == 1 && said[0].contains("is not an identifier"), "{name}: {said:?}");
     }
 }
 
@@ -393,7 +393,7 @@ fn servers_that_tasks_may_ask_have_names_and_their_tokens_cross_no_network_reada
     assert_eq!(problems(&said_so), [""; 0]);
     let twice = problems(&format!("{{name: a, {plain}}}, {{name: a, {plain}}}"));
     assert_eq!(twice, ["two servers are named `a` (give one another name)"]);
-    assert!(problems(&format!("{{name: 'A b', {plain}}}"))[0].contains("is no name of a server"));
+    assert!(problems(&format!("{{name: 'A b', {plain}}}"))[0].contains("`A b` is not an identifier: use"));
     assert!(problems("{name: a, url: \"https://x?y\"}")[0].contains("leave it away"));
     let missing = problems(&format!("{{name: a, {plain}, token: {{env: NOT_SET}}}}"));
     assert!(missing.iter().any(|one| one.contains("NOT_SET is not set")), "{missing:?}");

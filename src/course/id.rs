@@ -95,6 +95,10 @@ ids! {
     Learner;
     /// A forge in the configuration of `gradus serve`; part of its webhooks' address.
     ForgeName;
+    /// A server of the operator's that tasks may ask.
+    ServerName;
+    /// A cluster that somebody else runs; also on the AppProject of the environment that holds it.
+    ClusterName;
 }
 
 #[cfg(test)]

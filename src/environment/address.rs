@@ -72,7 +72,7 @@ impl Addresses {
         let one = |one: &AddressConfig| {
             let token = one.token.as_ref().and_then(|source| loaded.secrets.get(source)).cloned();
             // A configuration that was loaded has good ones only.
-            Some((one.name.clone(), Server { base: one.base().ok()?, token }))
+            Some((one.name.to_string(), Server { base: one.base().ok()?, token }))
         };
         all.filter_map(one).collect()
     }

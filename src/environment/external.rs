@@ -16,6 +16,7 @@ use tokio::sync::Mutex;
 use super::client;
 use super::lender::LendError;
 use crate::config::kinds::ExternalConfig;
+use crate::course::id::ClusterName;
 use crate::gitops::kinds::Kinds;
 use crate::gitops::tracking::Live;
 use crate::store::time::Time;
@@ -33,7 +34,7 @@ const PROMISED: Duration = Duration::from_secs(600);
 #[derive(Clone)]
 pub struct Cluster {
     /// Its name in the configuration.
-    pub name: String,
+    pub name: ClusterName,
     /// Its kinds, and the client that makes and reads everything in it.
     pub kinds: Arc<Kinds>,
     /// What Argo CD calls it.
@@ -60,7 +61,7 @@ impl External {
     /// Reads the kubeconfigs of those again that cannot be used. How many of them can be from now on.
     pub async fn look_again(&self) -> usize {
         let mut came = 0;
-        for one in self.configured.iter().filter(|one| self.usable(&one.name).is_err()) {
+        for one in self.configured.iter().filter(|one| self.usable(one.name.as_str()).is_err()) {
             let ExternalConfig { name, kubeconfig, server } = one;
             let found = client::of_file(Some(kubeconfig)).await.map_err(|error| error.to_string());
             let cluster =
@@ -68,15 +69,15 @@ impl External {
             let found = found.map(cluster);
             // Replaced in one step: a panic elsewhere leaves it whole.
             let mut all = self.found.write().unwrap_or_else(PoisonError::into_inner);
-            match (all.get(name), &found) {
+            match (all.get(name.as_str()), &found) {
                 // Said before.
                 (Some(Err(before)), Err(why)) if before == why => {}
-                (_, Err(why)) => tracing::error!(cluster = name, "lent to nobody until it can be used: {why}"),
+                (_, Err(why)) => tracing::error!(cluster = %name, "lent to nobody until it can be used: {why}"),
                 (None, Ok(_)) => {}
-                (Some(_), Ok(_)) => tracing::info!(cluster = name, "can be used, and is lent from now on"),
+                (Some(_), Ok(_)) => tracing::info!(cluster = %name, "can be used, and is lent from now on"),
             }
             came += usize::from(found.is_ok());
-            all.insert(name.clone(), found);
+            all.insert(name.to_string(), found);
         }
         came
     }
@@ -88,13 +89,13 @@ impl External {
 
     /// The names of those that cannot be used.
     pub fn unusable(&self) -> Vec<String> {
-        let names = self.configured.iter().map(|one| &one.name);
-        names.filter(|name| self.usable(name).is_err()).cloned().collect()
+        let names = self.configured.iter().map(|one| one.name.as_str());
+        names.filter(|name| self.usable(name).is_err()).map(str::to_owned).collect()
     }
 
     /// Whether the configuration has one of this name.
     pub(super) fn is_configured(&self, name: &str) -> bool {
-        self.configured.iter().any(|one| one.name == name)
+        self.configured.iter().any(|one| one.name.as_str() == name)
     }
 
     /// The one of this name, if it can be used.
@@ -123,7 +124,7 @@ impl External {
             [] => LendError::AllInUse,
             unusable => LendError::Unusable(unusable.join(", ")),
         })?;
-        promised.insert(environment.to_owned(), (chosen.name.clone(), now));
+        promised.insert(environment.to_owned(), (chosen.name.to_string(), now));
         Ok(chosen)
     }
 
@@ -165,7 +166,7 @@ impl Cluster {
             let there = self.kinds.api(&served, "").get_opt(name).await.map_err(failed)?;
             let of = there.map(|there| there.metadata.labels.unwrap_or_default().remove(OF));
             if of.is_some_and(|of| of.as_deref() != Some(environment)) {
-                return Err(LendError::SomebodyElses(format!("{kind} {name}"), self.name.clone()));
+                return Err(LendError::SomebodyElses(format!("{kind} {name}"), self.name.to_string()));
             }
         }
         Ok(())
@@ -259,7 +260,7 @@ current-context: lab
 
         async fn open(&self, names: &[&str]) -> External {
             let one = |name: &&str| ExternalConfig {
-                name: (*name).to_owned(),
+                name: name.parse().unwrap(),
                 kubeconfig: self.0.path().join(name),
                 server: format!("https://{name}"),
             };
@@ -270,7 +271,7 @@ current-context: lab
     /// Which cluster an environment gets while these are held.
     async fn ask(external: &External, environment: &str, at: i64, all: &[(&str, &str)]) -> Result<String, LendError> {
         let held = held(all);
-        external.lend(environment, Time(at), async { Ok(held) }).await.map(|cluster| cluster.name)
+        external.lend(environment, Time(at), async { Ok(held) }).await.map(|cluster| cluster.name.into())
     }
 
     #[tokio::test]

@@ -98,7 +98,7 @@ fn unknown(argocd: &ArgocdConfig, course: &Course) -> Option<Finding> {
     let mut all: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for task in course.tasks_in_order().map(|task| &task.task) {
         for name in task.checkpoints.iter().flat_map(Checkpoint::addresses) {
-            if !argocd.addresses.iter().any(|known| known.name == name) {
+            if !argocd.addresses.iter().any(|known| known.name.as_str() == name) {
                 all.entry(name).or_default().insert(task.id.as_str());
             }
         }

@@ -208,7 +208,7 @@ fn a_push_is_judged_in_a_cluster_of_somebody_elses_and_who_waits_for_it_is_told_
         shop.academy.ask("ada", "PATCH", &format!("/pulls/{one}"), closed, 201);
         let name = &shop.academy.name;
         let argo = Argocd { client: argocd.clone(), namespace: "argocd".into(), set: name.clone() };
-        let cluster = ExternalConfig { name: "lab-1".into(), kubeconfig, server: server.clone() };
+        let cluster = ExternalConfig { name: "lab-1".parse().unwrap(), kubeconfig, server: server.clone() };
         let external = External::open(vec![cluster]).await;
         let lender = Arc::new(Lender::new(argo, None, None, Arc::new(SystemClock)).with_external(external));
         let store = Store::open(&shop.academy.path("data/gradus.db")).await.unwrap();

@@ -79,7 +79,7 @@ fn a_cluster_of_somebody_elses_is_one_environments_at_a_time_and_left_as_it_was(
         std::fs::write(kubeconfig.path(), lab.kubeconfig()).unwrap();
         let lender = async || {
             let argocd = Argocd { client: tenant.client.clone(), namespace: "argocd".into(), set: "nobodys".into() };
-            let (name, server) = (tenant.name.clone(), lab.server().to_owned());
+            let (name, server) = (tenant.name.parse().unwrap(), lab.server().to_owned());
             let cluster = ExternalConfig { name, kubeconfig: kubeconfig.path().to_owned(), server };
             let external = External::open(vec![cluster]).await;
             Lender::new(argocd, None, None, Arc::new(SystemClock)).with_external(external)
