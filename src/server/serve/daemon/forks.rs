@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use tokio::sync::Notify;
 
-use super::{Grounds, Prepared, Running, Supervisor};
+use super::supervisor::Supervisor;
+use super::workers::{Grounds, Prepared, Running};
 use crate::course::id::ForgeName;
 use crate::forge::Forge;
 use crate::forge::forks::{Changes, Fork, RepositoryId, changes};
@@ -65,11 +66,6 @@ impl<C: Connect> Supervisor<C> {
 
     fn courses_of(&self, id: &WorkspaceId) -> Option<Arc<Courses>> {
         Some(self.running.get(id)?.courses.clone())
-    }
-
-    pub(super) fn port(&self, plan: &Plan) -> Result<C::Forge, ConnectError> {
-        let mirror = self.data.mirror(&crate::server::serve::connect::name(&plan.works)?);
-        self.connect.connect(&plan.works, mirror, self.ground.store.clone())
     }
 
     /// Takes over what a look found.
