@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use git2::{AttrCheckFlags, AttrValue, IndexAddOption, Repository};
+use git2::{AttrCheckFlags, AttrValue, Index, IndexAddOption, Repository};
 
 use super::Submission;
 use super::collision::collisions;
@@ -88,6 +88,9 @@ fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>),
     if !into.stopped {
         result.map_err(ReadError::git("read the working tree"))?;
     }
+    for inner in empty_repositories(repository, &index, top) {
+        let _ = added.decide(&mut into, top, &inner);
+    }
     let mut refused = HashSet::new();
     for entry in index.iter() {
         if into.stopped {
@@ -121,11 +124,44 @@ fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>),
     Ok(into.finish())
 }
 
+/// Repositories with a commit and without a file, each with a slash at its end: Git adds them, libgit2 does not see them,
+/// since it does not look into directories without files. Those whose files are in the index stay files for Git.
+fn empty_repositories(repository: &Repository, index: &Index, top: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![PathBuf::new()];
+    let mut looked_at = 0;
+    while let Some(dir) = waiting.pop() {
+        looked_at += 1;
+        if looked_at > MAX_FILES {
+            break;
+        }
+        let children = fs::read_dir(top.join(&dir)).into_iter().flatten().flatten();
+        let is_dir = |child: &fs::DirEntry| child.file_type().is_ok_and(|kind| kind.is_dir());
+        let dirs = children.filter(|child| is_dir(child) && child.file_name() != ".git").map(|child| child.file_name());
+        for path in dirs.map(|name| dir.join(name)) {
+            let slashed = path.join("");
+            let is_known = index.find_prefix(&slashed).is_ok();
+            if !is_known && repository.is_path_ignored(&slashed).unwrap_or(true) {
+                continue;
+            }
+            let is_repository = top.join(&path).join(".git").exists();
+            match is_repository && Repository::open(top.join(&path)).is_ok_and(|inner| inner.head().is_ok()) {
+                true if is_known => {}
+                true => found.push(slashed),
+                false => waiting.push(path),
+            }
+        }
+    }
+    found
+}
+
 /// What `add_all` was about to add.
 #[derive(Default)]
 struct Added {
     paths: BTreeSet<Vec<u8>>,
     left_out: BTreeSet<Vec<u8>>,
+    /// Repositories inside of this one.
+    inner: BTreeSet<Vec<u8>>,
     bytes: u64,
 }
 
@@ -136,7 +172,9 @@ impl Added {
         let name = path.as_os_str().as_encoded_bytes();
         // A repository inside of the repository comes with a slash at its end.
         if let Some(inner) = name.strip_suffix(b"/") {
-            if let Some(inner) = checked(into, &mut HashSet::new(), inner) {
+            if self.inner.insert(inner.to_owned())
+                && let Some(inner) = checked(into, &mut HashSet::new(), inner)
+            {
                 into.submodule(inner);
             }
             return 1;
@@ -409,6 +447,31 @@ mod tests {
             [("a\\b", Rule::Name), ("git~1", Rule::Name), ("inner", Rule::Submodule), ("large", Rule::FileBytes)]
         );
         assert!(seen.submission.files.file("fine").is_some());
+    }
+
+    #[test]
+    fn a_repository_inside_counts_as_git_counts_it_whether_or_not_it_has_files() {
+        let git = Git::new();
+        git.write(".gitignore", "ignored/\n");
+        git.write("tasks/a/x.yaml", "x\n");
+        git.write("known/x.yaml", "x\n");
+        git.commit("base");
+        for inner in ["tasks/a/empty", "ignored/empty", "known", "tasks/a/unborn"] {
+            let inner_dir = git.dir().join(inner);
+            let repository = Repository::init(&inner_dir).unwrap();
+            if inner != "tasks/a/unborn" {
+                let who = git2::Signature::now("Ada", "a@b").unwrap();
+                let tree = repository.find_tree(repository.treebuilder(None).unwrap().write().unwrap()).unwrap();
+                repository.commit(Some("HEAD"), &who, &who, "x", &tree, &[]).unwrap();
+            }
+        }
+        let seen = working(&git);
+        assert_eq!(rules(&seen), [("tasks/a/empty", Rule::Submodule)]);
+        fs::remove_dir_all(git.dir().join("tasks/a/unborn")).unwrap();
+        git.run(&["add", "-A"]);
+        let links = git.run(&["ls-files", "-s"]);
+        let links: Vec<_> = links.lines().filter(|line| line.starts_with("160000")).collect();
+        assert!(matches!(links.as_slice(), [link] if link.ends_with("tasks/a/empty")), "{links:?}");
     }
 
     #[test]
