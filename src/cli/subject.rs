@@ -9,6 +9,7 @@ use super::trouble::Trouble;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{Learner, TaskId};
+use crate::course::lint;
 use crate::course::locate::{self, Home, Located};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask};
@@ -206,7 +207,7 @@ impl Layout {
 fn own(course: Course, task: Option<TaskId>, dir: &Path, inside: &Path) -> Result<Subject, Trouble> {
     let Some(id) = task else { return Err(Trouble::InCourse(dir.to_owned())) };
     let course_task = known_task(&course, &id)?;
-    let drawn = course_task.draw(&course, &Scope::Course).map_err(|problems| broken(course_task, problems))?;
+    let drawn = sound(&course, course_task, &Scope::Course)?;
     // domain/module/tasks/ID/…
     let parts: Vec<String> = inside.iter().skip(4).map(|part| part.to_string_lossy().into_owned()).collect();
     let entry = match parts.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
@@ -232,7 +233,7 @@ fn item(
     base: Option<Tree>,
     shown_as: String,
 ) -> Result<Item, Trouble> {
-    let drawn = task.draw(course, draw_scope).map_err(|problems| broken(task, problems))?;
+    let drawn = sound(course, task, draw_scope)?;
     let base = base.unwrap_or_else(|| drawn.starter.clone());
     Ok(Item { has_hidden: task.has_hidden(), drawn, files, base, shown_as })
 }
@@ -241,7 +242,14 @@ fn known_task<'a>(course: &'a Course, id: &TaskId) -> Result<&'a CourseTask, Tro
     course.tasks.get(id).ok_or_else(|| Trouble::NoTask { course: course.id.clone(), task: id.clone() })
 }
 
-/// A task that cannot be drawn.
+/// A task with these values, whose checkpoints can be judged.
+fn sound(course: &Course, task: &CourseTask, draw_scope: &Scope) -> Result<Drawn, Trouble> {
+    let drawn = task.draw(course, draw_scope).map_err(|problems| broken(task, problems))?;
+    let problems = lint::kinds(task, &drawn);
+    if problems.is_empty() { Ok(drawn) } else { Err(broken(task, problems)) }
+}
+
+/// A task that cannot be drawn or judged.
 pub fn broken(task: &CourseTask, problems: Vec<Diagnostic>) -> Trouble {
     let files = task.files.iter().map(|(path, entry)| (format!("{}/{path}", task.dir), entry.clone()));
     Trouble::Broken { tree: Box::new(files.collect()), problems }

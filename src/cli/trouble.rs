@@ -21,7 +21,7 @@ pub enum Trouble {
     /// The submission cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A task cannot be drawn.
+    /// A task cannot be drawn or judged.
     #[error("the course is broken")]
     Broken {
         /// The files that the problems are in.

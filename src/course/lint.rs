@@ -13,7 +13,7 @@ use super::draw::Drawn;
 use super::values::Scope;
 use super::{Course, CourseTask};
 use crate::checkpoint::fail_fast::FailFast;
-use crate::checkpoint::{Check, Kind};
+use crate::checkpoint::{Check, Checkpoint, Kind};
 use crate::environment::Tier;
 
 /// Draws that everything is tried with, the published one first (design §1, promise 5).
@@ -69,19 +69,31 @@ pub fn task(course: &Course, task: &CourseTask) -> Findings {
     findings
 }
 
-/// What the kinds say about their checkpoints with these values.
-pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
+/// What keeps single checkpoints from being judged with these values, wherever that is. In a workspace's `.gradus/` much of
+/// what a task has is not published, and what is has to stand by itself.
+pub fn kinds(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
     let params: &BTreeMap<String, Value> = &drawn.values;
-    let mut problems = Vec::new();
+    let of_one = |(index, checkpoint): (usize, &Checkpoint)| {
+        let key = checkpoint.kind.key();
+        let say = move |(below, message)| at_checkpoint(task, index, &format!("/{key}{below}"), message);
+        checkpoint.kind.lint(params).into_iter().map(say).collect::<Vec<_>>()
+    };
+    drawn.task.checkpoints.iter().enumerate().flat_map(of_one).collect()
+}
+
+fn at_checkpoint(task: &CourseTask, index: usize, pointer: &str, message: String) -> Diagnostic {
+    let at = task.source.node.locate(&format!("/spec/checkpoints/{index}{pointer}"));
+    Diagnostic::new(task.file(), message).at(at)
+}
+
+/// What is wrong with checkpoints of a course with these values.
+pub fn checkpoints(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
+    let mut problems = kinds(task, drawn);
     for (index, checkpoint) in drawn.task.checkpoints.iter().enumerate() {
         let mut say = |pointer: String, message: String| {
-            let at = task.source.node.locate(&format!("/spec/checkpoints/{index}{pointer}"));
-            problems.push(Diagnostic::new(task.file(), message).at(at));
+            problems.push(at_checkpoint(task, index, &pointer, message));
         };
         let key = checkpoint.kind.key();
-        for (below, message) in checkpoint.kind.lint(params) {
-            say(format!("/{key}{below}"), message);
-        }
         match (checkpoint.is_live(), &drawn.task.environment) {
             (true, None) => {
                 let message = "the task has no `environment` where it could look: add one beside `checkpoints`";

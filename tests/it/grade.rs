@@ -155,6 +155,21 @@ fn exit_codes_tell_pass_fail_and_broken_apart() {
 }
 
 #[test]
+fn a_checkpoint_that_cannot_be_judged_is_a_broken_course_at_its_line() {
+    let mut broken = course();
+    let rule = "cel: {in: web.yaml, rule: 'object.spec.replicas =='}";
+    let manifest = "manifest: {in: web.yaml, select: {kind: Deployment}, match: {metadata: {name: web}}}";
+    let path = broken.paths().find(|path| path.ends_with("scale-web/task.yaml")).unwrap().to_owned();
+    broken.insert_file(path, TASK.replace(manifest, rule).as_bytes());
+    let desk = Desk::new(&broken);
+    desk.lone(SOLUTION);
+    let output = desk.run(&LONE);
+    let text = text(&output);
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.contains("scale-web/task.yaml:16:"), "{text}");
+}
+
+#[test]
 fn text_shows_the_learners_line_with_a_caret_and_ends_with_the_verdict() {
     let desk = Desk::new(&course());
     desk.lone(STARTER);
