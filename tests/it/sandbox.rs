@@ -105,7 +105,7 @@ fn rules_that_explode_end_in_a_clear_answer_and_never_in_a_pass() {
         let begun = Instant::now();
         let rule = checkpoint("rule", "cel", json!({"select": {"kind": "Deployment"}, "rule": rule}));
         let answers = judge(&sandbox, &[rule, honest()], &many);
-        assert!(matches!(answers["rule"].0, Fail | Error), "{name}: {answers:?}");
+        assert_eq!(answers["rule"].0, if name == "5,000 terms" { Error } else { Fail }, "{name}: {answers:?}");
         assert!(!answers["rule"].1.is_empty(), "{name} is answered with a sentence");
         assert_eq!(answers["honest"].0, Fail, "the rest goes on after {name}");
         assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());

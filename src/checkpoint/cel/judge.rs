@@ -24,7 +24,7 @@ use crate::submission::yaml::Dialect;
 /// Pieces of evidence of one checkpoint; more help nobody.
 const MOST: usize = 20;
 
-/// Beyond this many items or objects it is the learner's data that makes a rule too slow, not the rule.
+/// From this many items or objects on it is the learner's data that makes a rule too slow, not the rule.
 const MANY: usize = 1000;
 
 /// Judges a submission.
@@ -354,7 +354,7 @@ impl<'a> Sitting<'a> {
             FaultKind::TooLong => Err(Stop(Judgement::fail(vec![yours(fault.message.clone())]))),
             FaultKind::Steps => {
                 let longest = self.asker.machine.longest().max(self.objects.len());
-                if longest <= MANY {
+                if longest < MANY {
                     return Err(Stop(Judgement::error(format!("{}: simplify it", fault.message))));
                 }
                 let evidence = yours(format!("{}: your files hold a list or set of {longest} items", fault.message));
@@ -673,7 +673,8 @@ spec:
         let text = |items: usize| format!("items: [{}]\n", vec!["1"; items].join(", "));
         let nested = "rule: object.items.all(a, object.items.all(b, object.items.all(c, a + b + c == 3)))";
         assert_eq!(Given::file(&text(300)).judge(nested).outcome, Outcome::Error);
-        assert_eq!(Given::file(&text(1100)).judge(nested).blame, Some(Blame::YourFiles));
+        assert_eq!(Given::file(&text(MANY - 1)).judge(nested).outcome, Outcome::Error);
+        assert_eq!(Given::file(&text(MANY)).judge(nested).blame, Some(Blame::YourFiles));
         let flat = Given::file(&text(10_001)).judge("rule: object.items.all(a, a == 1)");
         assert_eq!((flat.outcome, flat.blame), (Outcome::Fail, Some(Blame::YourFiles)));
         assert_eq!(Given::file(&text(10_000)).judge("rule: object.items.all(a, a == 1)").outcome, Outcome::Pass);

@@ -9,6 +9,13 @@ pub const TOKENS: usize = 1200;
 /// Deepest nesting of an expression. `&&` and `||` chains count as one level however long they are.
 pub const DEPTH: usize = 80;
 
+/// What is said of an expression that is nested deeper.
+pub fn too_deep() -> String {
+    format!(
+        "the expression is nested more than {DEPTH} deep, where each term of a chain of `+`, `*` or `.` counts: split it"
+    )
+}
+
 /// Steps (visited nodes, loop turns, 16-byte pieces of built text) of one evaluation. Kubernetes' cost budget of one
 /// expression is 10 million units of a similar size.
 pub const STEPS_PER_EVALUATION: u64 = 2_000_000;

@@ -68,7 +68,7 @@ impl<'s> Lowering<'s> {
     /// Lowers an expression; what is wrong with it is noted and stands as `null`.
     pub fn lower(&mut self, expression: &Expr, depth: usize) -> (Node, Ty) {
         if depth > limits::DEPTH {
-            let message = format!("the expression is nested more than {} deep: split it", limits::DEPTH);
+            let message = limits::too_deep();
             if !self.problems.iter().any(|problem| problem.message == message) {
                 self.problem(expression, message);
             }

@@ -144,7 +144,7 @@ impl<'t> Parser<'t> {
     fn expression(&mut self) -> Parsed {
         self.depth += 1;
         if self.depth > limits::DEPTH {
-            return Err((self.at(), format!("the expression is nested more than {} deep: split it", limits::DEPTH)));
+            return Err((self.at(), limits::too_deep()));
         }
         let result = self.condition();
         self.depth -= 1;
