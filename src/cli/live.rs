@@ -64,11 +64,7 @@ impl Place {
                     println!("environments are ready: push, and the review tells what the cluster runs");
                     stack
                 }
-                Err(error)
-                    if error.downcast_ref::<UpError>().is_some_and(|error| matches!(error, UpError::Stopped)) =>
-                {
-                    None
-                }
+                Err(error) if error.downcast_ref().is_some_and(UpError::is_stopped) => None,
                 Err(error) => {
                     let why = words(error.as_ref());
                     eprintln!("error: there are no environments, and tasks are judged by their files: {why}");

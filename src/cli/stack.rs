@@ -210,7 +210,7 @@ fn up(args: Up) -> Result<u8, Failure> {
     let stack = match stack {
         Ok(stack) => stack,
         Err(error) => {
-            if let Some(UpError::Stopped) = error.downcast_ref() {
+            if error.downcast_ref().is_some_and(UpError::is_stopped) {
                 eprintln!("stopped; what had been started is ended");
                 return Ok(EXIT_FAIL);
             }

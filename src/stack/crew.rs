@@ -55,7 +55,7 @@ pub enum Trouble {
         source: io::Error,
     },
     /// It ended.
-    #[error("{part} ended ({status}) instead of starting; the end of its log, {}:\n{tail}", log.display())]
+    #[error("{part} ended ({status}) instead of starting; the end of its log, {}:\n{tail}{}", log.display(), remedy(tail))]
     Died {
         /// Which.
         part: Part,
@@ -94,6 +94,11 @@ impl Trouble {
     pub fn port_taken(&self) -> bool {
         matches!(self, Trouble::Died { tail, .. } if tail.contains(TAKEN))
     }
+}
+
+/// What helps, where the end of a log tells.
+fn remedy(tail: &str) -> &'static str {
+    if tail.contains(TAKEN) { "\nAnother program took its port in the meantime: try again" } else { "" }
 }
 
 /// Processes that were started here. They go on when this is dropped.
@@ -282,5 +287,20 @@ mod tests {
         let tail = tail(&log).unwrap();
         assert_eq!((tail.lines().count(), tail.lines().last()), (TAIL_LINES, Some("line 4999")));
         assert_eq!(last_lines(""), "(nothing)");
+    }
+
+    #[test]
+    fn who_ended_is_told_with_the_end_of_its_log_and_what_helps_where_that_tells() {
+        let died = |tail: &str| {
+            let status = std::os::unix::process::ExitStatusExt::from_raw(1 << 8);
+            Trouble::Died { part: Part::Etcd, status, tail: tail.to_owned(), log: PathBuf::from("/d/etcd.log") }
+                .to_string()
+        };
+        assert_eq!(
+            died("the disk is on fire"),
+            "etcd ended (exit status: 1) instead of starting; the end of its log, /d/etcd.log:\nthe disk is on fire"
+        );
+        let taken = died("bind: address already in use");
+        assert!(taken.ends_with("in use\nAnother program took its port in the meantime: try again"), "{taken}");
     }
 }

@@ -24,7 +24,7 @@ pub mod run;
 pub mod state;
 pub mod status;
 
-pub use crew::Stop;
+pub use crew::{Stop, Trouble};
 pub use down::{DownError, Ended, down};
 pub use name::Name;
 pub use part::{Optional, Part};

@@ -4,7 +4,6 @@ use std::fs;
 use std::io::{self, Read, Seek};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 use super::crew::{self, Crew, Stop, Trouble};
@@ -49,50 +48,12 @@ pub enum UpError {
     /// Sockets have short names.
     #[error("{} is too deep in the file system for sockets: choose a shorter `--data DIR`", .0.display())]
     TooDeep(PathBuf),
-    /// A file or a program.
-    #[error("cannot {what}: look whether the disk is full and {} is yours", dir.display())]
-    Io {
-        /// What was tried.
-        what: String,
-        /// Where all files are.
-        dir: PathBuf,
-        /// Why.
-        #[source]
-        source: io::Error,
-    },
     /// No certificates.
     #[error("cannot make certificates")]
     Keys(#[from] rcgen::Error),
-    /// A part ended.
-    #[error("{part} ended ({status}) instead of starting; the end of its log:\n{tail}\n{remedy}")]
-    Died {
-        /// Which.
-        part: Part,
-        /// How.
-        status: ExitStatus,
-        /// The last lines of its log.
-        tail: String,
-        /// What to do.
-        remedy: String,
-    },
-    /// A part is not healthy in time.
-    #[error(
-        "{part} is not healthy after {} s ({why}); the end of its log:\n{tail}\nThe whole log is {}; is the machine very busy or \
-         out of memory? Then try again when it is not",
-        within.as_secs(), log.display()
-    )]
-    Late {
-        /// Which.
-        part: Part,
-        /// How long we waited.
-        within: Duration,
-        /// What it said last.
-        why: String,
-        /// The last lines of its log.
-        tail: String,
-        /// Where it is.
-        log: PathBuf,
-    },
+    /// A file, or a part that is not as it should be.
+    #[error(transparent)]
+    Trouble(#[from] Trouble),
     /// A command failed.
     #[error("{says}: `{program}` failed ({how}); it said:\n{tail}\nLogs of the other parts are in {}", logs.display())]
     Failed {
@@ -107,9 +68,13 @@ pub enum UpError {
         /// Where other logs are.
         logs: PathBuf,
     },
-    /// We were asked to stop.
-    #[error("stopped; what had been started is ended")]
-    Stopped,
+}
+
+impl UpError {
+    /// Whether nothing is wrong but that we were asked to stop.
+    pub fn is_stopped(&self) -> bool {
+        matches!(self, Self::Trouble(Trouble::Stopped))
+    }
 }
 
 /// A running stack, which ends when this is dropped.
@@ -137,7 +102,7 @@ impl Stack {
     /// not to be called from asynchronous code.
     pub fn up(spec: &Spec, programs: &Programs, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<Self, UpError> {
         // Processes are known by this path: one stack, one path.
-        let io = |what: &str, source| UpError::Io { what: what.to_owned(), dir: spec.data.clone(), source };
+        let io = |what: &str, source| Trouble::Io { what: what.to_owned(), dir: spec.data.clone(), source };
         fs::create_dir_all(&spec.data).map_err(|error| io("make the data directory", error))?;
         let data = spec.data.canonicalize().map_err(|error| io("find the data directory", error))?;
         let spec = &Spec { data, ..spec.clone() };
@@ -181,7 +146,7 @@ impl Stack {
                     tell(Event::Started(process.part));
                     stack.start(process)?;
                 }
-                Step::Await(parts) => stack.crew.wait(parts, None, stop, &mut ready(tell)).map_err(trouble)?,
+                Step::Await(parts) => stack.crew.wait(parts, None, stop, &mut ready(tell))?,
             }
         }
         stack.state.phase = Phase::Up;
@@ -211,15 +176,15 @@ impl Stack {
     }
 
     fn save(&self) -> Result<(), UpError> {
-        self.state.save(&self.dir).map_err(|error| self.io("write its state", error))
+        Ok(self.state.save(&self.dir).map_err(|error| self.io("write its state", error))?)
     }
 
-    fn io(&self, what: &str, source: io::Error) -> UpError {
-        UpError::Io { what: what.to_owned(), dir: self.dir.clone(), source }
+    fn io(&self, what: &str, source: io::Error) -> Trouble {
+        Trouble::Io { what: what.to_owned(), dir: self.dir.clone(), source }
     }
 
     fn start(&mut self, process: &Process) -> Result<(), UpError> {
-        if let Some(identity) = self.crew.start(process.clone()).map_err(trouble)? {
+        if let Some(identity) = self.crew.start(process.clone())? {
             self.state.parts.push(Running {
                 part: process.part,
                 process: identity,
@@ -266,7 +231,7 @@ impl Stack {
             let over = begun.elapsed() > command.within;
             if let Err(error) = self.crew.look(stop) {
                 let _ = child.kill().and_then(|()| child.wait());
-                return Err(trouble(error));
+                return Err(error.into());
             }
             if over {
                 let _ = child.kill().and_then(|()| child.wait());
@@ -318,7 +283,7 @@ fn clean(spec: &Spec, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
     if !state::is_ours(&dir) {
         return Err(UpError::NotOurs(dir));
     }
-    let io = |what: &str, source| UpError::Io { what: what.to_owned(), dir: dir.clone(), source };
+    let io = |what: &str, source| Trouble::Io { what: what.to_owned(), dir: dir.clone(), source };
     // A state that cannot be read is of another version of us; processes are found by their mark.
     let state = State::read(&dir).ok().flatten();
     if state.as_ref().is_some_and(State::is_whole) {
@@ -330,7 +295,7 @@ fn clean(spec: &Spec, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
         tell(Event::Cleaned(ended.all()));
     }
     match fs::remove_dir_all(&dir) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("remove what is left of it", error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io("remove what is left of it", error).into()),
         _ => Ok(()),
     }
 }
@@ -338,23 +303,6 @@ fn clean(spec: &Spec, tell: &mut dyn FnMut(Event)) -> Result<(), UpError> {
 /// Tells who is healthy.
 fn ready(tell: &mut dyn FnMut(Event)) -> impl FnMut(Part, Duration) {
     move |part, age| tell(Event::Ready(part, age))
-}
-
-/// What happened to a process, as a stack says it.
-fn trouble(trouble: Trouble) -> UpError {
-    let remedy = if trouble.port_taken() {
-        "Another program took its port in the meantime: run `gradus stack up` again".to_owned()
-    } else if let Trouble::Died { log, .. } = &trouble {
-        format!("Everything else is ended. The whole log is {}", log.display())
-    } else {
-        String::new()
-    };
-    match trouble {
-        Trouble::Io { what, dir, source } => UpError::Io { what, dir, source },
-        Trouble::Died { part, status, tail, .. } => UpError::Died { part, status, tail, remedy },
-        Trouble::Late { part, within, why, tail, log } => UpError::Late { part, within, why, tail, log },
-        Trouble::Stopped => UpError::Stopped,
-    }
 }
 
 /// As Gitea prints it.

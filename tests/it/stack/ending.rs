@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::Child;
 
 use gradus::stack::component::cache_of_user;
-use gradus::stack::{Optional, Part, Programs, Spec, Stack, Stop, UpError, status};
+use gradus::stack::{Optional, Part, Programs, Spec, Stack, Stop, Trouble, UpError, status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::machine::{Machine, shared};
@@ -136,7 +136,7 @@ fn a_part_that_ends_instead_of_starting_is_named_with_its_last_words() {
     fs::set_permissions(&etcd, fs::Permissions::from_mode(0o755)).unwrap();
 
     let error = Stack::up(&spec, &programs, &Stop::default(), &mut |_| {}).unwrap_err();
-    assert!(matches!(error, UpError::Died { part: Part::Etcd, .. }), "{error:?}");
+    assert!(matches!(error, UpError::Trouble(Trouble::Died { part: Part::Etcd, .. })), "{error:?}");
     let text = error.to_string();
     let log = spec.dir().join("logs/etcd.log");
     for word in ["etcd ended (exit status: 3)", "the disk is on fire", &log.display().to_string()] {
