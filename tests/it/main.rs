@@ -15,6 +15,7 @@ mod grade;
 mod gradebook;
 mod hostile;
 mod http;
+mod kept;
 mod live;
 mod planes;
 mod prometheus;

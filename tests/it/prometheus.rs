@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
+use std::process::Child;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
@@ -17,17 +17,8 @@ use gradus::submission::tree::Tree;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::kept;
 use crate::live::asks::{judge, kind, messages};
-
-/// Runs Prometheus until standard input ends, which it does however the test program ends, and tidies up.
-const KEEPER: &str = r#"
-"$1" --config.file="$2/prometheus.yml" --storage.tsdb.path="$2/data" --web.listen-address="$3" >"$2/log" 2>&1 &
-server=$!
-while kill -0 $server 2>/dev/null && read -r _; do :; done
-kill -9 $server 2>/dev/null
-wait $server
-rm -rf "$2"
-"#;
 
 /// What is scraped: of each namespace, what its one target tells, and Prometheus itself.
 const CONFIG: &str = "
@@ -53,24 +44,18 @@ pub struct Prometheus {
 impl Prometheus {
     /// Listens at this address, and scrapes nobody but itself yet.
     pub async fn start(ip: IpAddr) -> Self {
-        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/environments/components/prometheus/build");
-        let built = Command::new(build).stderr(Stdio::inherit()).output().unwrap();
-        assert!(built.status.success(), "Prometheus cannot be built: see above");
-        let program = PathBuf::from(String::from_utf8(built.stdout).unwrap().trim_end()).join("prometheus");
+        let program = kept::built("prometheus").join("prometheus");
         let dir = tempfile::Builder::new().prefix("gradus-prometheus-").tempdir().unwrap().keep();
         fs::write(dir.join("prometheus.yml"), CONFIG).unwrap();
         fs::write(dir.join("self.json"), "[]").unwrap();
         fs::write(dir.join("learners.json"), "[]").unwrap();
-        let listen = SocketAddr::from((ip, 0)).to_string();
-        let mut keeper = Command::new("sh");
-        keeper
-            .args(["-c", KEEPER, "sh"])
-            .arg(program)
-            .arg(&dir)
-            .arg(listen)
-            .stdin(Stdio::piped())
-            .stderr(Stdio::null());
-        let keeper = keeper.spawn().unwrap();
+        let (config, data) = (dir.join("prometheus.yml"), dir.join("data"));
+        let args = [
+            format!("--config.file={}", config.display()),
+            format!("--storage.tsdb.path={}", data.display()),
+            format!("--web.listen-address={}", SocketAddr::from((ip, 0))),
+        ];
+        let keeper = kept::command(&dir, &program, args).spawn().unwrap();
         let begun = Instant::now();
         let at = loop {
             let log = fs::read_to_string(dir.join("log")).unwrap_or_default();

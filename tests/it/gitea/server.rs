@@ -1,29 +1,20 @@
 //! A real Gitea on loopback, one for all tests of the program.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::http;
+use crate::{http, kept};
 
 /// Everybody's password.
 const PASSWORD: &str = "correct horse battery staple";
-
-/// Runs Gitea until standard input ends, which it does however the test program ends, and tidies up.
-const KEEPER: &str = r#"
-"$1" web --config "$2/app.ini" >"$2/log" 2>&1 &
-server=$!
-while kill -0 $server 2>/dev/null && read -r _; do :; done
-kill -9 $server 2>/dev/null
-wait $server
-rm -rf "$2"
-"#;
 
 /// What is run.
 struct Program {
@@ -38,10 +29,7 @@ impl Program {
         if let Some(path) = std::env::var_os("GRADUS_TEST_GITEA") {
             return Self { path: path.into(), files: None };
         }
-        let build = concat!(env!("CARGO_MANIFEST_DIR"), "/environments/components/gitea/build");
-        let built = Command::new(build).stderr(Stdio::inherit()).output().unwrap();
-        assert!(built.status.success(), "Gitea cannot be built: see above");
-        let built = PathBuf::from(String::from_utf8(built.stdout).unwrap().trim_end());
+        let built = kept::built("gitea");
         Self { path: built.join("gitea"), files: Some(built.join("static")) }
     }
 }
@@ -75,9 +63,9 @@ impl Server {
     fn try_start(program: &Program) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("gradus-gitea-").tempdir().unwrap().keep();
         let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        fs::write(dir.join("app.ini"), settings(&dir, port, program.files.as_deref())).unwrap();
-        let command = |name: &str| {
-            let mut command = Command::new(name);
+        let config = dir.join("app.ini");
+        fs::write(&config, settings(&dir, port, program.files.as_deref())).unwrap();
+        let alone = |mut command: Command| {
             command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &dir);
             command.env("GITEA_WORK_DIR", &dir).env("GIT_CONFIG_NOSYSTEM", "1");
             // Build machines run the tests as root; what it serves on loopback for a minute is our own.
@@ -85,8 +73,8 @@ impl Server {
             command
         };
         let admin = |args: &[&str]| {
-            let mut command = command(&program.path.to_string_lossy());
-            let output = command.args(args).arg("--config").arg(dir.join("app.ini")).output().unwrap();
+            let mut command = alone(Command::new(&program.path));
+            let output = command.args(args).arg("--config").arg(&config).output().unwrap();
             assert!(output.status.success(), "gitea {args:?}: {output:?}");
             String::from_utf8(output.stdout).unwrap()
         };
@@ -95,14 +83,8 @@ impl Server {
         let token = ["--admin", "--must-change-password=false", "--access-token", "--access-token-scopes", "all"];
         let made = admin(&[&["admin", "user", "create"][..], &named, &token].concat());
         let root = made.split_whitespace().find(|word| word.len() == 40).expect("a token is printed").to_owned();
-        let keeper = command("sh")
-            .args(["-c", KEEPER, "keeper"])
-            .args([program.path.as_path(), dir.as_path()])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let args = [OsStr::new("web"), OsStr::new("--config"), config.as_os_str()];
+        let keeper = alone(kept::command(&dir, &program.path, args)).spawn().unwrap();
         let (authority, bot, database) = (format!("127.0.0.1:{port}"), String::new(), dir.join("gitea.db"));
         let mut server = Self { authority, bot, root, database, _keeper: Some(keeper) };
         let mut ended = false;

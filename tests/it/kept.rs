@@ -1,0 +1,34 @@
+//! Real programs that tests run beside them: built here, and ended with all that is theirs when the test program ends, however
+//! it does.
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Runs a program until standard input ends, and removes its directory.
+const KEEPER: &str = r#"
+dir=$1
+shift
+"$@" >"$dir/log" 2>&1 &
+program=$!
+while kill -0 $program 2>/dev/null && read -r _; do :; done
+kill -9 $program 2>/dev/null
+wait $program
+rm -rf "$dir"
+"#;
+
+/// What runs a program as long as the child that it becomes is held; `dir` goes with it, and has its `log`.
+pub fn command<A: AsRef<OsStr>>(dir: &Path, program: &Path, args: impl IntoIterator<Item = A>) -> Command {
+    let mut command = Command::new("sh");
+    command.args(["-c", KEEPER, "keeper"]).arg(dir).arg(program).args(args);
+    command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
+    command
+}
+
+/// The directory of a part that is built here, unless it was before.
+pub fn built(component: &str) -> PathBuf {
+    let build = format!("{}/environments/components/{component}/build", env!("CARGO_MANIFEST_DIR"));
+    let built = Command::new(build).stderr(Stdio::inherit()).output().unwrap();
+    assert!(built.status.success(), "{component} cannot be built: see above");
+    PathBuf::from(String::from_utf8(built.stdout).unwrap().trim_end())
+}
