@@ -128,6 +128,10 @@ pub fn run(args: Args) -> ExitCode {
     ExitCode::from(worst(proofs.iter().map(exit_code)))
 }
 
+/// What to do about tasks that are not proven in their environments.
+const AFTER_LIVE: &str = "Why a checkpoint did not pass stands above, where its submission was judged: mend the checkpoint or its twin.\n\
+    What passes and should not can be looked at in `gradus up --live`: push that submission there";
+
 /// Proves what has an environment there.
 fn run_live(targets: &[Target], planes: NonZeroUsize, addresses: Vec<Named>, begun: Instant) -> ExitCode {
     let live = |(_, task): &(&Course, &CourseTask)| task.task.environment.is_some();
@@ -149,9 +153,7 @@ fn run_live(targets: &[Target], planes: NonZeroUsize, addresses: Vec<Named>, beg
         0 => println!("All proven in their environments: {} ({took} s)", count(proofs.len(), "task")),
         n => {
             println!("Not proven in their environments: {n} of {} ({took} s)", count(proofs.len(), "task"));
-            println!(
-                "To see why, push that submission to `gradus up --live` and read its review; then mend checkpoint or twin"
-            );
+            println!("{AFTER_LIVE}");
         }
     }
     ExitCode::from(worst(proofs.iter().map(exit_code)))

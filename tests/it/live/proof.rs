@@ -105,6 +105,11 @@ fn what_a_twin_lets_through_and_the_environment_does_not_is_found_where_it_runs(
     );
     assert_eq!(said.matches("\n  - ").count(), 1, "nothing else is found: {said}");
     assert!(said.contains("Not proven in their environments: 1 of 1 task"), "{said}");
+    // Why is told where the last words say that it is.
+    let told = "alternative elsewhere judged after ";
+    let told = said.split_once(told).unwrap().1.lines().nth(1).unwrap();
+    assert!(told.starts_with("    reached: fail: `ports[80].targetPort` is 8080, must be 80"), "{said}");
+    assert!(said.contains("Why a checkpoint did not pass stands above, where its submission was judged"), "{said}");
     // Nothing is left of it.
     let left: Vec<_> = std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, ["doors"]);
