@@ -25,6 +25,7 @@ use crate::submission::diff::DiffLines;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
 use crate::submission::tree_id;
+use crate::submission::upstream::Upstream;
 
 /// Lines of context around a change, as forges show them.
 const CONTEXT: usize = 3;
@@ -150,6 +151,7 @@ impl Preview<'_> {
             task_changed: false,
             on_files: None,
         };
+        let upstream = Upstream::local();
         let input = ReviewInput {
             head: &head,
             course: &reference,
@@ -157,11 +159,12 @@ impl Preview<'_> {
             passed_before: Vec::new(),
             refused: Vec::new(),
             near_misses: &[],
+            on_main: None,
             skipped: &[],
             diff: &diff,
             mode: Mode::Graded,
             page: None,
-            upstream: "origin",
+            upstream: &upstream,
             merging: Merging::Never,
         };
         match args.format {

@@ -24,13 +24,13 @@ const MAX_FILES_SHOWN: usize = 15;
 /// Begin a task: branch, brief and files
 ///
 /// In a clone of a workspace. With TASK: fetches `origin`, goes onto the branch of the task's name (a new one starts at
-/// `origin/main`), and says what to read, what to edit and how to push. Work that is not committed is never touched.
+/// the workspace as published), and says what to read, what to edit and how to push. Work that is not committed is never touched.
 /// Without TASK: lists the tasks and how far you are with each.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task to begin or to go on with
     task: Option<TaskId>,
-    /// Do not fetch first: start from `origin/main` as of the last fetch
+    /// Do not fetch first: start from the workspace as of the last fetch
     #[arg(long)]
     no_fetch: bool,
     /// A directory in the clone
@@ -103,6 +103,12 @@ fn start(args: &Args) -> Result<String, Stop> {
     let branch = task.task.id.as_str();
     let step = begin::decide(&situation, branch).map_err(|refusal| Stop::Other(Box::new(refusal)))?;
     begin::act(&repository, branch, &step)?;
+    if matches!(step, Step::Create(_)) && heads::strayed(&repository)? {
+        eprintln!(
+            "note: `main` of your fork holds commits of yours; they are not on this branch. The review of `main` says how \
+             to move them and how to put `main` back"
+        );
+    }
     let published = published(&repository)?;
     Ok(instructions(task, &step, &published.below(&task.task.id.dir())))
 }
@@ -112,11 +118,11 @@ fn start(args: &Args) -> Result<String, Stop> {
 fn fetch_origin(top: &Path) {
     let fetched = Command::new("git").arg("-C").arg(top).args(["fetch", "--quiet", "origin"]).status();
     if !fetched.is_ok_and(|status| status.success()) {
-        eprintln!("note: `git fetch origin` failed; starting from `origin/main` as of the last fetch");
+        eprintln!("note: `git fetch origin` failed; starting from the workspace as of the last fetch");
     }
 }
 
-/// The files at `origin/main`.
+/// The files of the workspace.
 fn published(repository: &Repository) -> Result<Tree, ReadError> {
     match heads::upstream(repository)? {
         Some(main) => Tree::from_commit(repository, &main),

@@ -22,6 +22,7 @@ use crate::submission::deadline::Deadline;
 use crate::submission::scope::{Known, NearMiss, scope};
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
+use crate::submission::upstream::Upstream;
 use crate::submission::{Submission, heads, working};
 
 /// What to grade, and by which course
@@ -107,8 +108,11 @@ impl Where {
             return Ok(Subject { course, submission, items: vec![item], near_misses: Vec::new(), root });
         }
         let found = match task {
-            Some(task) => crate::submission::scope::Scope { tasks: vec![task], near_misses: Vec::new() },
-            None => scope(&course.tasks_in_order().map(known).collect::<Vec<_>>(), &submission, branch.as_deref()),
+            Some(task) => crate::submission::scope::Scope { tasks: vec![task], ..Default::default() },
+            None => {
+                let known: Vec<_> = course.tasks_in_order().map(known).collect();
+                scope(&known, &submission, branch.as_deref(), &Upstream::local())
+            }
         };
         let items = found
             .tasks

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::course::id::{CourseId, Learner};
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
+use crate::submission::upstream::PUBLISHED;
 
 /// Which workspace on which forge, as in `github.com/acme/cnpe`; the local forge is one workspace, `local`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -89,6 +90,10 @@ impl Branch {
     /// Where the workspace itself is published; work does not belong there.
     pub const MAIN: &'static str = "main";
 
+    /// Where a fork on the local forge names the workspace as published, also when `main` holds something else. Ours:
+    /// it is no pull request, and nobody pushes to it.
+    pub const PUBLISHED: &'static str = PUBLISHED;
+
     /// The name as text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -99,6 +104,11 @@ impl Branch {
         let plain = |c: char| if c.is_ascii_alphanumeric() || "._/-+=@#".contains(c) { c } else { '-' };
         let replaced: String = name.chars().map(plain).take(MAX_BRANCH).collect();
         replaced.parse().unwrap_or_else(|_| Self("your-branch".to_owned()))
+    }
+
+    /// Whether this names the workspace as published.
+    pub fn is_published(&self) -> bool {
+        self.0 == Self::PUBLISHED
     }
 
     /// Whether this is the branch that the workspace is published on.

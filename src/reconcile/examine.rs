@@ -32,6 +32,7 @@ use crate::store::{Store, StoreError};
 use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, DiffLines};
 use crate::submission::scope::{scope, too_large};
+use crate::submission::upstream::Upstream;
 use crate::submission::{heads, tree_id};
 
 /// How long reading a head may take.
@@ -96,7 +97,8 @@ impl Grader for Examiner {
             let _turn = self.turns.take().await;
             let (course, request, repository) = (course.clone(), request.clone(), repository.clone());
             let refused = self.refused.clone();
-            Arc::new(blocking(move || read(&course, &request, &repository, &refused)).await?)
+            let upstream = self.policy.get().upstream.clone();
+            Arc::new(blocking(move || read(&course, &request, &repository, &refused, &upstream)).await?)
         };
         let sights = match &self.live {
             _ if !request.recorded.is_empty() => self.recorded(&request).await?,
@@ -217,9 +219,9 @@ impl Examiner {
 
     /// Says why a head was not read, and what to do.
     fn unread(&self, course: &OpenCourse, request: &Request) -> Grading {
-        let misses = [too_large(request.pull.branch.as_str())];
         let practice = request.pull.readiness == Readiness::Draft;
         let (page, policy) = (self.page.as_ref().map(|page| page(request.pull.number)), self.policy.get());
+        let misses = [too_large(request.pull.branch.as_str(), &policy.upstream)];
         let input = ReviewInput {
             head: &request.pull.head,
             course: &course.reference,
@@ -227,6 +229,7 @@ impl Examiner {
             passed_before: Vec::new(),
             refused: Vec::new(),
             near_misses: &misses,
+            on_main: None,
             skipped: &request.skipped,
             diff: &DiffLines::default(),
             mode: if practice { Mode::Practice } else { Mode::Graded },
@@ -253,6 +256,7 @@ fn read(
     request: &Request,
     repository: &Path,
     refused: &BTreeSet<TaskId>,
+    upstream: &Upstream,
 ) -> Result<Reading, GradeError> {
     let Pull { head, base, branch, .. } = &request.pull;
     let learner = request.pull.learner();
@@ -263,7 +267,7 @@ fn read(
     let submission = heads::read_against(&repository, head, base, course.published.as_ref(), deadline)?;
     let merge_base = submission.history.as_ref().and_then(|history| history.merge_base.clone());
     let diff = diff::read(&repository, merge_base.as_ref(), head, deadline)?.lines();
-    let scope = scope(&course.known, &submission, Some(branch.as_str()));
+    let scope = scope(&course.known, &submission, Some(branch.as_str()), upstream);
     let (mut tasks, mut passed_before) = (Vec::new(), Vec::new());
     let (refused, graded): (Vec<_>, Vec<_>) = scope.tasks.iter().cloned().partition(|id| refused.contains(id));
     for id in &graded {

@@ -105,6 +105,7 @@ pub(super) fn judge(
         passed_before: reading.passed_before.clone(),
         refused: reading.refused.clone(),
         near_misses: &reading.scope.near_misses,
+        on_main: reading.scope.on_main.as_ref(),
         skipped: &request.skipped,
         diff: &reading.diff,
         mode: if practice { Mode::Practice } else { Mode::Graded },

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::forge::pull::{Standing, User, UserKind};
 use crate::review::input::Merging;
+use crate::submission::upstream::Upstream;
 
 /// How a workspace is run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,8 +23,8 @@ pub struct Policy {
     pub close_after: Option<Duration>,
     /// Whether pull requests are labelled.
     pub labels: Labels,
-    /// What somebody gives `git fetch` to get the workspace's newest `main`: a remote's name or an address.
-    pub upstream: String,
+    /// Where a clone gets the published workspace from.
+    pub upstream: Upstream,
     /// What becomes of a pull request that passed.
     pub merging: Merging,
 }
@@ -88,18 +89,18 @@ impl Policy {
             untouched: Untouched::Review,
             close_after: None,
             labels: Labels::None,
-            upstream: "origin".to_owned(),
+            upstream: Upstream::local(),
             merging: Merging::Never,
         }
     }
 
-    /// Of a workspace on a forge, when nothing else is said. `upstream` is its address.
-    pub fn forge(upstream: String) -> Self {
+    /// Of a workspace on a forge, when nothing else is said. `address` is where it is.
+    pub fn forge(address: impl Into<String>) -> Self {
         Self {
             untouched: Untouched::Status,
             close_after: Some(Duration::from_secs(3 * 86_400)),
             labels: Labels::Written,
-            upstream,
+            upstream: Upstream::at(address),
             ..Self::local()
         }
     }

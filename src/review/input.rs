@@ -7,8 +7,9 @@ use crate::course::task::Task;
 use crate::course::values::Values;
 use crate::grade::report::{CourseRef, Report};
 use crate::submission::diff::DiffLines;
-use crate::submission::scope::NearMiss;
+use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
+use crate::submission::upstream::Upstream;
 
 /// All that a review is made of.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct ReviewInput<'a> {
     pub refused: Vec<TaskId>,
     /// Changes that missed, with what was probably meant.
     pub near_misses: &'a [NearMiss],
+    /// The head is of the branch that follows the workspace.
+    pub on_main: Option<&'a OnMain>,
     /// Heads pushed since the last review and superseded by this one, oldest first.
     pub skipped: &'a [CommitId],
     /// Where line comments may stand.
@@ -33,9 +36,8 @@ pub struct ReviewInput<'a> {
     pub mode: Mode,
     /// Address of the pull request's page, where there is one.
     pub page: Option<&'a str>,
-    /// What to give `git fetch` to get the workspace's newest `main`: a remote's name or an address. `origin` where the
-    /// learner's own repository follows the workspace, as on the local forge.
-    pub upstream: &'a str,
+    /// Where a clone gets the published workspace from.
+    pub upstream: &'a Upstream,
     /// What becomes of a pull request that passed.
     pub merging: Merging,
 }

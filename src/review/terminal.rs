@@ -43,6 +43,12 @@ pub fn push_output(input: &ReviewInput<'_>) -> String {
     if let Some(more @ 1..) = input.near_misses.len().checked_sub(MAX_NEAR_MISSES) {
         lines.push(format!("  and {} that no task looks at", words::count(more, "more path")));
     }
+    if let Some(main) = input.on_main {
+        lines.push(
+            "  main is where the course's updates arrive: move your work to a branch, then put main back.".to_owned(),
+        );
+        lines.extend(main.commands().map(|line| format!("    do:          {line}")));
+    }
     let foot = input.page.map(|page| format!("Review: {page}"));
     let room = MAX_LINES - usize::from(foot.is_some());
     if lines.len() > room {
@@ -61,7 +67,7 @@ fn task(lines: &mut Vec<String>, section: &Section<'_>, input: &ReviewInput<'_>)
     let practice = if input.mode == Mode::Practice { " Practice, no attempt counted." } else { "" };
     lines.push(format!("{name}{}.{rest}{practice}", verdict.headline));
     if section.task_changed {
-        let command = format!("git fetch {} main && git merge FETCH_HEAD", input.upstream);
+        let command = format!("{} && git merge FETCH_HEAD", input.upstream.fetch());
         lines.push(format!("  The task changed after your branch began: {command}"));
     }
     if let Some(why) = section.on_files {

@@ -14,8 +14,9 @@ use crate::course::task::{API_VERSION, ReviewBy, Task};
 use crate::course::values::Values;
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
 use crate::submission::diff::DiffLines;
-use crate::submission::scope::NearMiss;
+use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
+use crate::submission::upstream::Upstream;
 
 fn head() -> CommitId {
     "4f2c9ab000000000000000000000000000000000".parse().unwrap()
@@ -113,6 +114,7 @@ struct Fixture {
     diff: DiffLines,
     head: CommitId,
     course: CourseRef,
+    upstream: Upstream,
 }
 
 impl Fixture {
@@ -139,6 +141,7 @@ impl Fixture {
             diff,
             head: head(),
             course: course(),
+            upstream: Upstream::local(),
         }
     }
 
@@ -168,11 +171,12 @@ impl Fixture {
             passed_before: Vec::new(),
             refused: Vec::new(),
             near_misses: &[],
+            on_main: None,
             skipped: &[],
             diff: &self.diff,
             mode: Mode::Graded,
             page: Some("http://127.0.0.1:7878/pulls/1"),
-            upstream: "origin",
+            upstream: &self.upstream,
             merging: Merging::Never,
         }
     }
@@ -301,7 +305,7 @@ fn a_pass_is_celebrated_and_leads_on() {
     ### Next: Health checks
 
     ```sh
-    git fetch origin main
+    git fetch origin gradus/workspace
     git switch -c health FETCH_HEAD
     ```
 
@@ -421,7 +425,8 @@ fn what_is_not_the_learners_fault_is_named_so() {
 fn a_task_that_changed_says_how_to_merge() {
     let fixture = half_right();
     let mut input = fixture.input(vec![Section { task_changed: true, ..fixture.section() }]);
-    input.upstream = "https://example.org/it's here.git";
+    let upstream = Upstream::at("https://example.org/it's here.git");
+    input.upstream = &upstream;
     let body = compose(&input).body;
     insta::assert_snapshot!(body.lines().take(3).collect::<Vec<_>>().join("\n"), @r"
     **Not yet: 7 of 12 points.** 2 checkpoints to fix, 1 waits for them. Head `4f2c9ab`, attempt 3.
@@ -554,7 +559,7 @@ fn nothing_found_says_what_was_looked_for() {
     To begin a task, with its id for `TASK-ID`:
 
     ```sh
-    git fetch origin main
+    git fetch origin gradus/workspace
     git switch -c TASK-ID FETCH_HEAD
     ```
 
@@ -611,6 +616,41 @@ fn near_misses_beside_a_graded_task_are_named_too() {
     let body = compose(&input).body;
     assert!(body.contains("### Not looked at\n\n- `task/freeze/a.yaml`: no such directory"), "{body}");
     assert!(body.contains("- and 2 more paths that no task looks at."), "{body}");
+}
+
+#[test]
+fn work_on_main_is_graded_and_told_how_to_move_and_how_to_put_main_back() {
+    let fixture = half_right();
+    let on_main = OnMain { aside: "git switch -c freeze".to_owned(), back: "git branch -f main".to_owned() };
+    let mut input = fixture.input(Vec::new());
+    input.passed_before = vec!["freeze".parse().unwrap()];
+    input.on_main = Some(&on_main);
+    insta::assert_snapshot!(compose(&input).body, @r"
+    **Nothing new to grade.** The files of 1 task in head `4f2c9ab` are those that already passed; the points are yours.
+
+    ### Your work is on `main`
+
+    It counts like any other. But `main` is where the course's updates arrive, and none do while work of yours is on it. Move the work to a branch:
+
+    ```sh
+    git switch -c freeze
+    ```
+
+    When that push went through, put `main` back to the workspace as it is published, which closes this pull request:
+
+    ```sh
+    git branch -f main
+    ```
+
+    Judged by course `cnpe` at `a41f09c`.
+    ");
+    insta::assert_snapshot!(terminal::push_output(&input), @r"
+    Nothing new to grade: 1 task unchanged since they passed.
+      main is where the course's updates arrive: move your work to a branch, then put main back.
+        do:          git switch -c freeze
+        do:          git branch -f main
+    Review: http://127.0.0.1:7878/pulls/1
+    ");
 }
 
 #[test]

@@ -12,6 +12,7 @@ use crate::checkpoint::Checkpoint;
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::course::task::ReviewBy;
 use crate::grade::report::{CheckpointResult, Report};
+use crate::submission::scope::OnMain;
 
 /// Most differences of a checkpoint told in full; of the others only the places are named.
 const MAX_DIFFERENCES: usize = 10;
@@ -42,7 +43,8 @@ pub(super) struct ReviewView<'a> {
     head: &'a str,
     course: &'a str,
     revision: &'a str,
-    upstream: String,
+    /// The command that gets the workspace's newest commit.
+    fetch: String,
     practice: bool,
     several: bool,
     /// All of several tasks passed, and the learner may merge it now.
@@ -56,6 +58,7 @@ pub(super) struct ReviewView<'a> {
     refused: Vec<&'a str>,
     near_misses: Vec<NearMissView<'a>>,
     more_near_misses: usize,
+    on_main: Option<OnMainView>,
     skipped: Vec<&'a str>,
     page: Option<&'a str>,
 }
@@ -69,12 +72,19 @@ struct NearMissView<'a> {
     remedy: String,
 }
 
+/// Work on the branch that follows the workspace, with fenced blocks of commands.
+#[derive(Debug, Serialize)]
+struct OnMainView {
+    aside: String,
+    back: String,
+}
+
 #[derive(Debug, Serialize)]
 struct TaskView<'a> {
     id: &'a str,
     title: &'a str,
     head: &'a str,
-    upstream: String,
+    fetch: String,
     several: bool,
     practice: bool,
     attempt: u32,
@@ -205,7 +215,8 @@ impl<'a> ReviewView<'a> {
             head: input.head.short(),
             course: input.course.id.as_str(),
             revision: input.course.revision.short(),
-            upstream: shell_word(input.upstream),
+            fetch: input.upstream.fetch(),
+            on_main: input.on_main.map(OnMainView::of),
             practice: input.mode == Mode::Practice,
             several,
             deploys: several && deploys(input),
@@ -221,6 +232,12 @@ impl<'a> ReviewView<'a> {
             skipped: input.skipped.iter().map(|id| id.short()).collect(),
             page: input.page,
         }
+    }
+}
+
+impl OnMainView {
+    fn of(on_main: &OnMain) -> Self {
+        Self { aside: safe::block(&on_main.aside, "sh"), back: safe::block(&on_main.back, "sh") }
     }
 }
 
@@ -244,7 +261,7 @@ impl<'a> TaskView<'a> {
         let report = section.report;
         let verdict = words::Verdict::of(report);
         let passed = report.outcome == Outcome::Pass;
-        let upstream = shell_word(input.upstream);
+        let fetch = input.upstream.fetch();
         let with = |outcome: Outcome| report.checkpoints.iter().filter(move |c| c.outcome == outcome);
         let fails: Vec<_> =
             with(Outcome::Fail).enumerate().map(|(index, c)| CheckpointView::of(index + 1, c, section)).collect();
@@ -267,7 +284,7 @@ impl<'a> TaskView<'a> {
             rest: verdict.rest,
             passed,
             provisional: report.provisional,
-            merge: section.task_changed.then(|| format!("git fetch {upstream} main && git merge FETCH_HEAD")),
+            merge: section.task_changed.then(|| format!("{fetch} && git merge FETCH_HEAD")),
             on_files: section.on_files,
             since: section.previous.map(|previous| Since::of(section.attempt, previous, report)),
             wrong: fails.first().map(|c| c.id),
@@ -305,7 +322,7 @@ impl<'a> TaskView<'a> {
             deploys: !several && deploys(input),
             next: section.next.as_ref().filter(|_| passed).map(|n| Next { id: n.id.as_str(), title: &n.title }),
             debrief: if passed { super::reflow::reflow(section.debrief) } else { String::new() },
-            upstream,
+            fetch,
         }
     }
 }
@@ -357,11 +374,4 @@ impl<'a> CheckpointView<'a> {
             }),
         }
     }
-}
-
-/// An address or a remote's name as one word of a shell command.
-fn shell_word(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~".contains(c);
-    let shown: String = text.chars().filter(|c| !safe::is_invisible(*c)).collect();
-    if !shown.is_empty() && shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', "'\\''")) }
 }

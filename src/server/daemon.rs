@@ -111,7 +111,7 @@ pub struct Daemon {
 }
 
 impl Daemon {
-    /// Opens everything: data directory, database, courses (published), forks (fast-forwarded), address.
+    /// Opens everything: data directory, database, courses (published), forks (following it), address.
     pub async fn open(config: Config) -> Result<Self, DaemonError> {
         let data = Arc::new(DataDir::open(&config.data)?);
         let git = Git::find()?;
@@ -126,9 +126,9 @@ impl Daemon {
         let (order, courses) = open_courses(&config, &data, &address, clock.now().0 / 1000)?;
         let ids: BTreeSet<_> = courses.keys().cloned().collect();
         for (learner, course) in data.forks()?.iter().filter(|(_, course)| ids.contains(course)) {
-            if let Err(error) = (Fork { data: &data, learner, course }).fast_forward() {
+            if let Err(error) = (Fork { data: &data, learner, course }).follow() {
                 // One broken fork must not keep the others waiting.
-                tracing::error!(%error, "a fork's main stays where it is");
+                tracing::error!(%error, "a fork does not follow the workspace");
             }
         }
 

@@ -23,7 +23,7 @@ pub struct Situation {
     pub local: BTreeSet<String>,
     /// Branches of `origin`, as of the last fetch.
     pub remote: BTreeSet<String>,
-    /// Where the workspace stands: `origin/main`.
+    /// Where the workspace stands; see [`upstream`].
     pub main: Option<CommitId>,
 }
 
@@ -56,7 +56,7 @@ pub enum Refusal {
     )]
     Unfinished,
     /// There is nothing to start from.
-    #[error("there is no `origin/main` to start from: run `git fetch origin`, or clone the workspace again")]
+    #[error("there is no workspace at `origin` to start from: run `git fetch origin`, or clone the workspace again")]
     NoMain,
 }
 

@@ -16,6 +16,12 @@ use super::sha::CommitId;
 use super::tree::Tree;
 use super::violation::Violation;
 
+/// [`super::upstream::PUBLISHED`] in a clone.
+const PUBLISHED_HERE: &str = "refs/remotes/origin/gradus/workspace";
+
+/// The fork's `main` in a clone.
+const MAIN_HERE: &str = "refs/remotes/origin/main";
+
 /// The branch that pull requests aim at, read once: most of each head is the same.
 #[derive(Debug)]
 pub struct Published {
@@ -71,16 +77,32 @@ pub fn read_against(
     Ok(Submission { commit: Some(head.clone()), files, base, history: Some(history), violations })
 }
 
-/// The newest commit of the branch that a clone was made from: `origin/HEAD`, `origin/main`, else the local `main`.
+/// The newest commit of the workspace that a clone was made from: what the local forge names so, `origin/HEAD`,
+/// `origin/main`, else the local `main`.
 pub fn upstream(repository: &Repository) -> Result<Option<CommitId>, ReadError> {
-    for name in ["refs/remotes/origin/HEAD", "refs/remotes/origin/main", "refs/heads/main"] {
-        match repository.refname_to_id(name) {
-            Ok(id) => return Ok(Some(id.into())),
-            Err(error) if error.code() == git2::ErrorCode::NotFound => {}
-            Err(error) => return Err(ReadError::git(format!("read `{name}`"))(error)),
+    for name in [PUBLISHED_HERE, "refs/remotes/origin/HEAD", MAIN_HERE, "refs/heads/main"] {
+        if let Some(commit) = named(repository, name)? {
+            return Ok(Some(commit));
         }
     }
     Ok(None)
+}
+
+/// Whether `main` of the fork holds commits that were not published. None can be told where the forge does not name what
+/// was.
+pub fn strayed(repository: &Repository) -> Result<bool, ReadError> {
+    let (Some(published), Some(main)) = (named(repository, PUBLISHED_HERE)?, named(repository, MAIN_HERE)?) else {
+        return Ok(false);
+    };
+    Ok(history::merge_base(repository, &main, &published)?.as_ref() != Some(&main))
+}
+
+fn named(repository: &Repository, name: &str) -> Result<Option<CommitId>, ReadError> {
+    match repository.refname_to_id(name) {
+        Ok(id) => Ok(Some(id.into())),
+        Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+        Err(error) => Err(ReadError::git(format!("read `{name}`"))(error)),
+    }
 }
 
 /// Whether the repository has this commit.
@@ -165,5 +187,24 @@ mod tests {
         clone.commit("on top");
         assert_eq!(super::upstream(&clone.repository()).unwrap(), Some(published));
         assert_eq!(super::upstream(&Git::new().repository()).unwrap(), None);
+    }
+
+    #[test]
+    fn what_the_forge_names_the_workspace_counts_before_a_main_with_work_on_it() {
+        let fork = Git::new();
+        let published = fork.commit("published");
+        fork.run(&["branch", "gradus/workspace"]);
+        let clone = fork.cloned();
+        assert!(!strayed(&clone.repository()).unwrap());
+        fork.write("x", "x");
+        let work = fork.commit("work on main");
+        clone.run(&["fetch", "-q"]);
+        assert_eq!(upstream(&clone.repository()).unwrap(), Some(published));
+        assert!(strayed(&clone.repository()).unwrap());
+        fork.run(&["branch", "-f", "gradus/workspace", work.as_str()]);
+        fork.run(&["commit", "-q", "--allow-empty", "-m", "published anew"]);
+        fork.run(&["branch", "-f", "gradus/workspace"]);
+        clone.run(&["fetch", "-q", "origin", "gradus/workspace"]);
+        assert!(!strayed(&clone.repository()).unwrap(), "a main that is behind holds nothing of its own");
     }
 }

@@ -18,6 +18,7 @@ pub mod shell;
 pub(crate) mod testing;
 pub mod tree;
 mod tree_id;
+pub mod upstream;
 pub mod violation;
 mod weigh;
 pub mod working;

@@ -9,6 +9,7 @@ use super::history::Change;
 use super::limits::MAX_FETCH_BYTES;
 use super::shell::quoted;
 use super::tree::Tree;
+use super::upstream::Upstream;
 use crate::course::id::TaskId;
 
 /// Most near misses that are told at once: a learner mends the first, and the rest often goes with it.
@@ -21,6 +22,17 @@ pub struct Scope {
     pub tasks: Vec<TaskId>,
     /// Changes that miss, with what was probably meant.
     pub near_misses: Vec<NearMiss>,
+    /// It is on the branch that follows the workspace.
+    pub on_main: Option<OnMain>,
+}
+
+/// Work on `main`, which is graded like any other, and how to get it off there: commands, one a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OnMain {
+    /// Moves the work to a branch, whether or not that is there already.
+    pub aside: String,
+    /// Puts `main` back to the workspace as it is published.
+    pub back: String,
 }
 
 /// A change that no checkpoint will look at, with what was probably meant.
@@ -46,11 +58,18 @@ pub struct Known {
 }
 
 /// Finds what a submission is about. `branch` is the pushed one, where there is one.
-pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> Scope {
+pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>, upstream: &Upstream) -> Scope {
+    let scope = found(known, submission, branch, upstream);
+    let on_main = submission.commit.is_some() && branch == Some("main");
+    let on_main = on_main.then(|| OnMain::of(scope.tasks.first(), upstream));
+    Scope { on_main, ..scope }
+}
+
+fn found(known: &[Known], submission: &Submission, branch: Option<&str>, upstream: &Upstream) -> Scope {
     if let Some(history) = &submission.history
         && history.merge_base.is_none()
     {
-        return Scope { tasks: Vec::new(), near_misses: vec![unrelated(branch)] };
+        return Scope { near_misses: vec![unrelated(branch, upstream)], ..Scope::default() };
     }
     let changes = changes(submission);
     let known = &with_published(known, submission.base.as_ref());
@@ -69,13 +88,13 @@ pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> 
                 why: violation.what.clone(),
                 remedy: violation.remedy.clone(),
             }];
-            return Scope { tasks, near_misses };
+            return Scope { tasks, near_misses, on_main: None };
         }
     }
 
     if submission.history.is_none() && submission.base.is_none() && !tasks.is_empty() {
         // Of a plain directory nobody can tell which files are the learner's.
-        return Scope { tasks, near_misses: Vec::new() };
+        return Scope { tasks, ..Scope::default() };
     }
     let mut near_misses: Vec<NearMiss> = changes
         .iter()
@@ -86,12 +105,28 @@ pub fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> 
     if tasks.is_empty() && near_misses.is_empty() {
         near_misses.push(nothing(submission, &changes, branch));
     }
-    if submission.commit.is_some()
-        && let Some(name @ ("main" | "master")) = branch
-    {
-        near_misses.push(look.on_main(name, &tasks));
+    Scope { tasks, near_misses, on_main: None }
+}
+
+impl OnMain {
+    fn of(task: Option<&TaskId>, upstream: &Upstream) -> Self {
+        let name = task.map_or("work", TaskId::as_str);
+        Self {
+            // A branch that is there keeps what it has.
+            aside: format!(
+                "git switch -c {name} || git switch {name}\ngit merge --no-edit main && git push -u origin {name}"
+            ),
+            back: format!(
+                "{} && git push -f origin FETCH_HEAD:main && git branch -f main FETCH_HEAD",
+                upstream.fetch()
+            ),
+        }
     }
-    Scope { tasks, near_misses }
+
+    /// All commands in their order.
+    pub fn commands(&self) -> impl Iterator<Item = &str> {
+        self.aside.lines().chain(self.back.lines())
+    }
 }
 
 /// With the files that the merge base has below each task's directory: a fork knows no other starter.
@@ -138,17 +173,17 @@ fn is_below(path: &str, id: &TaskId) -> bool {
         .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
-fn unrelated(branch: Option<&str>) -> NearMiss {
+fn unrelated(branch: Option<&str>, upstream: &Upstream) -> NearMiss {
     NearMiss {
         found: branch.unwrap_or("this head").to_owned(),
         meant: "a branch that starts from the workspace's `main`".to_owned(),
         why: "shares no commit with the workspace, so nothing can be compared".to_owned(),
-        remedy: begun_again(branch),
+        remedy: begun_again(branch, upstream),
     }
 }
 
 /// What a head adds is larger than is fetched, so nobody knows what it is about.
-pub fn too_large(branch: &str) -> NearMiss {
+pub fn too_large(branch: &str, upstream: &Upstream) -> NearMiss {
     let megabytes = MAX_FETCH_BYTES >> 20;
     NearMiss {
         found: branch.to_owned(),
@@ -157,15 +192,15 @@ pub fn too_large(branch: &str) -> NearMiss {
             "adds more than {megabytes} MiB, so it was not read; a file that a later commit takes away counts too: begin \
              again without what is large"
         ),
-        remedy: begun_again(Some(branch)),
+        remedy: begun_again(Some(branch), upstream),
     }
 }
 
 /// A new branch from the workspace with the work of the old one.
-fn begun_again(branch: Option<&str>) -> String {
+fn begun_again(branch: Option<&str>, upstream: &Upstream) -> String {
     let old = branch.and_then(quoted).unwrap_or_else(|| "HEAD".to_owned());
     let new = quoted(&format!("{}-again", branch.unwrap_or("work"))).unwrap_or_else(|| "work-again".to_owned());
-    format!("git fetch origin && git switch -c {new} origin/main && git checkout {old} -- tasks")
+    format!("{} && git switch -c {new} FETCH_HEAD && git checkout {old} -- tasks", upstream.fetch())
 }
 
 /// Nothing was changed that any task looks at.
@@ -269,16 +304,6 @@ impl Look<'_> {
         Some(self.miss(path, &format!("{}/{expected}", id.dir()), why))
     }
 
-    fn on_main(&self, branch: &str, tasks: &[TaskId]) -> NearMiss {
-        let name = tasks.first().map_or("work", TaskId::as_str);
-        NearMiss {
-            found: branch.to_owned(),
-            meant: format!("a branch for each task, as in `{name}`"),
-            why: "the branch follows the workspace; work on it mixes with what is published later".to_owned(),
-            remedy: format!("git switch -c {name} && git push -u origin {name}"),
-        }
-    }
-
     fn miss(&self, found: &str, meant: &str, why: String) -> NearMiss {
         NearMiss { found: found.to_owned(), meant: meant.to_owned(), why, remedy: self.moving(found, meant) }
     }
@@ -344,6 +369,10 @@ mod tests {
     use super::super::history::{ChangedPath, CommitFacts, History};
     use super::super::violation::Violation;
     use super::*;
+
+    fn scope(known: &[Known], submission: &Submission, branch: Option<&str>) -> Scope {
+        super::scope(known, submission, branch, &Upstream::local())
+    }
 
     fn id(text: &str) -> TaskId {
         text.parse().unwrap()
@@ -573,7 +602,7 @@ mod tests {
         assert!(scope.near_misses[0].why.contains("shares no commit"));
         assert_eq!(
             scope.near_misses[0].remedy,
-            "git fetch origin && git switch -c work-again origin/main && git checkout work -- tasks"
+            "git fetch origin gradus/workspace && git switch -c work-again FETCH_HEAD && git checkout work -- tasks"
         );
     }
 
@@ -581,7 +610,19 @@ mod tests {
     fn work_on_main_is_graded_and_told_how_to_move() {
         let scope = scope(&known(), &head(&["~tasks/first-probe/deployment.yaml"]), Some("main"));
         assert_eq!(names(&scope), ["first-probe"]);
-        assert_eq!(scope.near_misses[0].remedy, "git switch -c first-probe && git push -u origin first-probe");
+        assert_eq!(scope.near_misses, [], "it was looked at");
+        let commands: Vec<String> = scope.on_main.unwrap().commands().map(str::to_owned).collect();
+        assert_eq!(
+            commands,
+            [
+                "git switch -c first-probe || git switch first-probe",
+                "git merge --no-edit main && git push -u origin first-probe",
+                "git fetch origin gradus/workspace && git push -f origin FETCH_HEAD:main && git branch -f main FETCH_HEAD",
+            ]
+        );
+        let of = |branch| super::scope(&known(), &head(&["~README.md"]), branch, &Upstream::at("https://x.test/w.git"));
+        assert!(of(Some("main")).on_main.unwrap().back.starts_with("git fetch https://x.test/w.git main && "));
+        assert_eq!((of(Some("work")).on_main, of(None).on_main), (None, None));
     }
 
     #[test]

@@ -15,6 +15,13 @@ pub fn quoted(path: &str) -> Option<String> {
     Some(if path.chars().all(plain) { path } else { format!("'{}'", path.replace('\'', r"'\''")) })
 }
 
+/// Any text as one word of a POSIX shell, as an address. What does not show is left out.
+pub fn word(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./:@%+=,~".contains(c);
+    let shown: String = text.chars().filter(|c| !c.is_control() && !is_invisible(*c)).collect();
+    if !shown.is_empty() && shown.chars().all(plain) { shown } else { format!("'{}'", shown.replace('\'', r"'\''")) }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

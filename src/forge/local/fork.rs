@@ -18,6 +18,9 @@ use crate::submission::sha::CommitId;
 /// Where the workspace is published.
 const MAIN_REF: &str = "refs/heads/main";
 
+/// What a fork calls that, whatever the learner put on its own `main`.
+const PUBLISHED_REF: &str = "refs/heads/gradus/workspace";
+
 /// A fork cannot be made or read.
 #[derive(Debug, thiserror::Error)]
 pub enum ForkError {
@@ -69,17 +72,20 @@ impl Fork<'_> {
         fs::write(fork.path().join("objects/info/alternates"), alternates)
             .map_err(|error| git2::Error::from_str(&error.to_string()))?;
         fork.reference(MAIN_REF, main, true, "fork")?;
+        fork.reference(PUBLISHED_REF, main, true, "fork")?;
         Ok(())
     }
 
-    /// All branches with their heads. Branches whose names we would not accept today are left out.
+    /// The learner's branches with their heads. Branches whose names we would not accept today are left out.
     pub fn branches(&self) -> Result<BTreeMap<Branch, CommitId>, ForkError> {
         let read = || -> Result<_, git2::Error> {
             let mut branches = BTreeMap::new();
             for reference in self.open()?.references_glob("refs/heads/*")? {
                 let reference = reference?;
                 let name = reference.name().ok().and_then(|name| name.strip_prefix("refs/heads/")?.parse().ok());
-                if let (Some(branch), Some(head)) = (name, reference.target()) {
+                if let (Some(branch), Some(head)) =
+                    (name.filter(|name: &Branch| !name.is_published()), reference.target())
+                {
                     branches.insert(branch, head.into());
                 }
             }
@@ -111,8 +117,19 @@ impl Fork<'_> {
         read().map_err(self.git("compare"))
     }
 
-    /// Moves `main` to upstream's, when the learner has put nothing on it. Whether it moved.
-    pub fn fast_forward(&self) -> Result<bool, ForkError> {
+    /// Follows what was published anew: always where the fork names the workspace, and on `main` when the learner has put
+    /// nothing on it. Whether `main` moved.
+    pub fn follow(&self) -> Result<bool, ForkError> {
+        self.name_published().map_err(self.git("name the published workspace in"))?;
+        self.fast_forward()
+    }
+
+    fn name_published(&self) -> Result<(), git2::Error> {
+        let main = self.data.repository(&self.data.upstream(self.course))?.refname_to_id(MAIN_REF)?;
+        self.open()?.reference(PUBLISHED_REF, main, true, "publish").map(drop)
+    }
+
+    fn fast_forward(&self) -> Result<bool, ForkError> {
         let Some(old) = self.head(&Branch::try_from(Branch::MAIN.to_owned()).expect("main is a name"))? else {
             return Ok(false);
         };

@@ -163,6 +163,7 @@ mod tests {
     use crate::config::parse;
     use crate::reconcile::policy::Verdicts;
     use crate::review::input::Merging;
+    use crate::submission::upstream::Upstream;
 
     const TEXT: &str = "\
 apiVersion: gradus.dev/v1alpha1
@@ -197,8 +198,11 @@ workspaces:
         let plans = plans(&read(TEXT, ""), 2);
         let verdicts: Vec<_> = plans.values().map(|plan| plan.policy.verdicts).collect();
         assert_eq!(verdicts, [Verdicts::Comment, Verdicts::Decide]);
-        let upstream: Vec<_> = plans.values().map(|plan| plan.policy.upstream.as_str()).collect();
-        assert_eq!(upstream, ["https://git.example.org/acme/hello.git", "https://git.example.org/acme/other.git"]);
+        let upstream: Vec<_> = plans.values().map(|plan| plan.policy.upstream.fetch()).collect();
+        assert_eq!(
+            upstream,
+            ["hello", "other"].map(|name| format!("git fetch https://git.example.org/acme/{name}.git main"))
+        );
     }
 
     #[test]
@@ -214,7 +218,11 @@ workspaces:
         let fork = Fork { id: RepositoryId(4711), repository: "ada/mine".parse().unwrap() };
         let plan = home.of_fork(&fork);
         assert_eq!(plan.policy, Policy { close_after: None, merging: Merging::Deploys, ..home.policy.clone() });
-        assert_eq!(plan.policy.upstream, "https://git.example.org/acme/other.git", "where its `main` comes from");
+        assert_eq!(
+            plan.policy.upstream,
+            Upstream::at("https://git.example.org/acme/other.git"),
+            "where its `main` comes from"
+        );
         assert_eq!((plan.forks, plan.works.repository.to_string()), (Served::No, "ada/mine".into()));
         let Auth::App(app) = &plan.works.forge.auth else { panic!("{:?}", plan.works.forge.auth) };
         assert_eq!((app.id, app.installation), (7, None));

@@ -13,6 +13,7 @@ use crate::course::{CourseTask, Module};
 use crate::forge::pull::PullNumber;
 use crate::gradebook::book::{Book, Record};
 use crate::reconcile::courses::OpenCourse;
+use crate::submission::upstream::Upstream;
 
 /// Pull requests on the home page.
 const RECENT: usize = 8;
@@ -91,7 +92,7 @@ pub fn task(app: &App, course: &OpenCourse, id: &TaskId) -> Result<Option<TaskPa
         brief: Html::document(&drawn.brief),
         values: drawn.values.iter().map(|(name, value)| (name.clone(), shown(value))).collect(),
         checkpoints: checkpoints(&drawn, record),
-        start: format!("cd {}\ngit switch -c {id} origin/main", course.course.id),
+        start: format!("cd {}\n{}\ngit switch -c {id} FETCH_HEAD", course.course.id, Upstream::local().fetch()),
         hand_in: format!("git add tasks/{id}\ngit commit -m \"{id}\"\ngit push -u origin {id}"),
         attempts: record.map(attempts).unwrap_or_default(),
         debrief: record.filter(|record| record.passed()).map(|_| Html::document(&drawn.debrief)),

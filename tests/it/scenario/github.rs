@@ -54,7 +54,7 @@ async fn a_history_that_is_too_large_to_be_fetched_is_answered_with_what_to_do()
     let reviews = stage.reviews(number).await;
     assert_eq!(reviews.len(), 1, "{reviews:#?}");
     assert!(reviews[0].body.contains("adds more than 64 MiB"), "{}", reviews[0].body);
-    assert!(reviews[0].body.contains("git switch -c first-again origin/main"), "{}", reviews[0].body);
+    assert!(reviews[0].body.contains("git switch -c first-again FETCH_HEAD"), "{}", reviews[0].body);
     // Asked again, the answer is the same; without the file it is graded.
     stage.say(number, "/regrade").await;
     desk.settle(&stage).await;

@@ -21,7 +21,11 @@ fn pushes_of_other_things_than_branches() {
     refused(&clone.try_git(&["push", "origin", ":main"]), "cannot be deleted");
     refused(&clone.try_git(&["push", "origin", "HEAD:refs/heads/a$(id)"]), "is not a branch name");
     assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
-    assert_eq!(clone.git(&["ls-remote", "origin"]).matches("refs/").count(), 1, "only main is there");
+    assert_eq!(
+        clone.git(&["ls-remote", "origin"]).matches("refs/").count(),
+        2,
+        "only main and the workspace are there"
+    );
 }
 
 #[test]

@@ -30,6 +30,12 @@ pub enum Refusal {
     /// Where the workspace starts.
     #[error("`main` cannot be deleted: it is where your workspace starts; delete your own branches as you like")]
     DeleteMain,
+    /// Where the fork names the workspace as published.
+    #[error(
+        "`{0}` is the workspace as it is published: push a branch of another name, as in `git push origin \
+         HEAD:refs/heads/my-answer`"
+    )]
+    Published(Branch),
     /// Most likely a mistake.
     #[error("this push moves more than {MAX_UPDATES} branches: push those you mean, as in `git push origin my-answer`")]
     TooMany,
@@ -93,6 +99,9 @@ fn moved(commands: &[&[u8]]) -> Result<Vec<Moved>, Refusal> {
         if branch.is_main() && new.is_none() {
             return Err(Refusal::DeleteMain);
         }
+        if branch.is_published() {
+            return Err(Refusal::Published(branch));
+        }
         if all.iter().any(|other| other.branch == branch) {
             return Err(Refusal::Twice(branch));
         }
@@ -150,6 +159,7 @@ mod tests {
         assert!(refusal("refs/heads/../../x").contains("is not a branch name"));
         assert!(!refusal("refs/heads/a\u{1b}[31m").contains('\u{1b}'));
         assert_eq!(read(&[&format!("{HEAD} {ZERO} refs/heads/main")]).moved, Err(Refusal::DeleteMain));
+        assert!(refusal("refs/heads/gradus/workspace").contains("another name"));
         assert!(matches!(read(&["push-cert"]).moved, Err(Refusal::Unreadable(_))));
         assert!(matches!(read(&[&format!("{ZERO} HEAD refs/heads/a")]).moved, Err(Refusal::Unreadable(_))));
     }
