@@ -58,7 +58,7 @@ pub struct Commits {
     /// At most so many.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max: Option<u32>,
-    /// Merge commits between the learner's start and the head.
+    /// Merge commits between the learner's start and the head; one that takes in what the workspace published is none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub merges: Option<Merges>,
     /// A regular expression that finds something in the subject of every one of them.
@@ -203,7 +203,8 @@ mod tests {
         format!("{n:040x}").parse().unwrap()
     }
 
-    /// Commits given as (subject, changed paths); `merge …` makes a merge, `signed …` a signature. Each path has three
+    /// Commits given as (subject, changed paths); `merge …` makes a merge, `update …` one that
+    /// takes in the workspace's `main`, `signed …` a signature. Each path has three
     /// lines added and one removed; `+path` is new, `-path` is gone.
     fn history(commits: &[(&str, &[&str])]) -> History {
         let changed = |path: &&str| {
@@ -216,7 +217,11 @@ mod tests {
         };
         let facts = |(n, (subject, paths)): (usize, &(&str, &[&str]))| CommitFacts {
             id: id(n + 0x100_0000),
-            parents: (0..=usize::from(subject.starts_with("merge"))).map(id).collect(),
+            parents: match subject.split(' ').next() {
+                Some("merge") => vec![id(n + 0xff_ffff), id(n + 0xff_fffe)],
+                Some("update") => vec![id(n + 0xff_ffff), id(1)],
+                _ => vec![id(0)],
+            },
             message: (*subject).to_owned(),
             author: "Ada".to_owned(),
             time: 0,
@@ -327,7 +332,7 @@ mod tests {
         let commits: &[(&str, &[&str])] = &[
             ("feat: one", &["tasks/a/x"]),
             ("feat: two", &["tasks/a/y"]),
-            ("merge main", &["tasks/a/x", "tasks/b/x"]),
+            ("merge work", &["tasks/a/x", "tasks/b/x"]),
             ("chatter", &["tasks/b/x"]),
         ];
         let cases = [
@@ -347,6 +352,9 @@ mod tests {
             assert!(failures == 0 || messages[0].contains(word), "{yaml}: {messages:?}");
         }
         assert_eq!(verdict("commits: {merges: required}", WORK).1.len(), 1);
+        let updated: &[(&str, &[&str])] = &[("feat: one", &["tasks/a/x"]), ("update from main", &["tasks/a/y"])];
+        assert_eq!(verdict("commits: {merges: forbidden, max: 1}", updated).0, Outcome::Pass);
+        assert_eq!(verdict("commits: {merges: required}", updated).1.len(), 1);
         assert_eq!(verdict("commits: {signed: true}", &[("signed work", &["tasks/a/x"])]).0, Outcome::Pass);
     }
 

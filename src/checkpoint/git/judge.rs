@@ -1,5 +1,7 @@
 //! What the assertions of `git` find in a history, and the way to mend it that loses no work.
 
+use std::collections::BTreeSet;
+
 use globset::GlobMatcher;
 use regex::Regex;
 use serde_json::{Value, json};
@@ -8,6 +10,7 @@ use super::{Commits, DiffSize, Merges, Touched, compile};
 use crate::checkpoint::Trace;
 use crate::checkpoint::evidence::{Evidence, Place};
 use crate::submission::history::{Change, ChangedPath, CommitFacts, History};
+use crate::submission::sha::CommitId;
 use crate::submission::shell::quoted;
 
 /// Most offending paths or commits that are told, the rest is counted.
@@ -23,14 +26,21 @@ pub(super) struct View<'a> {
     /// Without merges, only those that change something below the task's directory.
     pub commits: Vec<&'a CommitFacts>,
     merges: Vec<&'a CommitFacts>,
+    /// Those of them that bring the learner's own lines of work together: taking in what the workspace published since, as
+    /// the review advises, is no such merge.
+    own_merges: Vec<&'a CommitFacts>,
 }
 
 impl<'a> View<'a> {
     pub fn new(history: &'a History, prefix: &'a str) -> Self {
         let below = |changed: &&ChangedPath| changed.path.starts_with(prefix);
         let (merges, others): (Vec<_>, Vec<_>) = history.commits.iter().partition(|commit| commit.is_merge());
+        let ids: BTreeSet<&CommitId> = history.commits.iter().map(|commit| &commit.id).collect();
+        // What was there before the merge base is not among the commits.
+        let joins_own = |merge: &&&CommitFacts| merge.parents.iter().skip(1).any(|parent| ids.contains(parent));
         Self {
             prefix,
+            own_merges: merges.iter().filter(joins_own).copied().collect(),
             base: history.merge_base.as_ref().map_or("origin/main", |base| base.short()),
             all: &history.changed,
             changed: history.changed.iter().filter(below).collect(),
@@ -158,8 +168,8 @@ impl Commits {
             Some(Merges::Forbidden) => {
                 told(
                     evidence,
-                    view.merges.len(),
-                    view.merges.iter().map(|merge| {
+                    view.own_merges.len(),
+                    view.own_merges.iter().map(|merge| {
                         on_commit(
                             merge,
                             format!(
@@ -173,7 +183,7 @@ impl Commits {
                     }),
                 );
             }
-            Some(Merges::Required) if view.merges.is_empty() => {
+            Some(Merges::Required) if view.own_merges.is_empty() => {
                 let message = "no commit is a merge: bring the work together with `git merge --no-ff BRANCH`";
                 evidence.push(counted(message.to_owned(), json!("required"), "commits.merges"));
             }
