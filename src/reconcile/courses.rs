@@ -10,6 +10,7 @@ use crate::checkpoint::{Checkpoint, Kind};
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, Learner, TaskId};
+use crate::course::lint;
 use crate::course::locate::{Home, LocateError, Located, load_dir};
 use crate::course::publish::{PublishError, commit, open_or_create, workspace};
 use crate::course::values::Scope;
@@ -49,7 +50,7 @@ pub enum OpenError {
     /// It is not there, or broken.
     #[error(transparent)]
     Locate(#[from] LocateError),
-    /// Something in it shows only when it is published.
+    /// Something in it shows only with values drawn, or when it is published.
     #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))]
     Broken(Vec<Diagnostic>),
     /// The upstream repository cannot be written.
@@ -80,6 +81,11 @@ impl OpenCourse {
         now: i64,
     ) -> Result<Self, OpenError> {
         let course = load_dir(dir)?.course;
+        let problems = lint::course(&course).errors;
+        if !problems.is_empty() {
+            let tree = Box::new(Tree::from_dir(dir).map_err(LocateError::from)?);
+            return Err(LocateError::Broken { home: dir.to_owned(), tree, problems }.into());
+        }
         let failed = |source| OpenError::Publish { course: course.id.clone(), source };
         let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
@@ -105,6 +111,10 @@ impl OpenCourse {
 
     /// Serves a course whose workspace was published to a forge; learners clone it from `address`.
     pub fn on_forge(course: Course, address: &str) -> Result<Self, OpenError> {
+        let problems = lint::course(&course).errors;
+        if !problems.is_empty() {
+            return Err(OpenError::Broken(problems));
+        }
         let files = workspace(&course, Some(address)).map_err(OpenError::Broken)?;
         Ok(Self::of(course, files, None))
     }

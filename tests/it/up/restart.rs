@@ -153,6 +153,14 @@ fn a_broken_course_is_explained_and_nothing_starts() {
     fs::write(&task, text).unwrap();
     let error = fails(world.command("127.0.0.1:0"));
     assert!(error.contains("task.yaml") && error.contains("minuets"), "{error}");
+
+    // What shows only with values drawn is as broken: no learner is to find a rule that does not compile.
+    let text = fs::read_to_string(&task).unwrap().replace("minuets: 3", "minutes: 3");
+    let rule = "manifest: {select: {kind: Deployment}, match: {spec: {replicas: 3}}}";
+    assert!(text.contains(rule));
+    fs::write(&task, text.replace(rule, "cel: {rule: 'object.n =='}")).unwrap();
+    let error = fails(world.command("127.0.0.1:0"));
+    assert!(error.contains("task.yaml:") && error.contains("ends where a value"), "{error}");
 }
 
 #[test]
