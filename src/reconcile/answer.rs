@@ -9,7 +9,7 @@ use crate::checkpoint::outcome::Outcome;
 use crate::course::diagnostic::nearest;
 use crate::course::task::Task;
 use crate::forge::pull::{Marker, Permission, Pull, PullKey, User};
-use crate::grade::report::CheckpointResult;
+use crate::grade::report::{CheckpointResult, Report};
 use crate::grade::view::{Due, learner_view};
 use crate::gradebook::Keeping;
 use crate::gradebook::book::{Book, Record};
@@ -199,7 +199,19 @@ fn find<'a>(about: &About<'a>, wanted: impl Fn(&GradedTask, &CheckpointResult) -
 }
 
 pub(super) fn named<'a>(about: &About<'a>, target: &Target) -> Result<Found<'a>, String> {
-    let found = find(about, |graded, result| target.names(graded.report.task.as_str(), &result.id));
+    let meant = |graded: &GradedTask, result: &CheckpointResult| target.names(graded.report.task.as_str(), &result.id);
+    let tasks = reports(about)
+        .filter(|report| report.checkpoints.iter().any(|result| target.names(report.task.as_str(), &result.id)));
+    let choices: Vec<_> = tasks.map(|report| format!("`{}/{}`", report.task, target.checkpoint)).collect();
+    if choices.len() > 1 {
+        let checkpoint = safe::code(&target.checkpoint);
+        return Err(format!(
+            "{checkpoint} is a checkpoint of {} tasks here: say {}.",
+            choices.len(),
+            choices.join(" or ")
+        ));
+    }
+    let found = find(about, meant);
     found.ok_or_else(|| {
         let known = checkpoints(about);
         let near = nearest(&target.checkpoint, known.iter().map(String::as_str));
@@ -209,8 +221,15 @@ pub(super) fn named<'a>(about: &About<'a>, target: &Target) -> Result<Found<'a>,
 }
 
 fn checkpoints(about: &About<'_>) -> Vec<String> {
-    let tasks = about.grading.into_iter().flat_map(|grading| &grading.tasks);
-    tasks.flat_map(|task| task.report.checkpoints.iter().map(|result| result.id.to_string())).collect()
+    let of_task = |report: &Report| {
+        let name = |result: &CheckpointResult| words::called(reports(about), &report.task, &result.id);
+        report.checkpoints.iter().map(name).collect::<Vec<_>>()
+    };
+    reports(about).flat_map(of_task).collect()
+}
+
+fn reports<'a>(about: &About<'a>) -> impl Iterator<Item = &'a Report> {
+    about.grading.into_iter().flat_map(|grading| &grading.tasks).map(|graded| &graded.report)
 }
 
 /// The checkpoints of this pull request, as a sentence.
@@ -245,7 +264,8 @@ fn hint(about: &About<'_>, target: Option<&Target>) -> Answer {
     let ladder = Ladder::of(checkpoint);
     let total = ladder.hints().len();
     if total == 0 {
-        return format!("{} has no hints. `/explain {}` shows what was found.", found.name(), checkpoint.id).into();
+        let called = words::called(reports(about), &found.graded.report.task, &checkpoint.id);
+        return format!("{} has no hints. `/explain {called}` shows what was found.", found.name()).into();
     }
     let failures = record.map_or(0, |record| failures(record, &checkpoint.id));
     let shown = ladder.given(failures).map_or(0, |index| index + 1);

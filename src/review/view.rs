@@ -119,7 +119,7 @@ struct TaskView<'a> {
     next: Option<Next<'a>>,
     debrief: String,
     /// A checkpoint to object to.
-    wrong: Option<&'a str>,
+    wrong: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -140,6 +140,8 @@ struct Change<'a> {
 struct CheckpointView<'a> {
     number: usize,
     id: &'a str,
+    /// As a command names it.
+    called: String,
     title: &'a str,
     points: String,
     blame: &'static str,
@@ -263,8 +265,10 @@ impl<'a> TaskView<'a> {
         let passed = report.outcome == Outcome::Pass;
         let fetch = input.upstream.fetch();
         let with = |outcome: Outcome| report.checkpoints.iter().filter(move |c| c.outcome == outcome);
-        let fails: Vec<_> =
-            with(Outcome::Fail).enumerate().map(|(index, c)| CheckpointView::of(index + 1, c, section)).collect();
+        let fails: Vec<_> = with(Outcome::Fail)
+            .enumerate()
+            .map(|(index, c)| CheckpointView::of(index + 1, c, section, input))
+            .collect();
         let unjudged = |c: &'a CheckpointResult| Unjudged {
             id: c.id.as_str(),
             points: c.points,
@@ -287,7 +291,7 @@ impl<'a> TaskView<'a> {
             merge: section.task_changed.then(|| format!("{fetch} && git merge FETCH_HEAD")),
             on_files: section.on_files,
             since: section.previous.map(|previous| Since::of(section.attempt, previous, report)),
-            wrong: fails.first().map(|c| c.id),
+            wrong: fails.first().map(|c| c.called.clone()),
             fails,
             waiting: with(Outcome::Blocked)
                 .map(|c| Waiting {
@@ -345,7 +349,7 @@ impl<'a> Since<'a> {
 }
 
 impl<'a> CheckpointView<'a> {
-    fn of(number: usize, result: &'a CheckpointResult, section: &'a Section<'_>) -> Self {
+    fn of(number: usize, result: &'a CheckpointResult, section: &'a Section<'_>, input: &'a ReviewInput<'_>) -> Self {
         let told: Vec<_> = result.evidence.iter().take(MAX_DIFFERENCES).collect();
         let rest = result.evidence.get(MAX_DIFFERENCES..).unwrap_or_default();
         let mut more_places: Vec<String> = rest.iter().filter_map(|e| place(&e.place)).collect();
@@ -358,6 +362,7 @@ impl<'a> CheckpointView<'a> {
         Self {
             number,
             id: result.id.as_str(),
+            called: words::called(input.sections.iter().map(|s| s.report), &section.report.task, &result.id),
             title: result.title.trim_end_matches('.'),
             points: words::points(result),
             blame: result.blame.unwrap_or(Blame::YourFiles).words(),

@@ -1,6 +1,7 @@
 //! The verdict in words, the same in the review, in the commit status and on the terminal.
 
 use crate::checkpoint::outcome::Outcome;
+use crate::course::id::{CheckpointId, TaskId};
 use crate::grade::report::{CheckpointResult, Report};
 
 /// `1 checkpoint`, `2 checkpoints`; for words that take an `s`.
@@ -90,4 +91,10 @@ pub fn points(checkpoint: &CheckpointResult) -> String {
         text.push_str(&format!(", {right} of {} right", count(all as usize, "case")));
     }
     text
+}
+
+/// A checkpoint as a command names it: with its task where another of the tasks has one of the same name.
+pub fn called<'r>(reports: impl Iterator<Item = &'r Report>, task: &TaskId, id: &CheckpointId) -> String {
+    let mut others = reports.filter(|report| report.task != *task).flat_map(|report| &report.checkpoints);
+    if others.any(|result| result.id == *id) { format!("{task}/{id}") } else { id.to_string() }
 }

@@ -171,6 +171,30 @@ fn files_that_passed_are_folded_into_a_line() {
 }
 
 #[test]
+fn a_checkpoint_that_two_tasks_have_is_named_with_its_task() {
+    let world = World::new();
+    let task = world.path("tiny/basics/start/tasks/second/task.yaml");
+    std::fs::write(&task, std::fs::read_to_string(&task).unwrap().replace("id: note", "id: team")).unwrap();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    clone.answer("3", "nobody");
+    clone.write("tasks/second/note.txt", "not yet\n");
+    clone.hand_in();
+    let review = &up.reviews(1)[0];
+    assert!(review.contains("/explain first/team") && review.contains("/explain second/team"), "{review}");
+    for (command, answer) in [
+        ("/explain team", "say `first/team` or `second/team`"),
+        ("/explain first/team", "tasks/first/deployment.yaml:6"),
+        ("/explain second/team", "tasks/second/note.txt"),
+        ("/explain reams", "Checkpoints here: `replicas`, `first/team`, `second/team`."),
+    ] {
+        let found = up.ask(1, command);
+        assert!(found.contains(answer), "{command}: {found}");
+    }
+}
+
+#[test]
 fn commands_are_answered_in_the_conversation() {
     let world = World::new();
     let up = world.up();
