@@ -39,6 +39,9 @@ fn render(markdown: &str, breaks: Breaks) -> String {
     for node in root.descendants() {
         unfold(node);
     }
+    if breaks == Breaks::Hard {
+        feet(&arena, root);
+    }
     let mut html = String::new();
     match comrak::format_html(root, &options, &mut html) {
         Ok(()) => html,
@@ -58,6 +61,27 @@ fn unfold<'a>(node: &'a AstNode<'a>) {
     };
     if ours {
         data.value = NodeValue::Raw(format!("{text}\n"));
+    }
+}
+
+/// Marks what stands below a rule, up to the next heading: each task of a review has a foot of its own.
+fn feet<'a>(arena: &'a Arena<'a>, root: &'a AstNode<'a>) {
+    let raw = |html: &str| arena.alloc(NodeValue::Raw(html.to_owned()).into());
+    let mut open = false;
+    for node in root.children().collect::<Vec<_>>() {
+        let is_rule = matches!(node.data.borrow().value, NodeValue::ThematicBreak);
+        let is_heading = matches!(node.data.borrow().value, NodeValue::Heading(_));
+        if open && (is_rule || is_heading) {
+            node.insert_before(raw("</div>\n"));
+            open = false;
+        }
+        if is_rule {
+            node.insert_after(raw("<div class=\"below\">\n"));
+            open = true;
+        }
+    }
+    if open {
+        root.append(raw("</div>\n"));
     }
 }
 
@@ -88,6 +112,17 @@ mod tests {
         assert!(html.contains("</details>"), "{html}");
         assert!(!comment("<details open onclick=x><summary>a</summary>\n").contains("<details"));
         assert!(!comment("<details><summary><b>a</summary>\n").contains("<details"));
+    }
+
+    #[test]
+    fn what_stands_below_a_rule_ends_at_the_next_heading() {
+        let html = comment("## a\n\n**Not yet**\n\n---\n\nfoot a\n\n## b\n\n**Passed**\n\n---\n\nfoot b\n");
+        let below = |foot: &str| format!("<hr />\n<div class=\"below\">\n<p>{foot}</p>\n</div>\n");
+        assert!(html.contains(&format!("{}<h2>b</h2>\n<p><strong>Passed", below("foot a"))), "{html}");
+        assert!(html.ends_with(&below("foot b")), "{html}");
+        assert!(comment("> ---\n>\n> quoted\n").find("below").is_none(), "only at the top");
+        let balanced = comment("a\n\n---\n\n---\n");
+        assert_eq!(balanced.matches("<div").count(), balanced.matches("</div>").count());
     }
 
     #[test]
