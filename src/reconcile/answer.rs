@@ -2,6 +2,7 @@
 
 use super::command::{Command, INSTRUCTORS, Target, USAGE};
 use super::courses::OpenCourse;
+use super::earlier::earlier;
 use super::grader::{GradedTask, Grading};
 use super::ruling;
 use crate::checkpoint::Checkpoint;
@@ -214,6 +215,9 @@ pub(super) fn named<'a>(about: &About<'a>, target: &Target) -> Result<Found<'a>,
     let found = find(about, meant);
     found.ok_or_else(|| {
         let known = checkpoints(about);
+        if known.is_empty() {
+            return earlier(about, Some(target));
+        }
         let near = nearest(&target.checkpoint, known.iter().map(String::as_str));
         let near = near.map(|near| format!(" Did you mean `{near}`?")).unwrap_or_default();
         format!("No checkpoint {} was graded here.{near} {}", safe::code(&target.checkpoint), names(about))
@@ -235,11 +239,7 @@ fn reports<'a>(about: &About<'a>) -> impl Iterator<Item = &'a Report> {
 /// The checkpoints of this pull request, as a sentence.
 pub(super) fn names(about: &About<'_>) -> String {
     let known: Vec<_> = checkpoints(about).iter().map(|id| format!("`{id}`")).collect();
-    if known.is_empty() {
-        "Nothing was graded here yet: push a change below `tasks/TASK-ID/`.".to_owned()
-    } else {
-        format!("Checkpoints here: {}.", known.join(", "))
-    }
+    if known.is_empty() { earlier(about, None) } else { format!("Checkpoints here: {}.", known.join(", ")) }
 }
 
 fn hint(about: &About<'_>, target: Option<&Target>) -> Answer {

@@ -10,6 +10,7 @@ pub mod cancel;
 pub mod command;
 pub mod courses;
 pub mod decide;
+mod earlier;
 pub mod examine;
 pub mod follow;
 pub mod grader;
