@@ -28,7 +28,7 @@ use crate::gradebook::entry::Entry;
 use crate::gradebook::{Gradebook, GradebookError};
 use crate::store::heads::SeenHead;
 use crate::store::journal::{Graded, Intent, JournalEntry, JournalId, JournalState};
-use crate::store::queue::Claim;
+use crate::store::queue::{Claim, LEASE};
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
 use crate::submission::sha::CommitId;
@@ -166,20 +166,42 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         };
         // There may be more than this.
         self.pulse.wake();
-        match self.reconcile(&claim.key).await {
-            Ok(Left::AtRest) => self.store.finish(&claim).await?,
-            Ok(Left::Until(at)) => self.store.postpone(&claim, at, 0).await?,
+        let left = match self.reconcile(&claim.key).await {
             Err(ReconcileError::Stopped(stopped)) => return Err(stopped.into()),
+            left => left,
+        };
+        if let Err(error) = self.give_back(&claim, left).await {
+            self.insist(&claim, &error).await;
+        }
+        Ok(true)
+    }
+
+    async fn give_back(&self, claim: &Claim, left: Result<Left>) -> Result<()> {
+        match left {
+            Ok(Left::AtRest) => Ok(self.store.finish(claim).await?),
+            Ok(Left::Until(at)) => Ok(self.store.postpone(claim, at, 0).await?),
             Err(ReconcileError::Forge(ForgeError { class: ErrorClass::Throttled(_), .. })) => {
-                self.store.await_write(&claim).await?;
+                Ok(self.store.await_write(claim).await?)
             }
             // Look again at once: whatever it is now is seen there. Counted, so that it cannot go on for ever.
             Err(ReconcileError::Forge(ForgeError { class: ErrorClass::Superseded, .. })) => {
-                self.store.postpone(&claim, self.clock.now(), claim.failures.saturating_add(1)).await?;
+                Ok(self.store.postpone(claim, self.clock.now(), claim.failures.saturating_add(1)).await?)
             }
-            Err(error) => self.failed(&claim, &error).await?,
+            Err(error) => self.failed(claim, &error).await,
         }
-        Ok(true)
+    }
+
+    /// Gives an entry back that the store did not take back, because its disk is full for one, as soon as it does: until the
+    /// lease ends nobody else takes it, nor anything else of its learner.
+    async fn insist(&self, claim: &Claim, error: &ReconcileError) {
+        let until = tokio::time::Instant::now() + LEASE;
+        tracing::error!(pull = %claim.key, %error, "the queue cannot be written; trying again");
+        while tokio::time::Instant::now() < until {
+            tokio::time::sleep(BACKOFF).await;
+            if self.store.postpone(claim, self.clock.now(), claim.failures).await.is_ok() {
+                return;
+            }
+        }
     }
 
     async fn failed(&self, claim: &Claim, error: &ReconcileError) -> Result<()> {

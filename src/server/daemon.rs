@@ -33,6 +33,9 @@ use crate::store::{Store, StoreError};
 /// too early.
 const SWEEP: Duration = Duration::from_secs(30);
 
+/// The same after a sweep that failed: its trouble, a full disk for one, may be over soon.
+const SWEEP_AGAIN: Duration = Duration::from_secs(5);
+
 /// How long a stop waits for requests and gradings that are under way.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -250,17 +253,24 @@ fn open_course(
 async fn sweep(app: App, reconciler: Arc<Reconciler<LocalForge, Examiner>>, environments: Option<Environments>) {
     let mut stopping = app.stopping.clone();
     loop {
+        let mut pause = SWEEP;
         match app.forge.sweep().await {
             Ok(recorded) => app.announce(&recorded),
-            Err(error) => tracing::error!(%error, "cannot compare refs with pull requests"),
+            Err(error) => {
+                tracing::error!(%error, "cannot compare refs with pull requests");
+                pause = SWEEP_AGAIN;
+            }
         }
         match (reconciler.sweep(None).await, &environments) {
             (Ok(_), Some(environments)) => environments.swept(),
             (Ok(_), None) => {}
-            (Err(error), _) => tracing::error!(%error, "cannot look for unanswered heads"),
+            (Err(error), _) => {
+                tracing::error!(%error, "cannot look for unanswered heads");
+                pause = SWEEP_AGAIN;
+            }
         }
         tokio::select! {
-            () = tokio::time::sleep(SWEEP) => {}
+            () = tokio::time::sleep(pause) => {}
             _ = stopping.wait_for(|stop| *stop) => return,
         }
     }

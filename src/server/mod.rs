@@ -10,6 +10,7 @@ pub mod listen;
 pub mod once;
 pub mod pages;
 pub mod serve;
+mod ready;
 pub mod views;
 pub mod web;
 pub mod webhooks;
@@ -19,8 +20,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
-use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tokio::sync::watch;
 
@@ -104,7 +103,7 @@ pub fn router(app: App) -> Router {
     // What answers at once gets a limit in time and size; Git and event streams have their own.
     let quick = Router::new()
         .route("/healthz", get(|| async { "ok\n" }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(async |State(app): State<App>| ready::ready(&app.store).await))
         .merge(api::routes())
         .merge(web::routes())
         .layer(axum::middleware::from_fn(guard::in_time))
@@ -119,14 +118,3 @@ pub fn router(app: App) -> Router {
 
 /// Largest body of a form or an API call in bytes: the longest comment, every character encoded.
 const MAX_BODY: usize = 256 << 10;
-
-/// Ready means that the database answers.
-async fn ready(State(app): State<App>) -> Response {
-    match app.store.queue_length().await {
-        Ok(length) => format!("ready\nqueue {length}\n").into_response(),
-        Err(error) => {
-            tracing::error!(%error, "not ready");
-            (StatusCode::SERVICE_UNAVAILABLE, "the database does not answer\n").into_response()
-        }
-    }
-}

@@ -2,7 +2,8 @@
 //! before is taken over (`migrate`).
 //!
 //! Writers go through one connection, so that they wait for each other instead of failing; readers have their own and
-//! see the last committed state (WAL). Another process on the same file is waited for up to `BUSY`. `synchronous =
+//! see the last committed state (WAL). Another process on the same file is waited for up to `BUSY`. A connection on which
+//! a transaction did not come to its end is closed (`settled`): after a full disk everything goes on by itself. `synchronous =
 //! normal` means that a crash of the process loses nothing and a power cut may lose the last moments: the sweep finds
 //! the refs again, and the posting protocol adopts what it already wrote.
 
@@ -128,6 +129,13 @@ impl Store {
         self.write.begin_with("BEGIN IMMEDIATE").await
     }
 
+    /// Whether something can be written just now. What is written is the mark that is there already: a page of the file, so
+    /// that a full disk says no.
+    pub async fn try_to_write(&self) -> Result<(), StoreError> {
+        sqlx::raw_sql("PRAGMA application_id = 1198679155").execute(self.writer()).await?;
+        Ok(())
+    }
+
     /// Closes all connections: what was written is in the main file afterwards.
     pub async fn close(&self) {
         self.read.close().await;
@@ -137,7 +145,18 @@ impl Store {
 
 /// A connection to a file in this process needs no trial before each use: that would double every statement.
 fn pool(connections: u32) -> SqlitePoolOptions {
-    SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false)
+    let options = SqlitePoolOptions::new().max_connections(connections).test_before_acquire(false);
+    options.after_release(|connection, _| Box::pin(settled(connection)))
+}
+
+/// Whether a connection may be used again: no transaction is open on it as far as sqlx knows. When a disk is full SQLite rolls
+/// back by itself; the `ROLLBACK` that sqlx sends then fails, and sqlx would count a transaction that is not there for ever.
+async fn settled(connection: &mut sqlx::SqliteConnection) -> Result<bool, sqlx::Error> {
+    if connection.is_in_transaction() {
+        // The rollback of a transaction that was dropped may still be under way; what is asked now is answered after it.
+        connection.ping().await?;
+    }
+    Ok(!connection.is_in_transaction())
 }
 
 async fn check(path: &Path) -> Result<(), StoreError> {
@@ -216,6 +235,42 @@ mod tests {
             assert!(matches!(error, StoreError::NotOurs { .. }), "{error}");
             assert_eq!(std::fs::read(&path).unwrap(), before);
         }
+    }
+
+    #[tokio::test]
+    async fn what_a_full_disk_refused_keeps_nothing_from_being_written_later() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
+        let write = "INSERT INTO scratch VALUES (zeroblob(100000))";
+        // The one connection that writes gets no page more.
+        sqlx::raw_sql("CREATE TABLE scratch (bytes)").execute(store.writer()).await.unwrap();
+        sqlx::raw_sql("PRAGMA max_page_count = 1").execute(store.writer()).await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        let full = sqlx::raw_sql(write).execute(&mut *transaction).await.unwrap_err();
+        let code = full.as_database_error().and_then(|error| error.code()).map(|code| code.into_owned());
+        assert_eq!(code.as_deref(), Some("13"), "SQLITE_FULL: {full}");
+        drop(transaction);
+        // There is room again, on whichever connection.
+        sqlx::raw_sql("PRAGMA max_page_count = 1000000").execute(store.writer()).await.unwrap();
+        let mut transaction = store.begin().await.unwrap();
+        sqlx::raw_sql(write).execute(&mut *transaction).await.unwrap();
+        transaction.commit().await.unwrap();
+        store.try_to_write().await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_transaction_that_is_dropped_costs_no_connection() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = Store::open(&dir.path().join("gradus.db")).await.unwrap();
+        // Only of this connection: another one would not know it.
+        sqlx::raw_sql("CREATE TEMP TABLE mine (text)").execute(store.writer()).await.unwrap();
+        for _ in 0..20 {
+            let mut transaction = store.begin().await.unwrap();
+            sqlx::raw_sql("INSERT INTO mine VALUES ('gone')").execute(&mut *transaction).await.unwrap();
+            drop(transaction);
+        }
+        let count = sqlx::query("SELECT count(*) FROM mine").fetch_one(store.writer()).await.unwrap();
+        assert_eq!(count.get::<i64, _>(0), 0);
     }
 
     #[tokio::test]

@@ -14,6 +14,7 @@ use super::engine::{Condition, Stage};
 use super::metrics::{Kind, Metrics, Page};
 use crate::forge::pull::Workspace;
 use crate::gradebook::Gradebook;
+use crate::server::ready::ready;
 use crate::store::gauges::Depth;
 use crate::store::time::{Clock, Time};
 use crate::store::{Store, StoreError};
@@ -334,10 +335,7 @@ async fn readyz(State(health): State<Health>) -> Response {
     if health.state().stopping {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n").into_response();
     }
-    match health.0.store.queue_length().await {
-        Ok(length) => format!("ready\nqueue {length}\n").into_response(),
-        Err(error) => unusable(&error),
-    }
+    ready(&health.0.store).await
 }
 
 async fn metrics(State(health): State<Health>) -> Response {

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::process::{Command, Output};
 
-use super::world::{Up, World, text};
+use super::world::{Clone, Up, World, text};
 
 fn fails(mut command: Command) -> String {
     let output: Output = command.output().unwrap();
@@ -174,36 +174,34 @@ fn no_course_at_all() {
     assert!(error.contains("--course DIR"), "{error}");
 }
 
-#[test]
-fn a_full_disk_is_told_and_nothing_is_half_written() {
-    let world = World::new();
-    world.up().stop("TERM");
-    // No file may grow beyond 100 KiB (ulimit counts in units of 1 KiB): the write-ahead log soon does.
+/// A daemon none of whose files may grow beyond 100 KiB (ulimit counts in units of 1 KiB), as if its disk were full: the
+/// write-ahead log soon does. The hard limit stays, so that there can be room again.
+fn cramped(world: &World) -> Up {
     let inner = world.command("127.0.0.1:0");
     let mut command = Command::new("bash");
     command.current_dir(inner.get_current_dir().unwrap());
     command
-        .args(["-c", "trap '' XFSZ; ulimit -f 100; exec \"$@\"", "bash"])
+        .args(["-c", "trap '' XFSZ; ulimit -S -f 100; exec \"$@\"", "bash"])
         .arg(inner.get_program())
         .args(inner.get_args());
-    let up = Up::start(command);
-    let clone = world.clone(&up, "ada", "clone");
-    let mut failed = false;
+    Up::start(command)
+}
+
+/// Pushes until there is no room for more.
+fn fill(clone: &Clone) {
     for n in 0..40 {
         clone.branch(&format!("work-{n}"));
         clone.answer("2", &format!("team-{n}"));
         clone.commit();
-        let output = clone.try_git(&["push", "origin", "HEAD"]);
-        if !text(&output).contains("Not yet") {
-            failed = true;
-            break;
+        if !text(&clone.try_git(&["push", "origin", "HEAD"])).contains("Not yet") {
+            return;
         }
     }
-    assert!(failed, "the limit was never reached");
-    up.kill();
-    // With room again everything that was taken is answered.
-    let up = world.up();
-    clone.git(&["remote", "set-url", "origin", &format!("{}/git/ada/tiny.git", up.address)]);
+    panic!("the limit was never reached");
+}
+
+/// Waits for a review of all that was taken.
+fn all_are_answered(up: &Up, clone: &Clone) {
     let heads = clone.git(&["ls-remote", "origin", "refs/heads/work-*"]).lines().count();
     up.eventually("a review of everything", || {
         let pulls = up.json("/api/v1/pulls");
@@ -211,4 +209,42 @@ fn a_full_disk_is_told_and_nothing_is_half_written() {
         let done = pulls.iter().all(|pull| pull["status"]["state"] == "failure");
         (done && pulls.len() == heads).then_some(())
     });
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_is_half_written() {
+    let world = World::new();
+    world.up().stop("TERM");
+    let up = cramped(&world);
+    let clone = world.clone(&up, "ada", "clone");
+    fill(&clone);
+    up.kill();
+    // With room again everything that was taken is answered.
+    let up = world.up();
+    clone.git(&["remote", "set-url", "origin", &format!("{}/git/ada/tiny.git", up.address)]);
+    all_are_answered(&up, &clone);
+}
+
+#[test]
+fn with_room_again_everything_goes_on_without_a_restart() {
+    let world = World::new();
+    world.up().stop("TERM");
+    let up = cramped(&world);
+    let clone = world.clone(&up, "ada", "clone");
+    fill(&clone);
+    // What little room is left goes with the next writes; what is asked about writing takes a page as well.
+    up.eventually("not ready", || {
+        up.comment(1, "/progress");
+        let (status, why) = up.get("/readyz");
+        (status == 503 && why.starts_with("the database cannot be written")).then_some(())
+    });
+    up.give_room();
+    assert_eq!(up.get("/readyz").0, 200);
+    let (status, answer) = up.comment(1, "/progress");
+    assert_eq!(status, 201, "{answer}");
+    all_are_answered(&up, &clone);
+    clone.branch("after");
+    clone.answer("3", "aurora");
+    let out = clone.hand_in();
+    assert!(out.contains("Passed"), "{out}");
 }

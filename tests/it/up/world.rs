@@ -129,6 +129,12 @@ impl Up {
         Output { status: self.child.wait().unwrap(), stdout, stderr }
     }
 
+    /// Lifts the limit on its files.
+    pub fn give_room(&self) {
+        use rustix::process::{Pid, Resource, getrlimit, prlimit};
+        prlimit(Pid::from_raw(self.child.id() as i32), Resource::Fsize, getrlimit(Resource::Fsize)).unwrap();
+    }
+
     /// Ends it as a power cut would.
     pub fn kill(mut self) {
         self.child.kill().unwrap();
@@ -158,8 +164,7 @@ impl Up {
 
     fn ask_with(&self, number: u32, comment: &Value) -> String {
         let path = format!("/api/v1/pulls/{number}/comments");
-        let body = comment.to_string();
-        let (status, answer) = self.request("POST", &path, &[("Content-Type", "application/json")], &body);
+        let (status, answer) = self.post(number, comment);
         assert_eq!(status, 201, "{answer}");
         let asked = serde_json::from_str::<Value>(&answer).unwrap()["id"].as_i64().unwrap();
         self.eventually("an answer", || {
@@ -167,6 +172,16 @@ impl Up {
             let after = |comment: &&Value| comment["id"].as_i64().unwrap() > asked && comment["author"].is_null();
             Some(comments.as_array().unwrap().iter().find(after)?["body"].as_str().unwrap().to_owned())
         })
+    }
+
+    /// What comes of a comment, taken or not.
+    pub fn comment(&self, number: u32, comment: &str) -> (u16, String) {
+        self.post(number, &serde_json::json!({ "body": comment }))
+    }
+
+    fn post(&self, number: u32, comment: &Value) -> (u16, String) {
+        let path = format!("/api/v1/pulls/{number}/comments");
+        self.request("POST", &path, &[("Content-Type", "application/json")], &comment.to_string())
     }
 
     /// Bodies of the reviews of a pull request, oldest first.
