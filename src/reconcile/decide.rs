@@ -12,7 +12,7 @@ use crate::forge::pull::{Author, Comment, CommentId, Pull, PullState, Readiness,
 use crate::store::heads::SeenHead;
 use crate::store::journal::{GradingState, JournalEntry, JournalId, JournalState};
 use crate::store::time::Time;
-use crate::submission::sha::TreeId;
+use crate::submission::sha::{CommitId, TreeId};
 
 /// Waits before a provisional result is graded again; after the last one it is left to an instructor.
 pub const RETRIES: [Duration; 7] = [
@@ -48,6 +48,8 @@ pub struct Observed {
     pub human: HumanReview,
     /// All entries, oldest first.
     pub journal: Vec<JournalEntry>,
+    /// Heads that will never be graded, and whose status still says that they will.
+    pub left_waiting: Vec<CommitId>,
     /// When the newest write began whose answer is not known.
     pub in_doubt: Option<Time>,
     /// Comments that were not looked at yet, oldest first; none before they are asked for.
@@ -108,6 +110,8 @@ pub enum Step {
     Tidy(Time),
     /// Fold a review of ours: a newer one stands.
     Retire(JournalId),
+    /// Say on a head that it was never graded to the end.
+    Withdraw(CommitId),
     /// Close what passed and was left open long enough.
     Close,
     /// Look again then, whatever happens until then.
@@ -144,6 +148,10 @@ pub fn decide(seen: &Observed) -> Step {
     let Some(comments) = &seen.comments else { return Step::Listen };
     if let Some(step) = on_comments(comments, seen.admission) {
         return step;
+    }
+    // Behind what learners wait for.
+    if let (Some(_), Some(head)) = (&seen.pull, seen.left_waiting.first()) {
+        return Step::Withdraw(head.clone());
     }
     let later = [doubting(seen), open.and_then(|pull| closing(seen, pull)), retiring(seen)];
     let mut waits = wait.into_iter().collect::<Vec<_>>();
@@ -275,7 +283,6 @@ mod tests {
     use super::*;
     use crate::forge::pull::PullNumber;
     use crate::store::journal::Traits;
-    use crate::submission::sha::CommitId;
 
     const NOW: Time = Time(10_000_000);
 
@@ -365,6 +372,7 @@ mod tests {
             heads: vec![head("b", false)],
             grading: None,
             journal: Vec::new(),
+            left_waiting: Vec::new(),
             in_doubt: None,
             comments: Some(Vec::new()),
             revision: Some(revision("1")),
@@ -412,6 +420,22 @@ mod tests {
     fn a_closed_pull_request_is_not_graded() {
         assert_eq!(decide(&Observed { pull: Some(pull("b", PullState::Closed)), ..seen() }), Step::Rest);
         assert_eq!(decide(&Observed { pull: None, ..seen() }), Step::Rest);
+    }
+
+    #[test]
+    fn a_wait_that_nobody_ends_any_more_is_ended() {
+        let closed = Observed { pull: Some(pull("b", PullState::Closed)), left_waiting: vec![sha("b")], ..seen() };
+        assert_eq!(decide(&closed), Step::Withdraw(sha("b")));
+        assert_eq!(decide(&Observed { pull: None, ..closed }), Step::Rest, "nobody is there to be told");
+        let pushed_over = Observed { left_waiting: vec![sha("a")], ..seen() };
+        assert_eq!(decide(&pushed_over), Step::Grade, "first what a learner waits for");
+        let answered = Observed {
+            grading: Some(graded(false, 1, SECOND, SECOND)),
+            journal: vec![entry(7, "b", JournalState::Done)],
+            heads: vec![head("b", true)],
+            ..pushed_over
+        };
+        assert_eq!(decide(&answered), Step::Withdraw(sha("a")));
     }
 
     #[test]

@@ -22,6 +22,9 @@ use crate::store::statuses::Shown;
 use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
+/// The status of what was closed before it was graded to the end.
+pub const CLOSED_FIRST: &str = "No final result: the pull request was closed first";
+
 /// Labels that begin like this are ours: what we do not want of them is taken away.
 const OURS: [&str; 2] = ["gradus/", "task/"];
 
@@ -282,6 +285,22 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
         self.status(key, &pull.head, &Status { state: StatusState::Success, description }).await?;
         let book = self.enter(pull, approvals).await?;
         self.label(key, pull, &grading, &book, HumanReview::Recorded).await
+    }
+
+    /// Says on a head that nobody grades any more: what shows a wait must not show it for ever.
+    pub(super) async fn withdraw(&self, key: &PullKey, pull: &Pull, head: &CommitId) -> Result<()> {
+        let why = if pull.head == *head { CLOSED_FIRST } else { "No final result: a newer push came first" };
+        let status = Status { state: StatusState::Failure, description: why.to_owned() };
+        match self.show(key, head, &status).await {
+            // The commit may be gone with a branch that was pushed over, and each forge says that in its own way: it is not
+            // worth to try for ever, and nothing else waits for it.
+            Err(ReconcileError::Forge(error)) if !matches!(error.class, ErrorClass::Throttled(_)) => {
+                tracing::warn!(pull = %key, %head, %error, "the status stays as it is");
+                self.store.showing(key, head, &status).await?;
+                Ok(())
+            }
+            other => other,
+        }
     }
 
     /// Folds a review of ours that a newer one replaces.

@@ -275,6 +275,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             (Some(pull), Some(grading)) if grading.traits.human => self.human_review(key, pull).await?,
             _ => HumanReview::NotAsked,
         };
+        let left_waiting = self.store.left_waiting(key, open.map(|pull| &pull.head)).await?;
         let in_doubt = self.store.in_doubt(key).await?;
         let close_after = policy.close_after;
         let course = pull.as_ref().and_then(|pull| self.grader.course(&pull.course));
@@ -287,6 +288,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             grading,
             human,
             journal,
+            left_waiting,
             in_doubt,
             comments: None,
             close_after,
@@ -305,6 +307,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             (Step::Post(id), _) => self.post(key, entry(seen, id)).await,
             (Step::Finish(id), Some(pull)) => self.finish(key, seen, pull, entry(seen, id)).await,
             (Step::Supersede(id), _) => Ok(self.store.settle(id, JournalState::Superseded, seen.now).await?),
+            (Step::Withdraw(head), Some(pull)) => self.withdraw(key, pull, &head).await,
             (Step::Tidy(until), _) => self.tidy(key, seen, until).await,
             (Step::Answered(_) | Step::Quiet, Some(pull)) => self.answered(key, seen, pull).await,
             (Step::Approve(by), Some(pull)) => self.approve(key, pull, &by).await,

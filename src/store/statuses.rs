@@ -2,7 +2,7 @@
 
 use sqlx::Row;
 
-use super::{Store, StoreError, json};
+use super::{Store, StoreError, json, parsed};
 use crate::forge::pull::PullKey;
 use crate::review::Status;
 use crate::submission::sha::CommitId;
@@ -32,6 +32,28 @@ impl Store {
             Ok(Shown { status: json("statuses", row.try_get(0)?)?, written: row.try_get(1)? })
         };
         row.map(shown).transpose()
+    }
+
+    /// Heads other than `current` without a final result that show a wait for one, or did when we were last cut short. A
+    /// forge may have one status for a commit, whichever pull requests it is in: what another one graded, and what a newer
+    /// one saw, is theirs.
+    pub async fn left_waiting(&self, key: &PullKey, current: Option<&CommitId>) -> Result<Vec<CommitId>, StoreError> {
+        sqlx::query(
+            "SELECT head FROM statuses AS s
+             WHERE workspace = ?1 AND number = ?2 AND (state = 'pending' OR NOT written) AND head IS NOT ?3 AND NOT EXISTS (
+                 SELECT 1 FROM gradings AS g WHERE g.workspace = s.workspace AND g.head = s.head AND NOT g.provisional)
+             AND NOT EXISTS (
+                 SELECT 1 FROM heads AS h WHERE h.workspace = s.workspace AND h.number > s.number AND h.head = s.head)
+             ORDER BY head",
+        )
+        .bind(&key.workspace.0)
+        .bind(key.number.0)
+        .bind(current.map(CommitId::as_str))
+        .fetch_all(self.reader())
+        .await?
+        .iter()
+        .map(|row| parsed("statuses.head", row.try_get(0)?))
+        .collect()
     }
 
     /// Notes what a head is to show.
@@ -73,6 +95,7 @@ mod tests {
     use super::*;
     use crate::forge::pull::{PullNumber, Workspace};
     use crate::review::StatusState;
+    use crate::store::time::Time;
 
     #[tokio::test]
     async fn what_a_head_is_to_show_is_read_as_it_was_noted() {
@@ -89,11 +112,24 @@ mod tests {
             assert_eq!(store.shown(&key, &a).await.unwrap(), Some(shown));
         }
         assert_eq!(store.shown(&key, &b).await.unwrap(), None);
+        assert_eq!(
+            store.left_waiting(&key, None).await.unwrap(),
+            std::slice::from_ref(&a),
+            "the forge did not take it yet"
+        );
+        assert_eq!(store.left_waiting(&key, Some(&a)).await.unwrap(), [], "it is still the head");
+        let newer = PullKey { number: PullNumber(2), ..key.clone() };
+        let waits = Status { state: StatusState::Pending, description: "Being graded".to_owned() };
+        store.show(&key, &b, &Shown { status: waits, written: true }).await.unwrap();
+        assert_eq!(store.left_waiting(&key, Some(&a)).await.unwrap(), std::slice::from_ref(&b));
+        store.see_head(&newer, &b, Time(1), Time(1)).await.unwrap();
+        assert_eq!(store.left_waiting(&key, Some(&a)).await.unwrap(), [], "the newer pull request ends it");
         let last = store.shown(&key, &a).await.unwrap().unwrap();
         let other = Status { state: StatusState::Pending, ..last.status.clone() };
         assert!(!store.showing(&key, &a, &other).await.unwrap(), "another worker decided otherwise meanwhile");
         assert_eq!(store.shown(&key, &a).await.unwrap(), Some(last.clone()));
         assert!(store.showing(&key, &a, &last.status).await.unwrap());
         assert_eq!(store.shown(&key, &a).await.unwrap(), Some(Shown { written: true, ..last }));
+        assert_eq!(store.left_waiting(&key, None).await.unwrap(), []);
     }
 }

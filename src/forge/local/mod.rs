@@ -231,8 +231,8 @@ impl LocalForge {
         let number = match (&row, wanted) {
             (None, None) => None,
             (Some(row), None) => {
-                let head = actual.as_ref().unwrap_or(&row.head);
-                rows::update(&mut *transaction, row.number, head, PullState::Closed, now).await?;
+                // What was handed in last stays its head, with the verdict on it: what is there now was never handed in.
+                rows::update(&mut *transaction, row.number, &row.head, PullState::Closed, now).await?;
                 enqueue(&mut *transaction, &self.key(row.number), learner.as_str(), Hint::Action, now).await?;
                 Some(row.number)
             }

@@ -470,14 +470,44 @@ async fn main_is_a_pull_request_only_while_it_holds_work() {
     let world = World::new().await;
     assert_eq!(world.forge().sweep().await.unwrap(), []);
     let published = world.repository().refname_to_id("refs/heads/main").unwrap();
-    world.push("main", "score 1").await;
+    let work = world.push("main", "score 1").await;
     world.rest().await;
     assert_eq!(world.bodies().await.len(), 1);
     world.repository().reference("refs/heads/main", published, true, "moved away").unwrap();
     world.tell("main", Some(&published.into())).await;
     world.rest().await;
-    assert_eq!(world.forge().pulls().await.unwrap()[0].state, PullState::Closed);
+    let pull = &world.forge().pulls().await.unwrap()[0];
+    assert_eq!((pull.state, &pull.head), (PullState::Closed, &work), "what was graded stays its head");
+    assert_eq!(world.status(&work).await.state, StatusState::Failure);
     assert_eq!(world.forge().sweep().await.unwrap(), [], "an emptied main stays closed");
+    world.assert_at_rest().await;
+}
+
+#[tokio::test]
+async fn what_waits_when_it_is_closed_or_pushed_over_does_not_wait_for_ever() {
+    let world = World::new().await;
+    let first = world.push("fix", "inconclusive").await;
+    world.rest().await;
+    let second = world.push("fix", "score 3").await;
+    world.rest().await;
+    assert_eq!(world.status(&second).await.description, "score 3");
+    let pushed_over = world.status(&first).await;
+    assert_eq!(
+        (pushed_over.state, &*pushed_over.description),
+        (StatusState::Failure, "No final result: a newer push came first")
+    );
+
+    let third = world.push("fix", "inconclusive").await;
+    world.rest().await;
+    assert_eq!(world.status(&third).await.state, StatusState::Pending);
+    world.delete("fix").await;
+    world.rest().await;
+    let closed = world.status(&third).await;
+    assert_eq!(
+        (closed.state, &*closed.description),
+        (StatusState::Failure, "No final result: the pull request was closed first")
+    );
+    assert_eq!(world.status(&second).await.description, "score 3", "a result stays");
     world.assert_at_rest().await;
 }
 

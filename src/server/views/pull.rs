@@ -11,6 +11,7 @@ use crate::forge::Forge;
 use crate::forge::local::BEING_GRADED;
 use crate::forge::local::StoredReview;
 use crate::forge::pull::{Author, Comment, CommentId, Pull, PullNumber, PullState};
+use crate::reconcile::follow::CLOSED_FIRST;
 use crate::review::{Status, StatusState};
 use crate::submission::deadline::Deadline;
 use crate::submission::diff::{self, Diff};
@@ -65,10 +66,14 @@ pub async fn page(app: &App, number: PullNumber) -> Result<Option<PullPage>, Vie
     }))
 }
 
-/// The status of a pull request's head.
+/// The status of a pull request's head. Who closes what waits to be graded ends the wait.
 pub async fn status(app: &App, pull: &Pull) -> Result<Status, ViewError> {
-    let status = app.forge.status(pull.number, &pull.head).await?;
-    Ok(status.unwrap_or_else(|| Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() }))
+    let waits = || Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() };
+    let status = app.forge.status(pull.number, &pull.head).await?.unwrap_or_else(waits);
+    if pull.state == PullState::Closed && status.state == StatusState::Pending {
+        return Ok(Status { state: StatusState::Failure, description: CLOSED_FIRST.to_owned() });
+    }
+    Ok(status)
 }
 
 async fn diff(app: &App, pull: &Pull) -> Result<Diff, ViewError> {

@@ -123,7 +123,8 @@ fn main_is_graded_and_told_how_to_move() {
     clone.git(&["reset", "-q", "--hard", &published]);
     let out = clone.git(&["push", "-f", "origin", "main"]);
     assert!(out.contains("is closed"), "{out}");
-    assert_eq!(up.json("/api/v1/pulls/1")["state"], "closed");
+    let closed = up.json("/api/v1/pulls/1");
+    assert_eq!((&closed["state"], &closed["status"]["state"]), (&"closed".into(), &"success".into()), "{closed}");
 }
 
 #[test]
@@ -148,6 +149,12 @@ fn force_pushes_deletions_and_returns() {
     let out = clone.git(&["push", "origin", ":work"]);
     assert!(out.contains("Pull request #1 is closed"), "{out}");
     assert_eq!(up.json("/api/v1/pulls/1")["state"], "closed");
+    // As if it had been closed while it was graded.
+    world.sql("UPDATE local_statuses SET state = 'pending' RETURNING state");
+    let status = up.json("/api/v1/pulls/1")["status"].clone();
+    assert_eq!(status["state"], "failure");
+    assert_eq!(status["description"], "No final result: the pull request was closed first");
+    assert!(!up.get("/pulls/1").1.contains("Pending"), "the page says the same");
     clone.answer("3", "aurora");
     let out = clone.hand_in();
     assert!(out.contains("Passed"), "{out}");
