@@ -131,7 +131,7 @@ fn status(input: &ReviewInput<'_>) -> Status {
             (StatusState::Success, "Passed before: these files were graded already".to_owned())
         }
         [] => match input.near_misses.first() {
-            Some(miss) => (StatusState::Failure, format!("Nothing to grade: {} {}", miss.found, miss.why)),
+            Some(miss) => (StatusState::Failure, format!("Nothing to grade: {} ({})", miss.found, miss.why)),
             None => (StatusState::Failure, "Nothing to grade: no file below tasks/TASK-ID/ changed".to_owned()),
         },
         [one] => {

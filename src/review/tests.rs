@@ -587,7 +587,7 @@ fn nothing_found_says_what_was_looked_for() {
     insta::assert_debug_snapshot!(compose(&input).status, @r#"
     Status {
         state: Failure,
-        description: "Nothing to grade: Tasks/freeze/retail.yaml differs in upper and lower case",
+        description: "Nothing to grade: Tasks/freeze/retail.yaml (differs in upper and lower case)",
     }
     "#);
     insta::assert_snapshot!(terminal::push_output(&input), @r"
