@@ -542,6 +542,13 @@ fn several_tasks_get_a_section_each_below_a_summary() {
 }
 
 #[test]
+fn the_foot_begins_at_its_first_word_without_values_too() {
+    let (none, half) = (Values::new(), half_right());
+    let body = compose(&half.input(vec![Section { values: &none, ..half.section() }])).body;
+    assert!(body.lines().any(|line| line == "GitOps: 29 of 128 points."), "{body}");
+}
+
+#[test]
 fn nothing_found_says_what_was_looked_for() {
     let fixture = half_right();
     let misses = [NearMiss {
