@@ -1,15 +1,16 @@
 //! The JSON API beside the pages (`docs/api.md`). Shapes are the structs below; fields are only ever added.
 
 use axum::extract::rejection::JsonRejection;
-use axum::extract::{Json, Path, State};
+use axum::extract::{FromRequestParts, Json, Path, State};
 use axum::http::StatusCode;
-use axum::response::{IntoResponse, Response};
+use axum::http::request::Parts;
 use axum::routing::get;
 use axum::{Router, response};
 use serde::{Deserialize, Serialize};
 
 use super::App;
-use super::views::{ViewError, pull as view};
+use super::api_errors::{Failure, unreadable};
+use super::views::pull as view;
 use super::web::post_comment;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::Forge;
@@ -113,30 +114,6 @@ pub struct NewComment {
     pub author: Option<String>,
 }
 
-/// Why something is not answered.
-#[derive(Debug, Serialize)]
-pub struct Error {
-    /// One sentence.
-    pub error: String,
-}
-
-/// An answer with a status of its own.
-pub struct Failure(StatusCode, String);
-
-impl IntoResponse for Failure {
-    fn into_response(self) -> Response {
-        (self.0, response::Json(Error { error: self.1 })).into_response()
-    }
-}
-
-impl<E: Into<ViewError>> From<E> for Failure {
-    fn from(error: E) -> Self {
-        let error: ViewError = error.into();
-        tracing::error!(%error, "the API cannot answer");
-        Failure(StatusCode::INTERNAL_SERVER_ERROR, "our fault: the log of `gradus up` says more".to_owned())
-    }
-}
-
 type Answer<T> = Result<response::Json<T>, Failure>;
 
 async fn pulls(State(app): State<App>) -> Answer<Vec<Pull>> {
@@ -147,16 +124,16 @@ async fn pulls(State(app): State<App>) -> Answer<Vec<Pull>> {
     Ok(response::Json(all))
 }
 
-async fn one(State(app): State<App>, Path(number): Path<String>) -> Answer<Pull> {
-    let found = find(&app, &number).await?;
+async fn one(State(app): State<App>, Number(number): Number) -> Answer<Pull> {
+    let found = find(&app, number).await?;
     let grading = app.store.grading::<Grading>(&app.forge.key(found.number), &found.head).await?;
     let reports = grading.map(|grading| visible(&app, &found, grading)).unwrap_or_default();
     let pull = shape(&app, found).await?;
     Ok(response::Json(Pull { reports: Some(reports), ..pull }))
 }
 
-async fn reviews(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Review>> {
-    let pull = find(&app, &number).await?;
+async fn reviews(State(app): State<App>, Number(number): Number) -> Answer<Vec<Review>> {
+    let pull = find(&app, number).await?;
     let shape = |posted: StoredReview| Review {
         id: posted.id,
         head: posted.head,
@@ -169,27 +146,41 @@ async fn reviews(State(app): State<App>, Path(number): Path<String>) -> Answer<V
     Ok(response::Json(app.forge.stored_reviews(pull.number).await?.into_iter().map(shape).collect()))
 }
 
-async fn comments(State(app): State<App>, Path(number): Path<String>) -> Answer<Vec<Comment>> {
-    let pull = find(&app, &number).await?;
+async fn comments(State(app): State<App>, Number(number): Number) -> Answer<Vec<Comment>> {
+    let pull = find(&app, number).await?;
     let comments = app.forge.comments_after(pull.number, CommentId::default()).await?;
     Ok(response::Json(comments.into_iter().map(Comment::from).collect()))
 }
 
 async fn comment(
     State(app): State<App>,
-    Path(number): Path<String>,
+    Number(number): Number,
     body: Result<Json<NewComment>, JsonRejection>,
 ) -> Result<(StatusCode, response::Json<Comment>), Failure> {
-    let Json(new) = body.map_err(|rejection| Failure(rejection.status(), rejection.body_text()))?;
-    match post_comment(&app, &number, new.author.as_deref(), &new.body).await {
+    let Json(new) = body.map_err(|rejection| unreadable(&rejection))?;
+    match post_comment(&app, number, new.author.as_deref(), &new.body).await {
         Ok(comment) => Ok((StatusCode::CREATED, response::Json(comment.into()))),
         Err(refusal) => Err(Failure(refusal.status, refusal.message.into_owned())),
     }
 }
 
-async fn find(app: &App, number: &str) -> Result<pull::Pull, Failure> {
-    let missing = || Failure(StatusCode::NOT_FOUND, "there is no such pull request".to_owned());
-    let number: PullNumber = number.parse().map_err(|_| missing())?;
+/// The number of a pull request, from the address.
+struct Number(PullNumber);
+
+impl<S: Send + Sync> FromRequestParts<S> for Number {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Failure> {
+        let Path(text) = Path::<String>::from_request_parts(parts, state).await.map_err(|_| missing())?;
+        text.parse().map(Number).map_err(|_| missing())
+    }
+}
+
+fn missing() -> Failure {
+    Failure(StatusCode::NOT_FOUND, "there is no such pull request: `GET /api/v1/pulls` lists all".to_owned())
+}
+
+async fn find(app: &App, number: PullNumber) -> Result<pull::Pull, Failure> {
     app.forge.pull(number).await?.ok_or_else(missing)
 }
 

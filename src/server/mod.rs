@@ -1,6 +1,7 @@
 //! HTTP: git, pages, API; and the daemon around them.
 
 pub mod api;
+pub mod api_errors;
 pub mod daemon;
 pub mod environments;
 pub mod events;
@@ -9,8 +10,8 @@ pub mod guard;
 pub mod listen;
 pub mod once;
 pub mod pages;
-pub mod serve;
 mod ready;
+pub mod serve;
 pub mod views;
 pub mod web;
 pub mod webhooks;
@@ -114,6 +115,7 @@ pub fn router(app: App) -> Router {
         .with_state(app)
         .layer(axum::middleware::from_fn(guard::harmless))
         .layer(axum::middleware::from_fn(guard::guard))
+        .layer(axum::middleware::from_fn(api_errors::in_json))
 }
 
 /// Largest body of a form or an API call in bytes: the longest comment, every character encoded.

@@ -93,7 +93,11 @@ async fn comment(
             None,
         );
     };
-    match post_comment(&app, &number, form.author.as_deref(), &form.body).await {
+    let comment = match number.parse() {
+        Ok(number) => post_comment(&app, number, form.author.as_deref(), &form.body).await,
+        Err(_) => Err(Refusal { status: StatusCode::NOT_FOUND, message: NO_PULL.into() }),
+    };
+    match comment {
         Ok(_) => Redirect::to(&format!("/pulls/{number}#conversation")).into_response(),
         Err(refusal) => {
             let back = Link { text: "Back to the pull request".to_owned(), href: format!("/pulls/{number}") };
@@ -114,7 +118,7 @@ pub struct Refusal {
 /// Takes a comment of the person at this machine: in the name of whose pull request it is, unless the instructor is named.
 pub async fn post_comment(
     app: &App,
-    number: &str,
+    number: PullNumber,
     author: Option<&str>,
     body: &str,
 ) -> Result<crate::forge::pull::Comment, Refusal> {
@@ -123,7 +127,6 @@ pub async fn post_comment(
         tracing::error!(%error, "a comment was not taken");
         refusal(StatusCode::INTERNAL_SERVER_ERROR, FAILED)
     };
-    let number: PullNumber = number.parse().map_err(|_| refusal(StatusCode::NOT_FOUND, NO_PULL))?;
     let body = body.trim();
     if body.is_empty() {
         return Err(refusal(StatusCode::UNPROCESSABLE_ENTITY, "The comment is empty."));

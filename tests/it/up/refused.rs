@@ -81,6 +81,15 @@ fn hostile_files_end_in_a_clear_answer() {
     assert!(clone.hand_in().contains("Passed"));
 }
 
+/// The sentence of an error of the API, in our words.
+fn error_of(answer: &str) -> String {
+    let json: serde_json::Value = serde_json::from_str(answer).unwrap_or_else(|error| panic!("{error}: {answer}"));
+    assert_eq!(json.as_object().unwrap().len(), 1, "{answer}");
+    let text = json["error"].as_str().unwrap();
+    assert!(!text.contains("deserialize") && !text.contains("Failed to"), "{text}");
+    text.to_owned()
+}
+
 #[test]
 fn requests_from_elsewhere() {
     let world = World::new();
@@ -89,13 +98,15 @@ fn requests_from_elsewhere() {
     clone.branch("work");
     clone.answer("2", "aurora");
     clone.hand_in();
-    assert_eq!(up.request("GET", "/api/v1/pulls", &[("Host", "evil.example")], "").0, 421);
+    let (status, answer) = up.request("GET", "/api/v1/pulls", &[("Host", "evil.example")], "");
+    assert_eq!((status, error_of(&answer).contains("use the one that `gradus up` printed")), (421, true), "{answer}");
     let service = "/git/ada/tiny.git/info/refs?service=git-upload-pack";
     assert_eq!(up.request("GET", service, &[("Host", "evil.example")], "").0, 421);
     let json = ("Content-Type", "application/json");
     let comments = "/api/v1/pulls/1/comments";
     let body = r#"{"body": "/regrade"}"#;
-    assert_eq!(up.request("POST", comments, &[json, ("Origin", "http://evil.example")], body).0, 403);
+    let (status, answer) = up.request("POST", comments, &[json, ("Origin", "http://evil.example")], body);
+    assert_eq!((status, error_of(&answer).contains("page of another site")), (403, true), "{answer}");
     assert_eq!(up.request("POST", comments, &[json, ("Sec-Fetch-Site", "cross-site")], body).0, 403);
     assert_eq!(up.request("POST", comments, &[("Content-Type", "text/plain")], body).0, 415);
     let push = "/git/ada/tiny.git/git-receive-pack";
@@ -119,6 +130,8 @@ fn requests_that_make_no_sense() {
         ("POST", "/git/ada/tiny.git/git-upload-pack", "0000", 415),
         ("GET", "/api/v1/pulls/1", "", 404),
         ("GET", "/api/v1/pulls/-1", "", 404),
+        ("GET", "/api/v1/pulls/%ff", "", 404),
+        ("GET", "/api/v1/nope", "", 404),
         ("GET", "/pulls/x", "", 404),
         ("GET", "/courses/..%2F..", "", 404),
         ("GET", "/assets/..%2Fmod.rs", "", 404),
@@ -129,9 +142,13 @@ fn requests_that_make_no_sense() {
     ] {
         let (found, answer) = up.request(method, path, &json, body);
         assert_eq!(found, status, "{method} {path}: {answer}");
+        if path.starts_with("/api/v1") {
+            error_of(&answer);
+        }
     }
     let huge = format!(r#"{{"body": "{}"}}"#, "x".repeat(1 << 20));
-    assert_eq!(up.request("POST", "/api/v1/pulls/1/comments", &json, &huge).0, 413);
+    let (status, answer) = up.request("POST", "/api/v1/pulls/1/comments", &json, &huge);
+    assert_eq!((status, error_of(&answer).contains("10,000 characters")), (413, true), "{answer}");
     assert!(!world.data().join("forks/Ada").exists());
     assert_eq!(up.get("/healthz").0, 200);
 }
