@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, FileMode, Oid, Repository, Signature, Time};
 
-use crate::course::Course;
+use crate::course::{Course, workspace};
 use crate::submission::bare::open_or_make;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::{Entry, Tree};
@@ -105,7 +105,8 @@ pub fn commit(repository: &Repository, course: &Course, workspace: &Tree, now: i
                 return Err(PublishError::Foreign(repository.path().to_owned()));
             }
             let changes = changed_paths(repository, &before, &tree)?;
-            (update_message(course, &changes), now.max(parent.time().seconds()))
+            let moved = moved(repository, &before, workspace);
+            (update_message(course, &changes, &moved), now.max(parent.time().seconds()))
         }
     };
     let who = Signature::new(NAME, EMAIL, &Time::new(seconds, 0)).map_err(failed("sign the commit"))?;
@@ -193,8 +194,33 @@ fn count(number: usize, word: &str) -> String {
     if number == 1 { format!("1 {word}") } else { format!("{number} {word}s") }
 }
 
+/// What a workspace says of itself that is other than before.
+#[derive(Default)]
+struct Moved {
+    /// Where it is cloned from now.
+    address: Option<String>,
+    /// Whether it is of another revision of its course.
+    revision: bool,
+}
+
+fn moved(repository: &Repository, before: &git2::Tree<'_>, workspace: &Tree) -> Moved {
+    let old = || {
+        let entry = before.get_path(Path::new(super::WORKSPACE_FILE)).ok()?;
+        let blob = repository.find_blob(entry.id()).ok()?;
+        let mut tree = Tree::default();
+        tree.insert_file(super::WORKSPACE_FILE, blob.content());
+        workspace::describe(&tree).ok()
+    };
+    // What an older program wrote may not read any more: then as much as the paths say is said.
+    let (Some(old), Ok(new)) = (old(), workspace::describe(workspace)) else {
+        return Moved { revision: true, ..Moved::default() };
+    };
+    let revision = old.spec.revision != new.spec.revision;
+    Moved { address: new.spec.address.filter(|new| old.spec.address.as_ref() != Some(new)), revision }
+}
+
 /// What changed, in the words of the course. `changes` holds `+`, `-` or `~` and the path.
-fn update_message(course: &Course, changes: &[(char, String)]) -> String {
+fn update_message(course: &Course, changes: &[(char, String)], moved: &Moved) -> String {
     let mut lines = Vec::new();
     let (mut tasks, mut lessons) = (Vec::new(), Vec::new());
     let mut ids: Vec<&str> = changes.iter().filter_map(|(_, path)| task_of(path)).collect();
@@ -228,8 +254,23 @@ fn update_message(course: &Course, changes: &[(char, String)]) -> String {
         lines.push(format!("- lesson {name}: {word}"));
         lessons.push(name);
     }
+    lines.extend(moved.address.iter().map(|address| format!("- clone from {address}")));
     let subject = match (tasks.len(), lessons.len()) {
-        (0, 0) => "Update the course's revision: no task or lesson changed".to_owned(),
+        (0, 0) => match moved {
+            Moved { address: Some(_), revision: false } => {
+                "Update where to clone from: the course is the same".to_owned()
+            }
+            Moved { address: Some(_), revision: true } => {
+                "Update the course's revision and where to clone from: no task or lesson changed".to_owned()
+            }
+            Moved { address: None, revision: true } => {
+                "Update the course's revision: no task or lesson changed".to_owned()
+            }
+            Moved { address: None, revision: false } => {
+                let paths: Vec<&str> = changes.iter().map(|(_, path)| path.as_str()).collect();
+                format!("Update {}: the course is the same", paths.join(", "))
+            }
+        },
         (0, 1..=MAX_NAMED) => format!("Update {}", lessons.join(", ")),
         (0, many) => format!("Update {}", count(many, "lesson")),
         (1..=MAX_NAMED, 0) => format!("Update {}", tasks.join(", ")),

@@ -356,6 +356,37 @@ fn publishing_adds_a_commit_only_when_something_changed() {
 }
 
 #[test]
+fn a_commit_for_another_address_says_so() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let repository = open_or_create(dir.path()).expect("a repository");
+    let publish = |course: &Course, address: &str| {
+        let tree = workspace(course, Some(address)).unwrap_or_else(|problems| panic!("{}", shown(&problems)));
+        match commit(&repository, course, &tree, 0).expect("published") {
+            Published::Commit { message, .. } => message.replace(course.revision.as_str(), "REVISION"),
+            unchanged => panic!("{unchanged:?}"),
+        }
+    };
+    let course = loaded();
+    publish(&course, "http://127.0.0.1:7777/git/demo.git");
+    insta::assert_snapshot!(publish(&course, "http://127.0.0.1:8888/git/demo.git"), @r"
+    Update where to clone from: the course is the same
+
+    - clone from http://127.0.0.1:8888/git/demo.git
+
+    Gradus-Course: demo
+    Gradus-Revision: REVISION
+    ");
+    let changed = |old: &str, new: &str| {
+        let changed = demo_with(&format!("{TASK}/hidden/cases.yaml"), old, new);
+        load::load(&changed, "demo").unwrap_or_else(|problems| panic!("{}", shown(&problems))).course
+    };
+    let both = publish(&changed("limit: 12", "limit: 13"), "http://127.0.0.1:9999/git/demo.git");
+    insta::assert_snapshot!(both.lines().next().unwrap_or_default(), @"Update the course's revision and where to clone from: no task or lesson changed");
+    let one = publish(&changed("limit: 12", "limit: 14"), "http://127.0.0.1:9999/git/demo.git");
+    insta::assert_snapshot!(one.lines().next().unwrap_or_default(), @"Update the course's revision: no task or lesson changed");
+}
+
+#[test]
 fn the_same_workspace_at_the_same_time_is_the_same_commit() {
     let course = loaded();
     let ids: BTreeSet<String> = (0..2)

@@ -6,7 +6,7 @@ use std::fs;
 use std::net::TcpStream;
 use std::process::{Command, Output};
 
-use super::world::{Clone, Up, World, text};
+use super::world::{Clone, Up, World, git, text};
 
 fn fails(mut command: Command) -> String {
     let output: Output = command.output().unwrap();
@@ -59,6 +59,8 @@ fn a_kill_loses_nothing() {
     clone.git(&["-c", "core.hooksPath=/dev/null", "push", "-q", &fork.to_string_lossy(), "HEAD:refs/heads/work"]);
     locks.iter().for_each(|lock| fs::write(lock, "").unwrap());
     let up = world.up();
+    let said = git(&world.data().join("upstream/tiny.git"), &["log", "-1", "--format=%s", "main"]);
+    assert!(text(&said).starts_with("Update where to clone from"), "another port: {}", text(&said));
     assert!(locks.iter().all(|lock| !lock.exists()));
     let reviews = up.eventually("the second review", || Some(up.reviews(1)).filter(|reviews| reviews.len() == 2));
     assert!(reviews[1].starts_with("**Passed"), "{}", reviews[1]);
