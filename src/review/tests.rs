@@ -652,7 +652,7 @@ fn work_on_main_is_graded_and_told_how_to_move_and_how_to_put_main_back() {
     Judged by course `cnpe` at `a41f09c`.
     ");
     insta::assert_snapshot!(terminal::push_output(&input), @r"
-    Nothing new to grade: 1 task unchanged since they passed.
+    Nothing new to grade: 1 task unchanged since it passed.
       main is where the course's updates arrive: move your work to a branch, then put main back.
         do:          git switch -c freeze
         do:          git branch -f main
@@ -706,6 +706,35 @@ fn a_body_that_is_too_long_is_cut_and_closed() {
     assert!(review.body.chars().count() <= MAX_BODY - MARKER_ROOM);
     assert!(review.body.contains("\na: 1\n```\n\n_Cut here: "), "{}", &review.body[review.body.len() - 300..]);
     assert!(review.body.ends_with("All of it: `http://127.0.0.1:7878/pulls/1`_\n"));
+}
+
+#[test]
+fn the_terminal_goes_on_in_the_next_line_and_cuts_no_remedy() {
+    let remedy = "commit the file itself in its place with `git rm --cached tasks/freeze/a.yaml`";
+    let message =
+        format!("`a.yaml` is {} that leads out of the directory: {remedy}", "a very long symbolic link ".repeat(12));
+    let fixture = Fixture::new(report(vec![result("kind", Outcome::Fail, 2, vec![at(1, &message)])]));
+    let text = terminal::push_output(&fixture.input(vec![fixture.section()]));
+    let lines: Vec<&str> = text.lines().collect();
+    assert!(lines.iter().all(|line| line.chars().count() <= terminal::MAX_WIDTH), "{text}");
+    assert!(lines[2].starts_with("      ") && !text.contains("..."), "{text}");
+    let joined = lines.iter().map(|line| line.trim()).collect::<Vec<_>>().join(" ");
+    assert!(joined.contains(remedy), "{text}");
+
+    let command = format!("git mv tasks/freeze/{} tasks/freeze/b.yaml", "long/".repeat(60));
+    let miss = NearMiss {
+        found: "a".to_owned(),
+        meant: "b".to_owned(),
+        why: "is elsewhere".to_owned(),
+        remedy: command.clone(),
+    };
+    let misses = [miss];
+    let mut input = fixture.input(Vec::new());
+    input.near_misses = &misses;
+    assert!(terminal::push_output(&input).contains(&format!("do:          {command}\n")), "a command is whole");
+    input.near_misses = &[];
+    input.passed_before = vec!["freeze".parse().unwrap()];
+    assert!(terminal::push_output(&input).contains("1 task unchanged since it passed."));
 }
 
 #[test]

@@ -9,6 +9,11 @@ pub fn count(n: usize, word: &str) -> String {
     if n == 1 { format!("1 {word}") } else { format!("{n} {word}s") }
 }
 
+/// What stands for so many things already named.
+pub fn they(n: usize) -> &'static str {
+    if n == 1 { "it" } else { "they" }
+}
+
 /// How many checkpoints came out how.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {
