@@ -206,7 +206,7 @@ fn missing(globs: &Globs, context: &Context<'_>) -> Evidence {
     let mut place = Place::default();
     if let Some((path, why)) = globs.nearest(context.files) {
         message += &format!("; nearest is `{path}`: {why}");
-        place.file = Some(path.to_owned());
+        place = select::top_of(path);
     }
     Evidence {
         message,
@@ -308,11 +308,8 @@ impl Documents {
             Err(unreadable) => return evidence.extend(unreadable),
         };
         if objects.is_empty() {
-            evidence.push(about(
-                path,
-                "match",
-                format!("`{path}` holds nothing: it has no document that is not empty"),
-            ));
+            let message = format!("`{path}` holds nothing: it has no document that is not empty");
+            evidence.push(Evidence { place: select::top_of(path), ..about(path, "match", message) });
         }
         for object in objects {
             if let Some(pattern) = &self.pattern {

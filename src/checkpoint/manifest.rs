@@ -158,7 +158,9 @@ fn limited(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
 fn trace_candidates(pattern: &Pattern, objects: &[Selected<'_>], trace: &mut Trace) {
     for object in objects {
         let Nearness { good, bad } = pattern.nearness(object.value);
-        trace.say(|| format!("{} in {}: {good} points of agreement, {bad} differences", object.subject(), object.file));
+        let count = |n: u32, what| matching::count(n as usize, what);
+        let (agreement, differences) = (count(good, "point"), count(bad, "difference"));
+        trace.say(|| format!("{} in {}: {agreement} of agreement, {differences}", object.subject(), object.file));
         trace.indented(|trace| {
             for difference in pattern.differences(object.value) {
                 trace.say(|| format!("{}: {} ({})", difference.pointer, difference.message, difference.operator));
@@ -277,6 +279,30 @@ spec:
         );
         assert!(said(json!({"name": "web", "namespace": "a"})).ends_with("Deployment web: it has no namespace"));
         assert!(said(json!({"kind": "Pod", "name": "x"})).ends_with("(1 file, 2 objects)"));
+    }
+
+    #[test]
+    fn an_empty_file_and_one_with_another_ending_are_a_place_and_what_is_looked_for_is_said_in_words() {
+        let check = manifest(json!({"in": "web.yaml", "select": {"kind": "Deployment", "name": "web"}, "match": {}}));
+        let said = |files: &[(&str, &str)]| {
+            let Evidence { message, place, expected, .. } = judge(&check, &tree(files)).evidence.remove(0);
+            let file = place.file.unwrap_or_default();
+            assert_eq!(expected, Some(json!("Deployment `web`")), "{message}");
+            assert!(message.contains("Deployment `web`"), "{message}");
+            (message, format!("{file}:{}", place.line.unwrap_or_default()))
+        };
+        let (message, place) = said(&[("web.yaml", "")]);
+        assert_eq!(message, "found no Deployment `web` in `web.yaml` (1 file, 0 objects); `web.yaml` holds no object");
+        assert_eq!(place, "web.yaml:1");
+        let (message, place) = said(&[("web.yml", TWO)]);
+        assert_eq!(
+            message,
+            "no file matches `web.yaml`, where Deployment `web` is looked for; nearest is `web.yml`: its extension differs"
+        );
+        assert_eq!(place, "web.yml:1");
+        assert_eq!(said(&[("web.yaml", "kind: Job\nmetadata: {name: x}\n")]).1, "web.yaml:1");
+        let nearest = judge(&check, &tree(&[("web.yaml", "kind: Deployment\nmetadata: {name: wep}\n")]));
+        assert_eq!(nearest.evidence[0].actual, Some(json!("Deployment wep")));
     }
 
     #[test]

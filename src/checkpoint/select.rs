@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::evidence::{Evidence, Place};
 use super::globs::{Globs, similarity};
@@ -401,17 +401,17 @@ impl<'c> Survey<'c> {
         let globs = source.files.unwrap_or(&default);
         let (wanted, within) = (wanted(source.select), globs.words());
         let mut evidence = Evidence {
-            expected: serde_json::to_value(source.select).ok(),
+            expected: Some(Value::from(wanted.clone())),
             operator: Some("select".to_owned()),
             ..Evidence::default()
         };
         if self.files.is_empty() {
-            evidence.message = format!("no file matches {within}");
+            evidence.message = format!("no file matches {within}, where {wanted} is looked for");
             if self.templates > 0 {
                 evidence.message += &format!(" but {}, not read", count(self.templates, "template"));
             } else if let Some((path, why)) = globs.nearest(context.files) {
                 evidence.message += &format!("; nearest is `{path}`: {why}");
-                evidence.place.file = Some(path.to_owned());
+                evidence.place = top_of(path);
             }
             return evidence;
         }
@@ -439,10 +439,20 @@ impl<'c> Survey<'c> {
             evidence.message += &format!("; nearest is {}: {reasons}", nearest.subject());
             evidence.place = nearest.place(first_difference(source.select, nearest.value));
             evidence.subject = Some(nearest.subject());
-            evidence.actual = Some(identity(nearest.value));
+            evidence.actual = Some(Value::from(nearest.subject()));
+        } else if let Some(file) = self.files.iter().find(|file| file.objects(dialect).objects.is_empty()) {
+            evidence.message += &format!("; `{}` holds no object", file.path());
+            evidence.place = top_of(file.path());
+        } else if let [only] = self.files.as_slice() {
+            evidence.place = top_of(only.path());
         }
         evidence
     }
+}
+
+/// The first line of a file, where nothing in it is meant.
+pub fn top_of(path: &str) -> Place {
+    Place { file: Some(path.to_owned()), line: Some(1), ..Place::default() }
 }
 
 /// What is looked for, in words: Deployment `web` in namespace `team-a` with label `app: web`.
@@ -510,20 +520,4 @@ fn first_difference(select: &Select, value: &Value) -> &'static str {
     } else {
         "/metadata/labels"
     }
-}
-
-/// The identifying fields of an object.
-fn identity(value: &Value) -> Value {
-    let mut identity = serde_json::Map::new();
-    for (key, pointer) in [
-        ("apiVersion", "/apiVersion"),
-        ("kind", "/kind"),
-        ("name", "/metadata/name"),
-        ("namespace", "/metadata/namespace"),
-    ] {
-        if let Some(found) = value.pointer(pointer) {
-            identity.insert(key.to_owned(), super::matching::shorten(found));
-        }
-    }
-    json!(identity)
 }
