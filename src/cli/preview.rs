@@ -21,6 +21,7 @@ use crate::grade::view::{Due, conceals, learner_view};
 use crate::review::input::{DomainScore, Merging, Mode, NextTask, ReviewInput, Section};
 use crate::review::{Review, compose, safe, terminal};
 use crate::sandbox::{Sandbox, Strictness};
+use crate::submission::advice::advice_of_task;
 use crate::submission::diff::DiffLines;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -149,6 +150,7 @@ impl Preview<'_> {
                 .map(|next| NextTask { id: next.task.id.clone(), title: next.task.title.clone() }),
             judged_locally: drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count() as u32,
             task_changed: false,
+            advice: advice_of_task(&drawn.task, files),
             on_files: None,
         };
         let upstream = Upstream::local();

@@ -23,6 +23,7 @@ use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
 use crate::sandbox::Sandbox;
 use crate::store::observations::ObservationId;
 use crate::submission::Submission;
+use crate::submission::advice::advice_of_task;
 use crate::submission::diff::DiffLines;
 use crate::submission::scope::Scope;
 use crate::submission::sha::TreeId;
@@ -96,6 +97,7 @@ pub(super) fn judge(
         next: standing.next(&drawn.task.id),
         judged_locally: count(drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count()),
         task_changed: changed(course, &reading.submission, &drawn.task.id),
+        advice: advice_of_task(&drawn.task, &reading.submission.files.below(&drawn.task.id.dir())),
         on_files: on_files(sights, drawn, &graded.report),
     });
     let input = ReviewInput {

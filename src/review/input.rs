@@ -10,6 +10,7 @@ use crate::submission::diff::DiffLines;
 use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
 use crate::submission::upstream::Upstream;
+use crate::submission::yaml::Problem;
 
 /// All that a review is made of.
 #[derive(Debug, Clone)]
@@ -85,6 +86,8 @@ pub struct Section<'a> {
     pub judged_locally: u32,
     /// The task changed since the learner branched off: the review says how to merge.
     pub task_changed: bool,
+    /// What no checkpoint asks for and nobody loses points over; places as in the report.
+    pub advice: Vec<Problem>,
     /// Why live checkpoints were judged on the files, where they were.
     pub on_files: Option<&'a str>,
 }

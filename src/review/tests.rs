@@ -13,9 +13,11 @@ use crate::checkpoint::outcome::Blame;
 use crate::course::task::{API_VERSION, ReviewBy, Task};
 use crate::course::values::Values;
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
+use crate::submission::advice::advice_of_task;
 use crate::submission::diff::DiffLines;
 use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
+use crate::submission::tree::Tree;
 use crate::submission::upstream::Upstream;
 
 fn head() -> CommitId {
@@ -159,6 +161,7 @@ impl Fixture {
             next: Some(NextTask { id: "health".parse().unwrap(), title: "Health checks".to_owned() }),
             judged_locally: 3,
             task_changed: false,
+            advice: Vec::new(),
             on_files: None,
         }
     }
@@ -735,6 +738,19 @@ fn the_terminal_goes_on_in_the_next_line_and_cuts_no_remedy() {
     input.near_misses = &[];
     input.passed_before = vec!["freeze".parse().unwrap()];
     assert!(terminal::push_output(&input).contains("1 task unchanged since it passed."));
+}
+
+#[test]
+fn advice_is_shown_apart_and_costs_nothing() {
+    let fixture = Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    let mut files = Tree::default();
+    files.insert_file("a.yaml", *b"replicas: 1\nreplicas: 3\n");
+    let advice = advice_of_task(&fixture.task, &files);
+    let body = compose(&fixture.input(vec![Section { advice, ..fixture.section() }])).body;
+    assert!(body.starts_with("**Passed: 2 of 2 points.**"), "{body}");
+    let told = "### Advice\n\nNo checkpoint asks for this, and it costs no points:\n\n- `tasks/freeze/a.yaml:2`: the key `replicas` \
+                is set twice, in line 1 and in line 2: keep one; kubectl silently takes the last, kustomize refuses the file.";
+    assert!(body.contains(told), "{body}");
 }
 
 #[test]

@@ -79,6 +79,13 @@ struct OnMainView {
     back: String,
 }
 
+/// What no checkpoint asks for.
+#[derive(Debug, Serialize)]
+struct AdviceView<'a> {
+    place: Option<String>,
+    message: &'a str,
+}
+
 #[derive(Debug, Serialize)]
 struct TaskView<'a> {
     id: &'a str,
@@ -96,6 +103,7 @@ struct TaskView<'a> {
     /// The command that takes in the newest `main`, when the task changed.
     merge: Option<String>,
     on_files: Option<&'a str>,
+    advice: Vec<AdviceView<'a>>,
     since: Option<Since<'a>>,
     fails: Vec<CheckpointView<'a>>,
     waiting: Vec<Waiting<'a>>,
@@ -290,6 +298,14 @@ impl<'a> TaskView<'a> {
             provisional: report.provisional,
             merge: section.task_changed.then(|| format!("{fetch} && git merge FETCH_HEAD")),
             on_files: section.on_files,
+            advice: section
+                .advice
+                .iter()
+                .map(|problem| AdviceView {
+                    place: place(&problem.place),
+                    message: problem.message.trim_end_matches('.'),
+                })
+                .collect(),
             since: section.previous.map(|previous| Since::of(section.attempt, previous, report)),
             wrong: fails.first().map(|c| c.called.clone()),
             fails,

@@ -1,5 +1,6 @@
 //! A submission: one head commit of one pull request (or a working tree), as data.
 
+pub mod advice;
 pub mod bare;
 pub mod begin;
 mod collision;

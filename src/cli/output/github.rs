@@ -1,12 +1,12 @@
 //! Reports as annotations on the lines of a pull request.
 
 use super::Graded;
-use super::advice::advice;
 use super::annotation::{Level, command};
 use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::grade::report::CheckpointResult;
 use crate::review::words::Verdict;
+use crate::submission::advice::advice;
 use crate::submission::yaml::Problem;
 
 /// One command per difference, one notice with the verdict per task, then one per piece of advice: GitHub shows only the
@@ -31,7 +31,7 @@ pub fn render(graded: &[Graded<'_>]) -> String {
         text.push_str(&command(Level::Notice, &Place::default(), &report.title, message));
     }
     for graded in graded {
-        for Problem { message, mut place, .. } in advice(graded) {
+        for Problem { message, mut place, .. } in advice(graded.files, graded.dialect) {
             place.file = place.file.map(|file| format!("{}/{file}", graded.report.task.dir()));
             text.push_str(&command(Level::Notice, &place, "advice", &message));
         }

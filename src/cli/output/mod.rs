@@ -1,6 +1,5 @@
 //! Reports on standard output: `--format text`, `json` and `github`.
 
-mod advice;
 pub mod annotation;
 mod github;
 pub mod once;

@@ -3,13 +3,13 @@
 use std::fmt::Write as _;
 
 use super::Graded;
-use super::advice::advice;
 use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::cli::snippet::{Colour, Snippet};
 use crate::grade::report::{CheckpointResult, Report};
 use crate::review::safe::plain;
 use crate::review::words::{Verdict, count};
+use crate::submission::advice::advice;
 
 /// Most differences of one checkpoint that are shown: the first few teach, the rest is in `--format json`.
 const MAX_SHOWN: usize = 8;
@@ -41,7 +41,7 @@ fn task(text: &mut String, graded: &Graded<'_>, colour: Colour) {
             differences(text, result, graded, colour);
         }
     }
-    for problem in advice(graded) {
+    for problem in advice(graded.files, graded.dialect) {
         let (place, source) = located(graded, &problem.place);
         let snippet = Snippet {
             level: "note",

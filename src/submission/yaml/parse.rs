@@ -322,7 +322,8 @@ impl<'t> Reader<'t> {
                     continue;
                 }
                 let message = format!(
-                    "the key `{}` is set twice, in line {first} and in line {}: keep one; kubectl silently takes the last",
+                    "the key `{}` is set twice, in line {first} and in line {}: keep one; kubectl silently takes the \
+                     last, kustomize refuses the file",
                     excerpt(text),
                     span.line
                 );
