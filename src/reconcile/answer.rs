@@ -16,6 +16,7 @@ use crate::gradebook::Keeping;
 use crate::gradebook::book::{Book, Record};
 use crate::gradebook::decision::Decision;
 use crate::gradebook::entry::{Dispute, Entry, HintGiven};
+use crate::review::asked::{Asked, asked, shown};
 use crate::review::hints::Ladder;
 use crate::review::{safe, words};
 use crate::store::time::Time;
@@ -328,10 +329,13 @@ fn explanation(found: &Found<'_>) -> String {
         if let Some(subject) = &evidence.subject {
             text += &format!(" ({})", safe::code(subject));
         }
-        for (word, value) in [("expected", &evidence.expected), ("found", &evidence.actual)] {
-            if let Some(value) = value {
-                text += &format!("\n  - {word}: {}", safe::code(&shown(value)));
-            }
+        match asked(evidence) {
+            Some(Asked::Value(value)) => text += &format!("\n  - expected: {}", safe::code(&shown(value))),
+            Some(Asked::Rule(rule)) => text += &format!("\n  - it must {}", safe::md(&rule)),
+            None => {}
+        }
+        if let Some(value) = &evidence.actual {
+            text += &format!("\n  - found: {}", safe::code(&shown(value)));
         }
         if let Some(file) = &evidence.place.file {
             let line = evidence.place.line.map(|line| format!(":{line}")).unwrap_or_default();
@@ -345,10 +349,6 @@ fn explanation(found: &Found<'_>) -> String {
         text += "\n\nIt passed: there is nothing to change.";
     }
     text
-}
-
-fn shown(value: &serde_json::Value) -> String {
-    value.as_str().map_or_else(|| value.to_string(), str::to_owned)
 }
 
 fn progress(about: &About<'_>) -> String {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::Value;
 
+use super::asked::{Asked, asked, shown};
 use super::safe;
 use crate::checkpoint::evidence::{Evidence, Place};
 
@@ -113,14 +114,16 @@ fn predicate(evidence: &Evidence, Voice { prose, quote }: Voice) -> String {
     }
     let told = |value: &String| says(message, value);
     let actual = evidence.actual.as_ref().map(shown).filter(|value| !told(value));
-    let expected = evidence.expected.as_ref().map(shown).filter(|value| !told(value));
-    match (expected, actual) {
-        (Some(expected), Some(actual)) => {
-            text.push_str(&format!("; expected {}, found {}", quote(&expected), quote(&actual)));
+    let expected = asked(evidence).and_then(|asked| match asked {
+        Asked::Value(value) => {
+            Some(shown(value)).filter(|value| !told(value)).map(|v| format!("expected {}", quote(&v)))
         }
-        (Some(expected), None) => text.push_str(&format!("; expected {}", quote(&expected))),
-        (None, Some(actual)) => text.push_str(&format!("; found {}", quote(&actual))),
-        (None, None) => {}
+        Asked::Rule(rule) => (!message.contains(&rule)).then(|| format!("it must {}", prose(&rule))),
+    });
+    let actual = actual.map(|value| format!("found {}", quote(&value)));
+    let values: Vec<String> = expected.into_iter().chain(actual).collect();
+    if !values.is_empty() {
+        text.push_str(&format!("; {}", values.join(", ")));
     }
     text
 }
@@ -131,22 +134,6 @@ fn says(message: &str, value: &str) -> bool {
     message
         .match_indices(value)
         .any(|(at, _)| !message[..at].ends_with(inner) && !message[at + value.len()..].starts_with(inner))
-}
-
-/// A value as a learner would write it: text bare where it can only be read as text, everything else as JSON.
-fn shown(value: &Value) -> String {
-    match value {
-        Value::String(text) if reads_as_text(text) => text.clone(),
-        value => value.to_string(),
-    }
-}
-
-/// Whether a YAML reader takes the bare word for text in every dialect.
-fn reads_as_text(text: &str) -> bool {
-    let Some(first) = text.chars().next() else { return false };
-    let word = text.to_ascii_lowercase();
-    let another = ["true", "false", "yes", "no", "on", "off", "y", "n", "null", "~"].contains(&word.as_str());
-    (first.is_alphabetic() || matches!(first, '/' | '*' | '@' | '_' | '$')) && !another && text.trim() == text
 }
 
 #[cfg(test)]
@@ -207,9 +194,5 @@ mod tests {
         };
         assert_eq!(told(&evidence), "`port` is wrong; expected `8080`, found `\"8080\"`");
         assert!(!says("port 8080 is taken", "80"));
-        assert_eq!(shown(&json!("Always")), "Always");
-        assert_eq!(shown(&json!("yes")), "\"yes\"");
-        assert_eq!(shown(&json!("")), "\"\"");
-        assert_eq!(shown(&json!(["a"])), "[\"a\"]");
     }
 }

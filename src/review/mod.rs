@@ -1,5 +1,6 @@
 //! Reviews: reports and history in, text, line comments and a status out. Pure; escapes all learner text.
 
+pub mod asked;
 mod comments;
 mod difference;
 mod fit;

@@ -46,6 +46,11 @@ impl Pattern {
         walk::decide(&self.root, actual)
     }
 
+    /// What it asks for in words, after "must".
+    pub fn must(&self) -> String {
+        words::must(&self.root)
+    }
+
     /// How near the value comes.
     pub fn nearness(&self, actual: &Value) -> Nearness {
         walk::nearness(&self.root, actual)

@@ -7,6 +7,7 @@ use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::cli::snippet::{Colour, Snippet};
 use crate::grade::report::{CheckpointResult, Report};
+use crate::review::asked::{Asked, asked};
 use crate::review::safe::plain;
 use crate::review::words::{Verdict, count};
 use crate::submission::advice::advice;
@@ -130,8 +131,8 @@ fn headline(evidence: &Evidence) -> String {
 
 /// What was expected and found, unless the message says it itself.
 fn values(evidence: &Evidence) -> Option<String> {
-    let shown = |value: &Option<serde_json::Value>| {
-        let text = value.as_ref()?.to_string();
+    let shown = |value: &serde_json::Value| {
+        let text = value.to_string();
         let bare = text.trim_matches('"');
         let told = says(&evidence.message, bare);
         (!told).then(|| match text.char_indices().nth(MAX_VALUE) {
@@ -139,12 +140,13 @@ fn values(evidence: &Evidence) -> Option<String> {
             None => format!("`{text}`"),
         })
     };
-    match (shown(&evidence.expected), shown(&evidence.actual)) {
-        (Some(expected), Some(actual)) => Some(format!("expected {expected}, found {actual}")),
-        (Some(expected), None) => Some(format!("expected {expected}")),
-        (None, Some(actual)) => Some(format!("found {actual}")),
-        (None, None) => None,
-    }
+    let expected = asked(evidence).and_then(|asked| match asked {
+        Asked::Value(value) => shown(value).map(|value| format!("expected {value}")),
+        Asked::Rule(rule) => (!evidence.message.contains(&rule)).then(|| format!("must {rule}")),
+    });
+    let actual = evidence.actual.as_ref().and_then(shown).map(|value| format!("found {value}"));
+    let told: Vec<String> = expected.into_iter().chain(actual).collect();
+    (!told.is_empty()).then(|| told.join(", "))
 }
 
 /// Whether the message holds the value as a whole word.
