@@ -526,7 +526,7 @@ fn several_tasks_get_a_section_each_below_a_summary() {
 
     Is this wrong? `/explain kind` shows how it was judged, `/dispute kind why` asks a person.
 
-    <details><summary>Unchanged since they passed: 1 task</summary>
+    <details><summary>Passed before and unchanged since: 1 task</summary>
 
     `welcome`
 
@@ -751,6 +751,29 @@ fn advice_is_shown_apart_and_costs_nothing() {
     let told = "### Advice\n\nNo checkpoint asks for this, and it costs no points:\n\n- `tasks/freeze/a.yaml:2`: the key `replicas` \
                 is set twice, in line 1 and in line 2: keep one; kubectl silently takes the last, kustomize refuses the file.";
     assert!(body.contains(told), "{body}");
+}
+
+#[test]
+fn what_only_broke_begins_the_sentence_in_the_small() {
+    let mut fixture = Fixture::new(report(vec![result("kind", Outcome::Fail, 2, vec![at(1, "wrong")])]));
+    fixture.previous = Some(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    assert!(fixture.review().body.contains("Since attempt 2: broke `kind` (-2)."), "{}", fixture.review().body);
+}
+
+#[test]
+fn words_with_a_path_in_them_are_no_code_span() {
+    let miss = NearMiss {
+        found: "a.yaml".to_owned(),
+        meant: "files below `tasks/TASK-ID/`".to_owned(),
+        why: "is elsewhere".to_owned(),
+        remedy: String::new(),
+    };
+    let fixture = half_right();
+    let misses = [miss];
+    let mut input = fixture.input(Vec::new());
+    input.near_misses = &misses;
+    let body = compose(&input).body;
+    assert!(body.contains("Looked for: files below `tasks/TASK-ID/`."), "{body}");
 }
 
 #[test]

@@ -66,7 +66,8 @@ pub(super) struct ReviewView<'a> {
 #[derive(Debug, Serialize)]
 struct NearMissView<'a> {
     found: &'a str,
-    meant: &'a str,
+    /// As Markdown: a path, or words with paths in them.
+    meant: String,
     why: &'a str,
     /// A fenced block; empty when there is no command.
     remedy: String,
@@ -254,7 +255,8 @@ impl OnMainView {
 impl<'a> NearMissView<'a> {
     fn of(miss: &'a crate::submission::scope::NearMiss) -> Self {
         let remedy = if miss.remedy.is_empty() { String::new() } else { safe::block(&miss.remedy, "sh") };
-        Self { found: &miss.found, meant: &miss.meant, why: miss.why.trim_end_matches('.'), remedy }
+        let meant = if miss.meant.contains('`') { safe::md(&miss.meant) } else { safe::code(&miss.meant) };
+        Self { found: &miss.found, meant, why: miss.why.trim_end_matches('.'), remedy }
     }
 }
 
