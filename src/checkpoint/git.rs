@@ -11,7 +11,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Check, Context, Judgement, Trace};
+use super::{Check, Context, Judgement, LOOKS_AT_COMMITS, Trace};
 use crate::submission::limits::MAX_COMMITS;
 use judge::{View, sentence};
 
@@ -133,7 +133,7 @@ impl Check for Git {
 
     fn judge(&self, context: &Context<'_>, trace: &mut Trace) -> Judgement {
         let Some(history) = context.history else {
-            return Judgement::not_run("commit first: this looks at commits, and a working tree has none");
+            return Judgement::not_run(LOOKS_AT_COMMITS);
         };
         let Some(base) = &history.merge_base else {
             return Judgement::fail(vec![sentence(
@@ -264,7 +264,7 @@ mod tests {
     fn a_working_tree_is_not_judged() {
         let judgement = judge("commits: {min: 1}", None);
         assert_eq!(judgement.outcome, Outcome::NotRun);
-        assert!(judgement.evidence[0].message.starts_with("commit first"));
+        assert!(judgement.evidence[0].message.contains("gradus grade --commit HEAD"));
     }
 
     #[test]

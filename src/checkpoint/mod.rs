@@ -88,7 +88,7 @@ pub struct Context<'a> {
     pub hidden: Option<&'a Tree>,
     /// Values of the task's parameters.
     pub params: &'a BTreeMap<String, Value>,
-    /// None for a working tree: then answer [`Judgement::not_run`] with "commit first".
+    /// None for a working tree: then answer [`Judgement::not_run`] with [`LOOKS_AT_COMMITS`].
     pub history: Option<&'a History>,
     /// The learner's environment.
     pub environment: Sight<'a>,
@@ -163,6 +163,10 @@ impl Judgement {
         Evidence { message: why.into(), ..Evidence::default() }
     }
 }
+
+/// Why what looks at commits is not run on a working tree, with what to do.
+pub const LOOKS_AT_COMMITS: &str =
+    "this looks at commits, and a working tree has none: commit, then `gradus grade --commit HEAD`";
 
 /// A log of how a verdict came about, for `gradus explain`: indented lines, off by default.
 #[derive(Debug, Default)]

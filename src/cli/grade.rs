@@ -2,11 +2,17 @@
 
 use std::process::ExitCode;
 
+use super::output::Graded;
 use super::output::{Format, exit_code, render};
 use super::snippet::Colour;
 use super::subject::{Subject, Where};
 use super::{EXIT_USAGE, trouble};
+use crate::checkpoint::LOOKS_AT_COMMITS;
+use crate::review::safe::plain;
 use crate::sandbox::{Sandbox, Strictness};
+
+/// Longest path or sentence of a note in characters.
+const MAX_LINE: usize = 400;
 
 /// Grade a working tree, a commit or a task directory
 ///
@@ -41,16 +47,31 @@ pub fn run(args: Args) -> ExitCode {
     };
     let graded = subject.grade(&sandbox);
     print!("{}", render(&graded, args.format, Colour::of(&std::io::stdout())));
+    if subject.is_committed && waits_for_a_commit(&graded) {
+        eprintln!("note: everything here is committed: `gradus grade --commit HEAD` judges what the commits did, too");
+    }
     if let Some(gap) = sandbox.gap() {
         eprintln!("note: {gap}");
     }
     ExitCode::from(exit_code(graded.iter().map(|graded| &graded.report)))
 }
 
+/// Whether a commit would have been judged further.
+fn waits_for_a_commit(graded: &[Graded<'_>]) -> bool {
+    let results = graded.iter().flat_map(|one| &one.report.checkpoints);
+    results.flat_map(|result| &result.evidence).any(|evidence| evidence.message == LOOKS_AT_COMMITS)
+}
+
 /// Says what was probably meant.
 pub fn near_misses(subject: &Subject) {
     for miss in &subject.near_misses {
-        eprintln!("note: `{}` {}; looked for `{}`", miss.found, miss.why, miss.meant);
+        // Without backticks: some of these words have their own.
+        eprintln!(
+            "note: not looked at: {}: {}; looked for {}",
+            plain(&miss.found, MAX_LINE),
+            plain(&miss.why, MAX_LINE),
+            plain(&miss.meant, MAX_LINE)
+        );
         for line in miss.remedy.lines() {
             eprintln!("      {line}");
         }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use git2::Repository;
+use git2::{Repository, StatusOptions};
 
 use super::output::Graded;
 use super::trouble::Trouble;
@@ -56,6 +56,8 @@ pub struct Subject {
     pub items: Vec<Item>,
     /// What was probably meant.
     pub near_misses: Vec<NearMiss>,
+    /// A working tree in which all is committed.
+    pub is_committed: bool,
     /// What to watch for changes: the workspace or the lone directory.
     pub root: PathBuf,
 }
@@ -89,6 +91,7 @@ impl Where {
         let layout = Layout::of(&home, &path, task.as_ref());
         let root = layout.root().to_owned();
         let (mut submission, top, branch) = self.submission(&root)?;
+        let is_committed = self.commit.is_none() && is_committed(&root);
         let learner = self.learner.clone().or_else(|| learner_of_clone(&path));
         let draw_scope = learner.map_or(Scope::Course, Scope::Learner);
 
@@ -105,7 +108,7 @@ impl Where {
             let files = std::mem::take(&mut submission.files);
             let base = submission.base.take();
             let item = item(&course, course_task, &draw_scope, files, base, shown(&root))?;
-            return Ok(Subject { course, submission, items: vec![item], near_misses: Vec::new(), root });
+            return Ok(Subject { course, submission, items: vec![item], near_misses: Vec::new(), is_committed, root });
         }
         let found = match task {
             Some(task) => crate::submission::scope::Scope { tasks: vec![task], ..Default::default() },
@@ -124,7 +127,7 @@ impl Where {
                 item(&course, known_task(&course, id)?, &draw_scope, files, base, shown(&root.join(&dir)))
             })
             .collect::<Result<Vec<_>, _>>()?;
-        Ok(Subject { course, submission, items, near_misses: found.near_misses, root })
+        Ok(Subject { course, submission, items, near_misses: found.near_misses, is_committed, root })
     }
 
     /// The submission with the top of its tree and its branch.
@@ -137,7 +140,7 @@ impl Where {
         let commit = repository
             .revparse_single(revision)
             .and_then(|object| object.peel_to_commit())
-            .map_err(|source| Trouble::NoCommit { revision: revision.clone(), source })?;
+            .map_err(|_| Trouble::NoCommit { revision: revision.clone() })?;
         let head: CommitId = commit.id().into();
         let base = heads::upstream(&repository)?.ok_or_else(|| Trouble::NoUpstream(path.to_owned()))?;
         let submission = heads::read(&repository, &head, &base, Deadline::none())?;
@@ -226,7 +229,16 @@ fn own(course: Course, task: Option<TaskId>, dir: &Path, inside: &Path) -> Resul
     let root = dir.join(inside);
     let shown_as = shown(&root);
     let item = Item { drawn, has_hidden: true, files, base, shown_as };
-    Ok(Subject { course, submission: Submission::default(), items: vec![item], near_misses: Vec::new(), root })
+    let (submission, near_misses) = (Submission::default(), Vec::new());
+    Ok(Subject { course, submission, items: vec![item], near_misses, is_committed: false, root })
+}
+
+/// Whether `git status` around the path would have nothing to say; false where there is no repository.
+fn is_committed(path: &Path) -> bool {
+    let Ok(repository) = Repository::discover(path) else { return false };
+    let mut asked = StatusOptions::new();
+    asked.include_untracked(true);
+    repository.head().is_ok() && repository.statuses(Some(&mut asked)).is_ok_and(|changes| changes.is_empty())
 }
 
 fn item(

@@ -78,12 +78,13 @@ pub enum Trouble {
     #[error("{} is in no Git repository: leave `--commit` out", .0.display())]
     NoRepository(PathBuf),
     /// No such commit.
-    #[error("there is no commit `{revision}`")]
+    #[error(
+        "there is no commit `{revision}` in this repository: name a branch, a tag or a commit as `git log` shows it, or \
+         `HEAD` for the newest"
+    )]
     NoCommit {
         /// As asked for.
         revision: String,
-        /// Why.
-        source: git2::Error,
     },
     /// The running program is not to be found.
     #[error("cannot start a sandbox")]

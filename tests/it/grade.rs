@@ -115,7 +115,11 @@ impl Desk {
     }
 
     fn command(&self, args: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_gradus"));
+        self.command_of(env!("CARGO_BIN_EXE_gradus"), args)
+    }
+
+    fn command_of(&self, program: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command.args(args).current_dir(self.0.path());
         command
             .env("NO_COLOR", "1")
@@ -207,6 +211,36 @@ fn a_fork_is_graded_without_flags_and_says_what_it_cannot_judge() {
     assert_eq!((&report["score"], &report["points"], &report["commit"]), (&4.into(), &4.into(), &Value::Null));
     let course = load(&course(), "demo").unwrap().course;
     assert_eq!(report["course"]["revision"], course.revision.as_str());
+}
+
+#[test]
+fn where_all_is_committed_it_says_so_and_how_to_grade_the_commit() {
+    let desk = Desk::new(&course());
+    desk.fork(STARTER);
+    let git = |args: &[&str]| {
+        let identity = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+        let done = desk.command_of("git", &[&["-C", "fork"], &identity[..], args].concat()).output().unwrap();
+        assert!(done.status.success(), "git {args:?}: {}", String::from_utf8_lossy(&done.stderr));
+    };
+    git(&["init", "-q", "-b", "main"]);
+    git(&["add", "-A"]);
+    git(&["commit", "-qm", "Publish"]);
+    git(&["switch", "-qc", "scale-web"]);
+    std::fs::write(desk.path("fork/tasks/scale-web/web.yaml"), HALF).unwrap();
+    let noted =
+        |output: &Output| String::from_utf8_lossy(&output.stderr).contains("note: everything here is committed");
+    let open = desk.run(&["grade", "fork"]);
+    assert!(!noted(&open));
+    assert!(text(&open).contains("commit, then `gradus grade --commit HEAD`"), "{}", text(&open));
+    git(&["commit", "-qam", "Three replicas"]);
+    assert!(noted(&desk.run(&["grade", "fork"])));
+    let head = desk.run(&["grade", "fork", "--commit", "HEAD"]);
+    assert!(!noted(&head) && text(&head).contains("pass         commits"), "{}", text(&head));
+
+    let unknown = desk.run(&["grade", "fork", "--commit", "nope"]);
+    let said = String::from_utf8_lossy(&unknown.stderr).into_owned();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(said.contains("no commit `nope`") && said.contains("`HEAD`") && !said.contains("class="), "{said}");
 }
 
 #[test]

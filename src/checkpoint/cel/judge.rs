@@ -18,7 +18,7 @@ use crate::checkpoint::matching::shorten;
 use crate::checkpoint::outcome::{Blame, Outcome};
 use crate::checkpoint::screen::{Screened, Seen};
 use crate::checkpoint::select::{Selected, select};
-use crate::checkpoint::{Context, Judgement, Trace, fixture};
+use crate::checkpoint::{Context, Judgement, LOOKS_AT_COMMITS, Trace, fixture};
 use crate::submission::yaml::Dialect;
 
 /// Pieces of evidence of one checkpoint; more help nobody.
@@ -37,7 +37,7 @@ pub fn judge(spec: &Cel, context: &Context<'_>, trace: &mut Trace) -> Judgement 
         }
     };
     if context.history.is_none() && rules.uses("commit") {
-        return Judgement::not_run("commit first: the rule looks at the commit");
+        return Judgement::not_run(LOOKS_AT_COMMITS);
     }
     let cases = match load_cases(spec, context) {
         Ok(cases) => cases,
