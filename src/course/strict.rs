@@ -37,11 +37,17 @@ pub fn document(file: &str, text: &str) -> Result<Node, Diagnostic> {
 
 /// Reads `value`, which is `node` with values filled in, as a `T`. Anything wrong is added to `problems`.
 pub fn typed<T: DeserializeOwned>(file: &str, node: &Node, value: Value, problems: &mut Vec<Diagnostic>) -> Option<T> {
+    let before = problems.len();
+    mended(file, node, value, problems).filter(|_| problems.len() == before)
+}
+
+/// The same, but what only has fields that are not known is there too, so that more can be said about it.
+pub fn mended<T: DeserializeOwned>(file: &str, node: &Node, value: Value, problems: &mut Vec<Diagnostic>) -> Option<T> {
     let mut live = Live { value, kept: BTreeMap::new() };
     let before = problems.len();
     loop {
         match serde_path_to_error::deserialize::<_, T>(&live.value) {
-            Ok(read) => return (problems.len() == before).then_some(read),
+            Ok(read) => return live.kept.is_empty().then_some(read),
             Err(error) => {
                 let pointer = pointer(error.path(), &live.value);
                 let message = error.into_inner().to_string();
@@ -146,7 +152,9 @@ fn explain(file: &str, node: &Node, pointer: &str, message: &str) -> Diagnostic 
             .at(node.locate_key(pointer))
             .help(format!("add `{missing}:` here"));
     }
-    let message = message.strip_prefix("invalid type: ").map_or_else(
+    // A wrong value is a number that does not fit, as in `-2` for a whole number from 0 on.
+    let wrong = message.strip_prefix("invalid type: ").or_else(|| message.strip_prefix("invalid value: "));
+    let message = wrong.map_or_else(
         || message.to_owned(),
         |rest| match rest.split_once(", expected ") {
             Some((found, expected)) => format!("`{field}` must be {}, not {}", words(expected), words(found)),

@@ -12,7 +12,7 @@ use super::fill::fill;
 use super::id::{CourseId, TaskId};
 use super::kinds::TaskFile;
 use super::source::Node;
-use super::strict::typed;
+use super::strict::mended;
 use super::values::{self, Parameter, Scope, Values};
 use crate::checkpoint::{Checkpoint, Kind};
 use crate::environment::Environment;
@@ -90,7 +90,7 @@ impl TaskSource {
         values::draw(course, task, salt, scope, &self.parameters)
     }
 
-    /// The task with these values.
+    /// The task with these values; also where fields that are not known are among the problems.
     pub fn task(&self, file: &str, values: &Values, problems: &mut Vec<Diagnostic>) -> Option<Task> {
         let filled = match &self.raw {
             // Parameters describe values and hold none.
@@ -109,7 +109,7 @@ impl TaskSource {
                 .collect(),
             other => other.clone(),
         };
-        let TaskFile { metadata, spec, .. } = typed(file, &self.node, filled, problems)?;
+        let TaskFile { metadata, spec, .. } = mended(file, &self.node, filled, problems)?;
         let before = problems.len();
         let mut checkpoints = Vec::new();
         for (index, checkpoint) in spec.checkpoints.into_iter().enumerate() {

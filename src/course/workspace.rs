@@ -105,7 +105,8 @@ fn task(tree: &Tree, course: &Course, module: &ModuleId, id: &TaskId) -> Result<
     let source = TaskSource { node, raw, parameters, origin: Origin::Workspace };
     let values = source.values(&course.id, id, &course.salt, &Scope::Course);
     let mut problems = Vec::new();
-    let Some(task) = source.task(&file, &values, &mut problems) else { return Err(problems) };
+    let task = source.task(&file, &values, &mut problems);
+    let Some(task) = task.filter(|_| problems.is_empty()) else { return Err(problems) };
     let mut files = Tree::default();
     if let Some(brief) = tree.get(&format!("briefs/{id}.md")) {
         files.insert("brief.md", brief.clone());

@@ -63,6 +63,22 @@ fn an_unknown_field_is_refused() {
 }
 
 #[test]
+fn an_unknown_field_hides_no_other_problem() {
+    let path = format!("{TASK}/task.yaml");
+    let mut tree = demo_with(&path, "minutes:", "minuets:");
+    let task = String::from_utf8(tree.file(&path).unwrap().to_vec()).unwrap();
+    tree.insert_file(path, task.replace("points: 6", "points: 7").replace("[there]", "[their]").into_bytes());
+    tree.insert_file(
+        format!("{TASK}/mutants/new.yaml"),
+        *b"apiVersion: gradus.dev/v1alpha1\nkind: Mutant\nwhy: x\nfails: [nothing]\nedits: []\n",
+    );
+    let said = said(tree);
+    for problem in ["unknown field `minuets`", "sum to 6 points, not 7", "called `their`", "called `nothing`"] {
+        assert!(said.contains(problem), "{problem}: {said}");
+    }
+}
+
+#[test]
 fn an_unknown_field_of_a_kind_is_refused() {
     insta::assert_snapshot!(task_with("{path: web.yaml, expect: exists}", "{path: web.yaml, expects: exists}"), @r"
     error: unknown field `expects`
@@ -90,6 +106,11 @@ fn a_wrong_type_is_refused() {
 
     1 error
     "#);
+    let negative = task_with("points: 6", "points: -6");
+    assert!(
+        negative.starts_with("error: `points` must be a whole number, 0 or more, not the number `-6`\n"),
+        "{negative}"
+    );
     insta::assert_snapshot!(task_with("dependsOn: [there]", "dependsOn: there"), @r#"
     error: `dependsOn` must be a list, not the text "there"
       --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:19:18
@@ -310,6 +331,13 @@ fn a_checkpoint_id_is_unique() {
 
     1 error
     "#);
+}
+
+#[test]
+fn a_checkpoint_id_that_is_used_twice_is_told_without_its_consequences() {
+    let said = task_with("- id: replicas", "- id: there");
+    assert!(said.starts_with("error: the checkpoint id `there` is used twice"), "{said}");
+    assert!(said.ends_with("\n1 error\n"), "{said}");
 }
 
 #[test]
@@ -973,7 +1001,16 @@ fn an_environment_that_would_share_too_much_is_refused_at_its_line() {
        |
        = help: did you mean `scope`?
 
-    1 error
+    error: Pod is of the whole cluster, which is shared
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:16:18
+       |
+    15 |       kinds:
+    16 |         - {kind: Pod, scop: cluster}
+       |                  ^^^
+       |
+       = help: use `tier: controlPlane`
+
+    2 errors
     ");
 }
 

@@ -17,13 +17,17 @@ pub(super) type Mutants = BTreeMap<String, (Node, MutantFile)>;
 
 impl Loader<'_> {
     pub(super) fn check_task(&mut self, task: &CourseTask, mutants: &Mutants) {
-        self.check_points(task);
         self.check_environment(task);
         self.check_checkpoints(task);
-        self.check_dependencies(task);
         self.check_hidden(task);
-        self.check_mutants(task, mutants);
-        self.check_names(task, mutants);
+        let checkpoints = &task.task.checkpoints;
+        let ids: BTreeSet<&CheckpointId> = checkpoints.iter().map(|checkpoint| &checkpoint.id).collect();
+        // Where an id is used twice, the rest speaks of one checkpoint and means the other.
+        if ids.len() == checkpoints.len() {
+            self.check_points(task);
+            self.check_dependencies(task);
+            self.check_mutants(task, mutants);
+        }
     }
 
     fn check_points(&mut self, task: &CourseTask) {

@@ -28,7 +28,9 @@ impl Loader<'_> {
         let parameters = self.parameters(&file, &node, &raw);
         let source = TaskSource { node, raw, parameters, origin: Origin::Course };
         let values = source.values(&course.id, id, &course.salt, &Scope::Course);
+        let unread = self.problems.len();
         let task = source.task(&file, &values, &mut self.problems);
+        let misnamed = self.problems.len() > unread;
         let Some(task) = task else {
             if self.problems.len() == before {
                 self.say(Diagnostic::new(&file, "not a task"));
@@ -46,6 +48,10 @@ impl Loader<'_> {
         let read = CourseTask { task, module: module.clone(), dir: dir.to_owned(), files, source: Arc::new(source) };
         let mutants = self.mutants(&read, &values);
         self.check_task(&read, &mutants);
+        // A field that is not known may be the one that has the names.
+        if !misnamed {
+            self.check_names(&read, &mutants);
+        }
         (self.problems.len() == before).then_some(read)
     }
 
