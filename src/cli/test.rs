@@ -13,7 +13,6 @@ use std::thread;
 use std::time::Instant;
 
 use clap::ValueEnum;
-use serde::Serialize;
 
 use super::address::Named;
 use super::output::worst;
@@ -24,7 +23,7 @@ use crate::course::locate::{self, Home, LocateError, Located};
 use crate::course::task::API_VERSION;
 use crate::course::{Course, CourseTask, lint};
 use crate::grade::proof::cache::Cache;
-use crate::grade::proof::{self, DRAWS, Proof, TrialResult};
+use crate::grade::proof::{self, DRAWS, Proof, ProofList, ProofListKind, TrialResult};
 use crate::review::words::count;
 use crate::sandbox::{Sandbox, Strictness};
 
@@ -74,15 +73,6 @@ enum Format {
     Json,
 }
 
-/// What `--format json` prints.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "camelCase")]
-struct ProofList<'a> {
-    api_version: &'a str,
-    kind: &'a str,
-    items: &'a [Proof],
-}
-
 /// Runs the verb.
 pub fn run(args: Args) -> ExitCode {
     let begun = Instant::now();
@@ -115,7 +105,11 @@ pub fn run(args: Args) -> ExitCode {
             }
         }
         Format::Json => {
-            let list = ProofList { api_version: API_VERSION, kind: "ProofList", items: &proofs };
+            let list = ProofList {
+                api_version: API_VERSION.to_owned(),
+                kind: ProofListKind::ProofList,
+                items: proofs.clone(),
+            };
             match serde_json::to_string_pretty(&list) {
                 Ok(text) => println!("{text}"),
                 Err(error) => return trouble::fail(&error),

@@ -5,6 +5,7 @@ use schemars::{JsonSchema, Schema};
 
 use super::kinds::{CourseFile, ModuleFile, MutantFile, TaskFile, WorkspaceFile};
 use crate::config::kinds::Config;
+use crate::grade::proof::ProofList;
 use crate::grade::report::{Report, ReportList};
 use crate::gradebook::decision::kinds::{ExtensionFile, OverrideFile, QuarantineFile, WaiverFile};
 use crate::gradebook::grades::Grades;
@@ -19,6 +20,7 @@ pub fn schemas() -> Vec<(&'static str, String)> {
         ("workspace.schema.json", text::<WorkspaceFile>()),
         ("report.schema.json", text::<Report>()),
         ("report-list.schema.json", text::<ReportList>()),
+        ("proof-list.schema.json", text::<ProofList>()),
         ("grades.schema.json", text::<Grades>()),
         ("waiver.schema.json", text::<WaiverFile>()),
         ("extension.schema.json", text::<ExtensionFile>()),

@@ -72,6 +72,26 @@ pub struct Proof {
     pub findings: Vec<Finding>,
 }
 
+/// What `gradus test --format json` prints.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ProofList {
+    /// `gradus.dev/v1alpha1`.
+    pub api_version: String,
+    /// `ProofList`.
+    pub kind: ProofListKind,
+    /// One per task, in the order of the courses.
+    pub items: Vec<Proof>,
+}
+
+/// The constant `ProofList`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub enum ProofListKind {
+    /// The only one.
+    #[default]
+    ProofList,
+}
+
 /// One submission of the matrix.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Row {
