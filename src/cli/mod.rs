@@ -50,18 +50,26 @@ const CONFIG: &str = "gradus.yaml";
 
 /// What to type first, for each kind of user.
 const FIRST_STEPS: &str = "\
-First steps:
-  everybody    gradus up                              a local forge with the courses of this directory
-  a learner    gradus start TASK                      in a clone of a workspace: branch, brief, files
-               gradus grade                           what can be judged before you push
-  an author    gradus new task courses/COURSE/DOMAIN/MODULE/TASK
-               gradus watch TASK-DIRECTORY            grade on every save
-               gradus test TASK                       prove it: right answers pass, each mistake is caught
-               gradus explain TASK CHECKPOINT --on MUTANT
-               gradus preview TASK --on MUTANT        the review that a learner would get
-  an operator  gradus config example > gradus.yaml    then: doctor, serve --dry-run, serve
+First steps of everybody:
+  gradus up                       a local forge, with the courses that are here
 
-Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the course is broken, 3 provisional.";
+of a learner, in a clone of a workspace:
+  gradus start TASK               branch, brief and files
+  gradus grade                    what can be judged before you push
+
+of an author:
+  gradus new task courses/COURSE/DOMAIN/MODULE/TASK
+  gradus watch TASK-DIRECTORY     grade on every save
+  gradus test TASK                prove it: right answers pass, mistakes do not
+  gradus explain TASK CHECKPOINT --on MUTANT
+  gradus preview TASK --on MUTANT
+
+of an operator:
+  gradus config example > gradus.yaml
+  gradus doctor, then gradus serve --dry-run, then gradus serve
+
+Exit codes of grade and test: 0 all judged passed, 1 not, 2 the call or the
+course is broken, 3 provisional.";
 
 /// Courseware that lives in Git: learners work through pull requests, the grader answers with a review
 #[derive(Debug, Parser)]
@@ -160,6 +168,13 @@ pub fn main() -> ExitCode {
 
 #[cfg(test)]
 mod tests {
+    #[test]
+    fn the_first_steps_fit_a_terminal_of_eighty_columns() {
+        for line in super::FIRST_STEPS.lines() {
+            assert!(line.chars().count() < 80, "{line}");
+        }
+    }
+
     #[test]
     fn the_command_line_is_consistent_and_completes_in_every_shell() {
         super::command().debug_assert();

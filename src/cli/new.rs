@@ -61,7 +61,7 @@ enum NewError {
     Exists(PathBuf),
     #[error(transparent)]
     Id(#[from] InvalidId),
-    #[error("{} is not a path COURSE/DOMAIN/MODULE/ID", .0.display())]
+    #[error("`{}` is not a path COURSE/DOMAIN/MODULE/ID, as in `courses/linux/d1-first/module-1-1/my-task`", .0.display())]
     Shape(PathBuf),
     #[error("{} is no course: make one by `gradus new course {}`", .0.display(), .0.display())]
     NoCourse(PathBuf),
@@ -105,9 +105,9 @@ fn task(path: &Path) -> Result<Vec<String>, NewError> {
     let id: TaskId = last(path)?.parse()?;
     let above = path.parent().ok_or_else(shape)?;
     let module_dir = if above.ends_with("tasks") { above.parent().ok_or_else(shape)? } else { above };
-    let module: ModuleId = last(module_dir)?.parse()?;
+    let module: ModuleId = last(module_dir).map_err(|_| shape())?.parse()?;
     let domain_dir = module_dir.parent().ok_or_else(shape)?;
-    let domain: DomainId = last(domain_dir)?.parse()?;
+    let domain: DomainId = last(domain_dir).map_err(|_| shape())?.parse()?;
     let course = domain_dir.parent().ok_or_else(shape)?;
     let course = if course.as_os_str().is_empty() { Path::new(".") } else { course };
     let course_file = course.join("course.yaml");
@@ -222,6 +222,9 @@ mod tests {
         assert!(matches!(course(&dir.path().join("A B")), Err(NewError::Id(_))));
         assert!(matches!(task(&root.join("d1-first/module-1-1/first-task")), Err(NewError::Exists(_))));
         assert!(matches!(task(&dir.path().join("none/d1/m1/t")), Err(NewError::NoCourse(_))));
-        assert!(matches!(task(Path::new("task")), Err(NewError::Shape(_) | NewError::Id(_))));
+        for path in ["foo", "module-1-1/foo", "d1-first/tasks/foo"] {
+            let error = task(Path::new(path)).expect_err(path).to_string();
+            assert!(error.starts_with(&format!("`{path}` is not a path COURSE/DOMAIN/MODULE/ID")), "{error}");
+        }
     }
 }
