@@ -13,7 +13,8 @@ use crate::course::{Course, lint};
 /// Write the workspace that learners fork
 ///
 /// Commits README, lessons, briefs, starters and `.gradus/` onto `main` of a bare repository, which is created if it is
-/// not there. History is only added to, and nothing is committed when nothing changed. Solutions, alternatives, mutants,
+/// not there. History is only added to, nothing is committed when nothing changed, and the workspace of another course is
+/// left alone. Solutions, alternatives, mutants,
 /// hidden files and hints stay in the course.
 #[derive(Debug, clap::Args)]
 pub struct Args {

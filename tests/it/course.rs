@@ -37,6 +37,12 @@ fn a_new_course_is_clean_publishes_and_stays_quiet_when_nothing_changed() {
         git2::Repository::clone(dir.join("linux.git").to_str().expect("text"), dir.join("fork")).expect("clones");
     assert!(clone.path().parent().expect("a tree").join("tasks/second/shop.yaml").is_file());
     assert!(ok(&dir.join("fork"), &["values"]).starts_with("no values here"));
+    ok(dir, &["new", "course", "nets"]);
+    let output = gradus(dir, &["publish", "nets", "--to", "linux.git"]);
+    let said = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("the workspace of the course `linux`") && said.contains("--to nets.git"), "{said}");
+    assert!(ok(dir, &["publish", "linux", "--to", "linux.git"]).contains("nothing changed"), "it is as it was");
     // A fork is no course.
     assert_eq!(gradus(&dir.join("fork"), &["publish", "--to", "../x.git"]).status.code(), Some(2));
 }

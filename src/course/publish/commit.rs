@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use git2::{ErrorCode, FileMode, Oid, Repository, Signature, Time};
 
-use crate::course::{Course, workspace};
+use crate::course::id::CourseId;
+use crate::course::{Course, strict, workspace};
 use crate::submission::bare::open_or_make;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::{Entry, Tree};
@@ -30,6 +31,19 @@ pub enum PublishError {
     /// Its `main` holds something else.
     #[error("`main` of {} was not published by Gradus: name a new directory", .0.display())]
     Foreign(PathBuf),
+    /// Its `main` holds the workspace of another course.
+    #[error(
+        "`main` of {} holds the workspace of the course `{other}`, and nothing of it was changed: publish `{course}` to a \
+         directory of its own, as in `--to {course}.git`", dir.display()
+    )]
+    Another {
+        /// The repository.
+        dir: PathBuf,
+        /// The course that was to be published.
+        course: CourseId,
+        /// The course whose workspace is there.
+        other: String,
+    },
     /// Somebody else published meanwhile.
     #[error("`main` moved while publishing: publish again")]
     Raced,
@@ -104,6 +118,13 @@ pub fn commit(repository: &Repository, course: &Course, workspace: &Tree, now: i
             if before.get_path(Path::new(super::WORKSPACE_FILE)).is_err() {
                 return Err(PublishError::Foreign(repository.path().to_owned()));
             }
+            if let Some(other) = course_of(repository, &before).filter(|other| *other != course.id.as_str()) {
+                return Err(PublishError::Another {
+                    dir: repository.path().to_owned(),
+                    course: course.id.clone(),
+                    other,
+                });
+            }
             let changes = changed_paths(repository, &before, &tree)?;
             let moved = moved(repository, &before, workspace);
             (update_message(course, &changes, &moved), now.max(parent.time().seconds()))
@@ -114,6 +135,15 @@ pub fn commit(repository: &Repository, course: &Course, workspace: &Tree, now: i
     let id = repository.commit(None, &who, &who, &message, &tree, &parents).map_err(failed("write the commit"))?;
     advance(repository, parent.as_ref().map(git2::Commit::id), id)?;
     Ok(Published::Commit { id: id.into(), message })
+}
+
+/// The course that a workspace says it was published from; none where it cannot be read.
+fn course_of(repository: &Repository, workspace: &git2::Tree<'_>) -> Option<String> {
+    let entry = workspace.get_path(Path::new(super::WORKSPACE_FILE)).ok()?;
+    let blob = repository.find_blob(entry.id()).ok()?;
+    let text = std::str::from_utf8(blob.content()).ok()?;
+    let file = strict::document(super::WORKSPACE_FILE, text).ok()?.to_value();
+    file.pointer("/metadata/id")?.as_str().map(str::to_owned)
 }
 
 /// Moves `main`, unless it moved since it was read.
