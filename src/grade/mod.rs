@@ -75,7 +75,9 @@ pub fn grade(job: &Job<'_>, sandbox: &Sandbox) -> Report {
 fn unacceptable(job: &Job<'_>, prefix: &str) -> Option<Judgement> {
     let evidence: Vec<Evidence> = violations_below(job.violations, prefix)
         .map(|violation| {
-            let file = violation.path.strip_prefix(prefix).unwrap_or(&violation.path);
+            // The directory itself, where a link stands in its place, is no file below it: the message names it.
+            let file = violation.path.strip_prefix(prefix.trim_end_matches('/')).unwrap_or(&violation.path);
+            let file = file.trim_start_matches('/');
             let file = (!file.is_empty()).then(|| file.to_owned());
             Evidence {
                 message: violation.to_string(),
@@ -136,6 +138,7 @@ mod tests {
         let task = task(vec![checkpoint("a", 1, &[]), checkpoint("b", 1, &["a"])]);
         for (path, outcomes) in [
             ("tasks/first-steps/passwd", [Outcome::Fail, Outcome::Blocked]),
+            ("tasks/first-steps", [Outcome::Fail, Outcome::Blocked]),
             ("", [Outcome::Fail, Outcome::Blocked]),
             ("tasks/first-steps-2/passwd", [Outcome::NotRun, Outcome::NotRun]),
         ] {
@@ -164,7 +167,9 @@ mod tests {
             if report.outcome == Outcome::Fail {
                 let first = &report.checkpoints[0];
                 assert_eq!(first.blame, Some(Blame::YourFiles));
-                assert_eq!(first.evidence[0].place.file.as_deref().unwrap_or_default(), path);
+                // A link in place of the directory is at no file below it.
+                let file = if path == "tasks/first-steps" { "" } else { path };
+                assert_eq!(first.evidence[0].place.file.as_deref().unwrap_or_default(), file);
             }
         }
     }
