@@ -49,11 +49,20 @@ pub fn check_incoming(
         return Ok(vec![Violation::files()]);
     }
     let odb = repository.odb().map_err(ReadError::git("open the object database"))?;
-    let mut check =
-        Check { repository, odb, deadline, seen: HashSet::new(), bytes: 0, found: Violations::default(), end: None };
+    let mut check = Check {
+        repository,
+        odb,
+        deadline,
+        commit: new.clone(),
+        seen: HashSet::new(),
+        bytes: 0,
+        found: Violations::default(),
+        end: None,
+    };
     // The oldest first: each is compared with a parent that was looked at before.
     for id in commits {
         let commit = repository.find_commit(id).map_err(ReadError::git(format!("read commit {id}")))?;
+        check.commit = id.into();
         let parent = match commit.parent_ids().next() {
             Some(parent) => {
                 let parent = repository.find_commit(parent).map_err(ReadError::git(format!("read commit {parent}")))?;
@@ -94,6 +103,8 @@ struct Check<'r> {
     repository: &'r Repository,
     odb: git2::Odb<'r>,
     deadline: Deadline,
+    /// The one that is looked at.
+    commit: CommitId,
     /// Trees and files that were looked at.
     seen: HashSet<Oid>,
     bytes: u64,
@@ -155,7 +166,7 @@ impl Check<'_> {
         }
         let (size, _) = self.header(id, path)?;
         if size as u64 > MAX_FILE_BYTES {
-            self.found.add(Violation::file_bytes(path, size as u64));
+            self.found.add(Violation::file_bytes_of(path, size as u64, &self.commit));
             return Ok(());
         }
         self.bytes += size as u64;

@@ -6,6 +6,8 @@ use super::limits::{
     MAX_DEPTH, MAX_FILE_BYTES, MAX_FILES, MAX_NAME_BYTES, MAX_PATH_BYTES, MAX_PUSH_COMMITS, MAX_TOTAL_BYTES,
     MAX_VIOLATIONS,
 };
+use super::sha::CommitId;
+use super::shell::quoted;
 
 /// Something that a submission may not hold. A checkpoint that it concerns is `fail`, *your files*.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -147,6 +149,18 @@ impl Violation {
         let what = format!("`{}` is too large: {}", printable(path), bytes(size));
         Self::new(path, Rule::FileBytes, what, "take it out with `git rm` or make it smaller")
             .limit(bytes(MAX_FILE_BYTES))
+    }
+
+    /// A file that a commit of a push brings: taken out by a later one, it would still come along.
+    pub(super) fn file_bytes_of(path: &str, size: u64, commit: &CommitId) -> Self {
+        let violation = Self::file_bytes(path, size);
+        let (Some(path), commit) = (quoted(path), commit.short()) else { return violation };
+        let remedy = format!(
+            "commit {commit} brings it, and a later commit that takes it out leaves it there; begin again before that \
+             one: git reset --soft {commit}~1 && git rm -q --cached --ignore-unmatch {path} && git commit -m \"Without \
+             the large file\""
+        );
+        Self { remedy, ..violation }
     }
 
     pub(super) fn path_length(path: &str) -> Self {

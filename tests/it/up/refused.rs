@@ -1,6 +1,6 @@
 //! What is refused, and that it does no harm.
 
-use std::process::Output;
+use std::process::{Command, Output};
 
 use super::world::{World, text};
 
@@ -38,9 +38,16 @@ fn a_file_that_is_too_large_is_named_and_does_not_stay() {
     clone.commit();
     refused(&clone.try_git(&["push", "origin", "HEAD"]), "tasks/first/dump.bin");
     assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
+    let brings = clone.head();
     clone.git(&["rm", "-q", "-f", "tasks/first/dump.bin"]);
     clone.answer("3", "aurora");
-    clone.git(&["commit", "-q", "--amend", "-a", "-m", "work"]);
+    clone.git(&["commit", "-q", "-a", "-m", "without it"]);
+    let again = clone.try_git(&["push", "origin", "HEAD"]);
+    refused(&again, &format!("commit {} brings it", &brings[..7]));
+    let again = text(&again).replace("\nremote: ", " ");
+    let commands = again.split_once("before that one: ").unwrap().1.lines().next().unwrap().trim();
+    let ran = Command::new("sh").current_dir(&clone.dir).args(["-c", commands]).output().unwrap();
+    assert!(ran.status.success(), "{commands}: {}", text(&ran));
     assert!(clone.git(&["push", "origin", "HEAD"]).contains("Passed"));
 }
 
