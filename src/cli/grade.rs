@@ -9,7 +9,9 @@ use super::subject::{Subject, Where};
 use super::{EXIT_USAGE, trouble};
 use crate::checkpoint::LOOKS_AT_COMMITS;
 use crate::review::safe::plain;
+use crate::review::words::count;
 use crate::sandbox::{Sandbox, Strictness};
+use crate::submission::shell::word;
 
 /// Longest path or sentence of a note in characters.
 const MAX_LINE: usize = 400;
@@ -50,6 +52,7 @@ pub fn run(args: Args) -> ExitCode {
     if subject.is_committed && waits_for_a_commit(&graded) {
         eprintln!("note: everything here is committed: `gradus grade --commit HEAD` judges what the commits did, too");
     }
+    unadded(&subject);
     if let Some(gap) = sandbox.gap() {
         eprintln!("note: {gap}");
     }
@@ -60,6 +63,19 @@ pub fn run(args: Args) -> ExitCode {
 fn waits_for_a_commit(graded: &[Graded<'_>]) -> bool {
     let results = graded.iter().flat_map(|one| &one.report.checkpoints);
     results.flat_map(|result| &result.evidence).any(|evidence| evidence.message == LOOKS_AT_COMMITS)
+}
+
+/// Says what counted here and would be missing from a push of what Git knows.
+fn unadded(subject: &Subject) {
+    for item in subject.items.iter().filter(|item| item.unadded > 0) {
+        let files = count(item.unadded, "file");
+        let dir = if item.shown_as.is_empty() { "." } else { &item.shown_as };
+        let dir = word(dir);
+        eprintln!(
+            "note: {files} of `{}` counted here and not in Git yet; before you commit: git add -A {dir}",
+            item.drawn.task.id
+        );
+    }
 }
 
 /// Says what was probably meant.

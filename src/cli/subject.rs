@@ -23,7 +23,8 @@ use crate::submission::scope::{Known, NearMiss, scope};
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
 use crate::submission::upstream::Upstream;
-use crate::submission::{Submission, heads, working};
+use crate::submission::working::{self, Working};
+use crate::submission::{Submission, heads};
 
 /// What to grade, and by which course
 #[derive(Debug, clap::Args)]
@@ -75,6 +76,8 @@ pub struct Item {
     pub base: Tree,
     /// Where the directory is, seen from here, with a slash at its end.
     pub shown_as: String,
+    /// How many of the files Git does not know yet.
+    pub unadded: usize,
 }
 
 impl Where {
@@ -90,7 +93,7 @@ impl Where {
         }
         let layout = Layout::of(&home, &path, task.as_ref());
         let root = layout.root().to_owned();
-        let (mut submission, top, branch) = self.submission(&root)?;
+        let Working { mut submission, top, unadded, branch } = self.submission(&root)?;
         let is_committed = self.commit.is_none() && is_committed(&root);
         let learner = self.learner.clone().or_else(|| learner_of_clone(&path));
         let draw_scope = learner.map_or(Scope::Course, Scope::Learner);
@@ -98,6 +101,7 @@ impl Where {
         let inside = root.strip_prefix(&top).unwrap_or(Path::new(""));
         submission.files = below(&submission.files, inside);
         submission.base = submission.base.map(|base| below(&base, inside));
+        let unadded = |dir: &Path| unadded.iter().filter(|path| Path::new(path).starts_with(inside.join(dir))).count();
         if let Layout::Lone(_) = layout {
             let Some(id) = &task else { return Err(Trouble::WhichTask(path)) };
             let course_task = known_task(&course, id)?;
@@ -108,6 +112,7 @@ impl Where {
             let files = std::mem::take(&mut submission.files);
             let base = submission.base.take();
             let item = item(&course, course_task, &draw_scope, files, base, shown(&root))?;
+            let item = Item { unadded: unadded(Path::new("")), ..item };
             return Ok(Subject { course, submission, items: vec![item], near_misses: Vec::new(), is_committed, root });
         }
         let found = match task {
@@ -124,17 +129,17 @@ impl Where {
                 let dir = id.dir();
                 let files = submission.files.below(&dir);
                 let base = submission.base.as_ref().map(|base| base.below(&dir));
-                item(&course, known_task(&course, id)?, &draw_scope, files, base, shown(&root.join(&dir)))
+                let item = item(&course, known_task(&course, id)?, &draw_scope, files, base, shown(&root.join(&dir)))?;
+                Ok(Item { unadded: unadded(Path::new(&dir)), ..item })
             })
-            .collect::<Result<Vec<_>, _>>()?;
+            .collect::<Result<Vec<_>, Trouble>>()?;
         Ok(Subject { course, submission, items, near_misses: found.near_misses, is_committed, root })
     }
 
-    /// The submission with the top of its tree and its branch.
-    fn submission(&self, path: &Path) -> Result<(Submission, PathBuf, Option<String>), Trouble> {
+    /// The working tree, or the commit in its place.
+    fn submission(&self, path: &Path) -> Result<Working, Trouble> {
         let Some(revision) = &self.commit else {
-            let working = working::read(path, Deadline::none())?;
-            return Ok((working.submission, working.top, working.branch));
+            return Ok(working::read(path, Deadline::none())?);
         };
         let repository = Repository::discover(path).map_err(|_| Trouble::NoRepository(path.to_owned()))?;
         let commit = repository
@@ -145,7 +150,7 @@ impl Where {
         let base = heads::upstream(&repository)?.ok_or_else(|| Trouble::NoUpstream(path.to_owned()))?;
         let submission = heads::read(&repository, &head, &base, Deadline::none())?;
         let top = repository.workdir().unwrap_or(repository.path()).to_owned();
-        Ok((submission, top.canonicalize().unwrap_or(top), None))
+        Ok(Working { submission, top: top.canonicalize().unwrap_or(top), unadded: Vec::new(), branch: None })
     }
 }
 
@@ -228,7 +233,7 @@ fn own(course: Course, task: Option<TaskId>, dir: &Path, inside: &Path) -> Resul
     let base = drawn.starter.clone();
     let root = dir.join(inside);
     let shown_as = shown(&root);
-    let item = Item { drawn, has_hidden: true, files, base, shown_as };
+    let item = Item { drawn, has_hidden: true, files, base, shown_as, unadded: 0 };
     let (submission, near_misses) = (Submission::default(), Vec::new());
     Ok(Subject { course, submission, items: vec![item], near_misses, is_committed: false, root })
 }
@@ -251,7 +256,7 @@ fn item(
 ) -> Result<Item, Trouble> {
     let drawn = sound(course, task, draw_scope)?;
     let base = base.unwrap_or_else(|| drawn.starter.clone());
-    Ok(Item { has_hidden: task.has_hidden(), drawn, files, base, shown_as })
+    Ok(Item { has_hidden: task.has_hidden(), drawn, files, base, shown_as, unadded: 0 })
 }
 
 fn known_task<'a>(course: &'a Course, id: &TaskId) -> Result<&'a CourseTask, Trouble> {

@@ -27,6 +27,8 @@ pub struct Working {
     pub submission: Submission,
     /// What its paths are relative to: the top of the working tree, or the directory itself without Git.
     pub top: PathBuf,
+    /// Files that count and that Git does not know yet: a commit without `git add` leaves them out.
+    pub unadded: Vec<String>,
     /// The branch that is checked out; none without Git and on a detached head.
     pub branch: Option<String>,
 }
@@ -44,7 +46,7 @@ pub fn read(path: &Path, deadline: Deadline) -> Result<Working, ReadError> {
     if path != top && repository.is_path_ignored(&path).unwrap_or(false) {
         return read_plain(&path);
     }
-    let (files, mut violations) = staged(&repository, &top)?;
+    let (files, mut violations, unadded) = staged(&repository, &top)?;
     let mut base = None;
     if let Some(commit) = branched_from(&repository)? {
         let (tree, known) =
@@ -55,7 +57,7 @@ pub fn read(path: &Path, deadline: Deadline) -> Result<Working, ReadError> {
     violations.extend(collisions(&files, base.as_ref()));
     let branch = repository.head().ok().filter(git2::Reference::is_branch);
     let branch = branch.and_then(|head| head.shorthand().ok().map(str::to_owned));
-    Ok(Working { submission: Submission { files, base, violations, ..Submission::default() }, top, branch })
+    Ok(Working { submission: Submission { files, base, violations, ..Submission::default() }, top, unadded, branch })
 }
 
 /// Reads a directory as it is, whether or not Git knows it.
@@ -63,7 +65,7 @@ pub fn read_plain(path: &Path) -> Result<Working, ReadError> {
     let (files, mut violations) = read_dir(path)?;
     violations.extend(collisions(&files, None));
     let submission = Submission { files, violations, ..Submission::default() };
-    Ok(Working { submission, top: path.to_owned(), branch: None })
+    Ok(Working { submission, top: path.to_owned(), unadded: Vec::new(), branch: None })
 }
 
 /// Where the branch left the upstream; none before the first commit and for unrelated history.
@@ -75,12 +77,14 @@ fn branched_from(repository: &Repository) -> Result<Option<CommitId>, ReadError>
     }
 }
 
-/// The tree that `git add -A` would leave in the index. The index is a copy in memory that is never written, and new
+/// The tree that `git add -A` would leave in the index, what is in its way, and what the index does not have yet. The index is a copy in memory that is never written, and new
 /// objects go to a store in memory.
-fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>), ReadError> {
+fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>, Vec<String>), ReadError> {
     let odb = repository.odb().map_err(ReadError::git("open the object database"))?;
     odb.add_new_mempack_backend(i32::MAX).map_err(ReadError::git("keep objects in memory"))?;
     let mut index = repository.index().map_err(ReadError::git("read the index"))?;
+
+    let tracked: HashSet<Vec<u8>> = index.iter().map(|entry| entry.path).collect();
 
     let mut into = Collector::default();
     let mut added = Added::default();
@@ -91,7 +95,7 @@ fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>),
     for inner in empty_repositories(repository, &index, top) {
         let _ = added.decide(&mut into, top, &inner);
     }
-    let mut refused = HashSet::new();
+    let (mut refused, mut unadded) = (HashSet::new(), Vec::new());
     for entry in index.iter() {
         if into.stopped {
             break;
@@ -104,6 +108,9 @@ fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>),
             && let Some(attribute) = external_filter(repository, &path)?
         {
             into.violations.add(Violation::external_filter(&path, &attribute));
+        }
+        if !tracked.contains(&entry.path) {
+            unadded.push(path.clone());
         }
         let mode = Mode::of(i32::try_from(entry.mode).unwrap_or_default());
         if let Mode::Submodule = mode {
@@ -121,7 +128,8 @@ fn staged(repository: &Repository, top: &Path) -> Result<(Tree, Vec<Violation>),
             mode => into.file(path, blob.content().into(), matches!(mode, Mode::File { executable: true })),
         }
     }
-    Ok(into.finish())
+    let (files, violations) = into.finish();
+    Ok((files, violations, unadded))
 }
 
 /// Repositories with a commit and without a file, each with a slash at its end: Git adds them, libgit2 does not see them,
@@ -296,6 +304,7 @@ mod tests {
         git.symlink("link", "/etc/passwd");
 
         let seen = working(&git);
+        assert_eq!(seen.unadded, ["link", "run.sh", "tasks/a/new.yaml"]);
         assert_eq!(
             seen.submission.files.paths().collect::<Vec<_>>(),
             [".gitignore", "kept.log", "link", "run.sh", "same.yaml", "staged.yaml", "tasks/a/new.yaml"]

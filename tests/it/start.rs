@@ -91,3 +91,17 @@ fn an_unknown_task_and_a_place_without_a_workspace_are_told() {
     assert_eq!(output.status.code(), Some(2));
     assert!(String::from_utf8_lossy(&output.stderr).contains("git clone"));
 }
+
+#[test]
+fn files_that_git_does_not_know_count_and_are_named_before_they_are_forgotten() {
+    let clone = Clone::new();
+    started(&clone, &["alpha"]);
+    clone.write("tasks/alpha/answer.txt", "alpha\n");
+    let graded = || String::from_utf8(clone.gradus(&["grade"]).stderr).unwrap();
+    assert!(!graded().contains("not in Git yet"), "a commit takes in what Git knows");
+    clone.write("tasks/alpha/more.txt", "more\n");
+    let told = graded();
+    assert!(told.contains("1 file of `alpha`") && told.contains("git add -A tasks/alpha/"), "{told}");
+    clone.git(&["add", "-A", "tasks/alpha/"]);
+    assert!(!graded().contains("not in Git yet"));
+}

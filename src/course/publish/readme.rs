@@ -17,7 +17,7 @@ pub(super) fn readme(course: &Course, address: Option<&str>) -> String {
          {}git switch --no-track -c {first} origin/main    # a branch per task\n\
          # read briefs/{first}.md, edit files below tasks/{first}/\n\
          gradus grade                  # optional: most checkpoints can be judged here\n\
-         git commit -am \"{first}\"\n\
+         git add -A && git commit -m \"{first}\"\n\
          git push -u origin HEAD       # prints the score; the review has the details\n\
          ```\n\n\
          Not there yet? Edit, commit and push again: the best attempt counts, and hints get clearer with each failure.\n\

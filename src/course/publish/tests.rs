@@ -46,7 +46,7 @@ fn a_workspace_holds_what_learners_need() {
     git switch --no-track -c replicas origin/main    # a branch per task
     # read briefs/replicas.md, edit files below tasks/replicas/
     gradus grade                  # optional: most checkpoints can be judged here
-    git commit -am "replicas"
+    git add -A && git commit -m "replicas"
     git push -u origin HEAD       # prints the score; the review has the details
     ```
 
