@@ -12,7 +12,7 @@ use crate::checkpoint::evidence::Place;
 use crate::checkpoint::outcome::Outcome;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, Learner, TaskId};
-use crate::course::locate::{self, Located};
+use crate::course::locate::{self, Home, Located};
 use crate::course::task::Task;
 use crate::course::values::Scope;
 use crate::grade::proof::{self, Entry};
@@ -68,7 +68,7 @@ fn explained(args: &Args) -> Result<(String, Outcome), Trouble> {
     let sandbox = Sandbox::this_program(Strictness::BestEffort).map_err(Trouble::Sandbox)?;
     let named: Option<TaskId> = args.task.to_str().filter(|_| !args.task.exists()).and_then(|text| text.parse().ok());
     let at = if named.is_some() { Path::new(".") } else { &args.task };
-    let Located { course, task, .. } = locate::find(at, args.course.as_deref(), named.as_ref())?;
+    let Located { course, task, home, .. } = locate::find(at, args.course.as_deref(), named.as_ref())?;
     let Some(course_task) = task.and_then(|id| course.tasks.get(&id)) else {
         return Err(Trouble::WhichTask(args.task.clone()));
     };
@@ -91,6 +91,9 @@ fn explained(args: &Args) -> Result<(String, Outcome), Trouble> {
 
     let path = args.on.as_ref().map_or_else(|| PathBuf::from("."), PathBuf::from);
     if !path.exists() {
+        if let Home::Workspace(_) = home {
+            return Err(Trouble::NoneInWorkspace { task: id, name: path.display().to_string() });
+        }
         let known = drawn.alternatives.keys().chain(drawn.mutants.keys()).map(|name| format!("`{name}`"));
         let known = known.collect::<Vec<_>>().join(", ");
         return Err(Trouble::NoEntry { task: id, name: path.display().to_string(), known });

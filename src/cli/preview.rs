@@ -11,7 +11,7 @@ use super::trouble::Trouble;
 use crate::course::draw::Drawn;
 use crate::course::id::TaskId;
 use crate::course::kinds::CommitFile;
-use crate::course::locate::{self, Located};
+use crate::course::locate::{self, Home, Located};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask};
 use crate::grade::grade;
@@ -77,18 +77,18 @@ pub fn run(args: Args) -> ExitCode {
 }
 
 fn preview(args: &Args) -> Result<String, Trouble> {
-    let Located { course, .. } = locate::find(Path::new("."), args.course.as_deref(), Some(&args.task))?;
+    let Located { course, home, .. } = locate::find(Path::new("."), args.course.as_deref(), Some(&args.task))?;
     let no_task = || Trouble::NoTask { course: course.id.clone(), task: args.task.clone() };
     let task = course.tasks.get(&args.task).ok_or_else(no_task)?;
     let drawn = task.draw(&course, &Scope::Course).map_err(|problems| broken(task, problems))?;
-    let (files, commits) = files_of(&drawn, &args.on)?;
+    let (files, commits) = files_of(&drawn, &args.on, &home)?;
     let sandbox = Sandbox::this_program(Strictness::BestEffort).map_err(Trouble::Sandbox)?;
     Ok(Preview { args, course: &course, task, drawn: &drawn, files: &files, commits: commits.as_deref() }
         .render(&sandbox))
 }
 
 /// The files of the task's directory that a name stands for, and how they were committed.
-fn files_of(drawn: &Drawn, name: &str) -> Result<(Tree, Option<Vec<CommitFile>>), Trouble> {
+fn files_of(drawn: &Drawn, name: &str, home: &Home) -> Result<(Tree, Option<Vec<CommitFile>>), Trouble> {
     let is_named = |entry: &Entry| match entry {
         Entry::Starter => name == "starter",
         Entry::Solution => name == "solution",
@@ -102,9 +102,13 @@ fn files_of(drawn: &Drawn, name: &str) -> Result<(Tree, Option<Vec<CommitFile>>)
     if Path::new(name).is_dir() {
         return Ok((Tree::from_dir(Path::new(name))?, None));
     }
+    let task = drawn.task.id.clone();
+    if let Home::Workspace(_) = home {
+        return Err(Trouble::NoneInWorkspace { task, name: name.to_owned() });
+    }
     let known: Vec<String> =
         drawn.alternatives.keys().chain(drawn.mutants.keys()).map(|name| format!("`{name}`")).collect();
-    Err(Trouble::NoEntry { task: drawn.task.id.clone(), name: name.to_owned(), known: known.join(", ") })
+    Err(Trouble::NoEntry { task, name: name.to_owned(), known: known.join(", ") })
 }
 
 /// What is shown of what.

@@ -74,6 +74,18 @@ pub enum Trouble {
         /// All that it has.
         known: String,
     },
+    /// A clone of a workspace has none of the author's submissions.
+    #[error(
+        "a clone of a workspace has none of the author's submissions of `{task}`, so no `{name}` either: name a directory \
+         by `--on {}`, or judge your work by `gradus grade --task {task}`",
+        task.dir()
+    )]
+    NoneInWorkspace {
+        /// Which task.
+        task: TaskId,
+        /// What was asked for.
+        name: String,
+    },
     /// A commit was asked for outside of a repository.
     #[error("{} is in no Git repository: leave `--commit` out", .0.display())]
     NoRepository(PathBuf),
