@@ -8,9 +8,11 @@ use serde::Serialize;
 
 use super::diagnostics::{render, shown};
 use super::snippet::Colour;
+use super::target::{self, TargetError};
+use super::trouble;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::lint::{self, Findings};
-use crate::course::locate::{self, LocateError};
+use crate::course::locate::LocateError;
 use crate::submission::tree::Tree;
 
 /// Check courses or tasks without grading anything
@@ -19,8 +21,8 @@ use crate::submission::tree::Tree;
 /// each kind of checkpoint look at its expressions. `gradus test` does the same and then grades.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Directories of courses or tasks
-    #[arg(value_name = "COURSE|TASK", default_value = ".")]
+    /// Directories of courses or tasks, or ids of tasks; without any, all courses below `courses/`
+    #[arg(value_name = "COURSE|TASK")]
     paths: Vec<PathBuf>,
     /// How to print
     #[arg(long, value_enum, default_value_t = Format::Text)]
@@ -46,13 +48,14 @@ pub(super) struct Linted {
 /// Runs the verb.
 pub fn run(args: Args) -> ExitCode {
     let mut all = Vec::new();
-    for path in &args.paths {
+    let targets = match target::targets(&args.paths) {
+        Ok(targets) => targets,
+        Err(error) => return trouble::fail(&error),
+    };
+    for path in &targets {
         match look(path) {
             Ok(linted) => all.push(linted),
-            Err(error) => {
-                eprintln!("error: {error}");
-                return ExitCode::from(super::EXIT_USAGE);
-            }
+            Err(error) => return trouble::fail(&error),
         }
     }
     let broken = all.iter().any(|linted| !linted.findings.errors.is_empty());
@@ -63,8 +66,8 @@ pub fn run(args: Args) -> ExitCode {
     ExitCode::from(if broken { super::EXIT_USAGE } else { super::EXIT_PASS })
 }
 
-fn look(path: &Path) -> Result<Linted, LocateError> {
-    match locate::find(path, None, None) {
+fn look(path: &Path) -> Result<Linted, TargetError> {
+    match target::locate(path) {
         Ok(located) => {
             let mut findings = match located.task.as_ref().and_then(|id| located.course.tasks.get(id)) {
                 Some(task) => lint::task(&located.course, task),
@@ -76,7 +79,7 @@ fn look(path: &Path) -> Result<Linted, LocateError> {
             let tree = located.course.files().clone();
             Ok(Linted { home: located.home.path().to_owned(), tree, findings })
         }
-        Err(LocateError::Broken { home, tree, problems }) => {
+        Err(TargetError::Locate(LocateError::Broken { home, tree, problems })) => {
             Ok(Linted { home, tree: *tree, findings: Findings { errors: problems, warnings: Vec::new() } })
         }
         Err(other) => Err(other),

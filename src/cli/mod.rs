@@ -30,6 +30,7 @@ mod snippet;
 mod stack;
 mod start;
 mod subject;
+mod target;
 mod test;
 mod trouble;
 mod up;

@@ -5,7 +5,7 @@ mod matrix;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,10 +16,11 @@ use clap::ValueEnum;
 
 use super::address::Named;
 use super::output::worst;
+use super::target::{self, TargetError};
 use super::trouble::{self, Trouble};
 use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
 use crate::course::id::TaskId;
-use crate::course::locate::{self, Home, LocateError, Located};
+use crate::course::locate::{Home, Located};
 use crate::course::task::API_VERSION;
 use crate::course::{Course, CourseTask, lint};
 use crate::grade::proof::cache::Cache;
@@ -180,13 +181,9 @@ impl Target {
 fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
     let mut found: BTreeMap<PathBuf, Target> = BTreeMap::new();
     let mut broken = false;
-    let targets = if targets.is_empty() { all_courses() } else { targets.to_vec() };
-    if targets.is_empty() {
-        eprintln!("error: there is no course in ./courses: name the directory of a course or a task");
-        return Err(ExitCode::from(EXIT_USAGE));
-    }
+    let targets = target::targets(targets).map_err(|error| trouble::fail(&error))?;
     for target in targets {
-        match locate(&target) {
+        match target::locate(&target) {
             Ok(Located { course, home: Home::Course(dir), task, .. }) => {
                 let new = || Target { dir: dir.clone(), course, only: Some(Vec::new()) };
                 let entry = found.entry(dir.clone()).or_insert_with(new);
@@ -202,8 +199,12 @@ fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
                 );
                 broken = true;
             }
-            Err(error) => {
+            Err(TargetError::Locate(error)) => {
                 Trouble::from(error).tell();
+                broken = true;
+            }
+            Err(error) => {
+                trouble::fail(&error);
                 broken = true;
             }
         }
@@ -217,28 +218,6 @@ fn courses(targets: &[PathBuf]) -> Result<Vec<Target>, ExitCode> {
         }
     }
     if broken { Err(ExitCode::from(EXIT_USAGE)) } else { Ok(found.into_values().collect()) }
-}
-
-/// A path, or else the id of a task.
-fn locate(target: &Path) -> Result<Located, LocateError> {
-    let id = target.to_str().and_then(|text| text.parse::<TaskId>().ok());
-    match id {
-        Some(id) if !target.exists() => locate::find(Path::new("."), None, Some(&id)),
-        _ => locate::find(target, None, None),
-    }
-}
-
-/// The course around this directory, else all below `courses/`.
-fn all_courses() -> Vec<PathBuf> {
-    let here = std::env::current_dir().unwrap_or_default();
-    if here.ancestors().any(|dir| dir.join("course.yaml").is_file()) {
-        return vec![here];
-    }
-    let entries = std::fs::read_dir("courses").into_iter().flatten().flatten();
-    let mut courses: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| path.join("course.yaml").is_file()).collect();
-    courses.sort();
-    courses
 }
 
 /// Proves the tasks, a draw at a time on each thread. Also tells how many proofs were remembered.

@@ -172,9 +172,7 @@ fn nearby(path: &Path, task: Option<&TaskId>) -> Result<Home, LocateError> {
         Some(task) => vec![task.to_string()],
         None => path.iter().rev().map(|part| part.to_string_lossy().into_owned()).collect(),
     };
-    let Ok(entries) = std::fs::read_dir("courses") else { return Err(nothing()) };
-    let mut courses: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).filter(|dir| is_course(dir)).collect();
-    courses.sort();
+    let courses = courses_nearby();
     for name in named {
         let mut holding: Vec<PathBuf> = courses.iter().filter(|dir| holds(dir, &name)).cloned().collect();
         match (holding.pop(), holding.is_empty()) {
@@ -189,11 +187,35 @@ fn nearby(path: &Path, task: Option<&TaskId>) -> Result<Home, LocateError> {
     Err(nothing())
 }
 
+/// Whether a directory is in a course or a workspace.
+pub fn is_inside(dir: &Path) -> bool {
+    dir.ancestors().any(|dir| is_course(dir) || is_workspace(dir))
+}
+
+/// The courses in `./courses`, by name.
+pub fn courses_nearby() -> Vec<PathBuf> {
+    let mut courses: Vec<PathBuf> = directories(Path::new("courses")).filter(|dir| is_course(dir)).collect();
+    courses.sort();
+    courses
+}
+
+/// What the directories of tasks of these courses are called.
+pub fn tasks_nearby() -> Vec<String> {
+    let modules = courses_nearby().into_iter().flat_map(inside).flat_map(inside);
+    let tasks = modules.flat_map(|module| inside(module.join("tasks")));
+    let tasks = tasks.filter(|task| task.join("task.yaml").is_file());
+    tasks.filter_map(|task| Some(task.file_name()?.to_str()?.to_owned())).collect()
+}
+
+fn inside(dir: PathBuf) -> Vec<PathBuf> {
+    directories(&dir).collect()
+}
+
 /// Whether a course's directory has a task of this name.
 fn holds(course: &Path, task: &str) -> bool {
     task.parse::<TaskId>().is_ok()
         && directories(course)
-            .flat_map(|domain| directories(&domain).collect::<Vec<_>>())
+            .flat_map(inside)
             .any(|module| module.join("tasks").join(task).join("task.yaml").is_file())
 }
 

@@ -81,3 +81,55 @@ fn every_schema_prints_and_writes() {
     assert!(dir.path().join("out/report.schema.json").is_file());
     assert_eq!(gradus(dir.path(), &["schema", "tusk"]).status.code(), Some(2));
 }
+
+#[test]
+fn lint_and_test_find_the_same_and_never_advise_what_they_do_not_take() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    std::fs::create_dir(dir.join("empty")).expect("made");
+    let nothing = "there is no course in ./courses: name the directory of a course or a task";
+    for verb in ["lint", "test"] {
+        for (arguments, said) in [(vec![verb], nothing), (vec![verb, "empty"], "empty: name the directory of a course")]
+        {
+            let output = gradus(dir, &arguments);
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            let words = text(&output.stderr);
+            assert!(words.contains(said) && !words.contains("--course"), "{arguments:?}: {words}");
+        }
+    }
+    ok(dir, &["new", "course", "courses/linux"]);
+    for verb in ["lint", "test"] {
+        let words = text(&gradus(dir, &[verb, "first-tsk"]).stderr);
+        assert!(words.contains("did you mean `first-task`?") && !words.contains("--course"), "{verb}: {words}");
+    }
+    assert!(ok(dir, &["lint"]).contains("no errors"), "all courses below `courses/`");
+    assert!(ok(dir, &["lint", "first-task"]).contains("no errors"), "a task by its id");
+}
+
+#[test]
+fn a_clone_of_a_workspace_says_that_it_has_no_submissions_of_the_authors() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let dir = dir.path();
+    ok(dir, &["new", "course", "linux"]);
+    ok(dir, &["publish", "linux", "--to", "linux.git"]);
+    let fork = dir.join("fork");
+    git2::Repository::clone(dir.join("linux.git").to_str().expect("text"), &fork).expect("clones");
+    for arguments in [
+        &["preview", "first-task"][..],
+        &["preview", "first-task", "--on", "solution"],
+        &["explain", "first-task", "replicas", "--on", "starter"],
+    ] {
+        let output = gradus(&fork, arguments);
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        let words = text(&output.stderr);
+        assert!(words.contains("none of the author's submissions of `first-task`"), "{arguments:?}: {words}");
+        assert!(
+            words.contains("`--on tasks/first-task`") && words.contains("`gradus grade --task first-task`"),
+            "{words}"
+        );
+    }
+    assert!(
+        ok(&fork, &["preview", "first-task", "--on", "tasks/first-task"]).contains("**Not yet"),
+        "the advice works"
+    );
+}
