@@ -255,6 +255,9 @@ impl<'a> Sitting<'a> {
         let asked = &match self.asker.named(rule, asked) {
             Ok(asked) => asked,
             Err((program, fault)) => {
+                if trace.is_on() {
+                    self.trace_fault(program, asked, trace);
+                }
                 let target = self.asker.machine.aside(|machine| place_of_fault(machine, &program.root, &fault));
                 return self.faulted(asked, &program.root, &fault, target);
             }
@@ -262,11 +265,12 @@ impl<'a> Sitting<'a> {
         let globals = self.asker.globals(rule, asked);
         let result = self.asker.machine.run(rule, &globals);
         if trace.is_on() {
-            let subject = self.subject(asked, &[]);
-            trace.say(|| subject.unwrap_or_else(|| "all objects".to_owned()));
-            for ((name, _), value) in self.rules.lets.iter().zip(&asked.named).filter(|((name, _), _)| rule.uses(name))
-            {
-                trace.say(|| format!("let {name}  →  {}", value.show()));
+            self.trace_subject(asked, trace);
+            let rules = self.rules;
+            for ((name, value), _) in rules.lets.iter().zip(rules.needed(rule)).filter(|(_, needed)| *needed) {
+                let globals = self.asker.globals(value, asked);
+                self.asker.machine.load(value, &globals);
+                self.asker.machine.aside(|machine| tracing::named(machine, name, &value.root, trace));
             }
             self.asker.machine.load(rule, &globals);
             trace.indented(|trace| self.asker.machine.aside(|machine| tracing::trace(machine, &rule.root, trace)));
@@ -302,6 +306,19 @@ impl<'a> Sitting<'a> {
                 self.faulted(asked, &rule.root, &fault, target)
             }
         }
+    }
+
+    fn trace_subject(&self, asked: &Asked<'a>, trace: &mut Trace) {
+        let subject = self.subject(asked, &[]);
+        trace.say(|| subject.unwrap_or_else(|| "all objects".to_owned()));
+    }
+
+    /// Tells how the value of a name could not be evaluated. The machine still holds its variables.
+    fn trace_fault(&mut self, program: &'a Program, asked: &Asked<'a>, trace: &mut Trace) {
+        let name = self.rules.lets.iter().find(|(_, value)| std::ptr::eq(value, program)).map(|(name, _)| name);
+        let Some(name) = name else { return };
+        self.trace_subject(asked, trace);
+        self.asker.machine.aside(|machine| tracing::named(machine, name, &program.root, trace));
     }
 
     /// The author's sentence, if there is one that can be evaluated.
@@ -686,6 +703,32 @@ spec:
         let judgement = Given::file(&many).judge("rule: has(object.data)");
         assert_eq!(judgement.evidence.len(), MOST + 1);
         assert_eq!(judgement.evidence.last().unwrap().message, "and 30 more of the same kind");
+    }
+
+    #[test]
+    fn a_trace_tells_how_the_names_of_let_came_about() {
+        let traced = |yaml: &str| {
+            let mut trace = Trace::on();
+            Given::file(WEB).traced(yaml, &mut trace);
+            let lines = trace.into_lines().into_iter().skip(2);
+            lines.map(|(depth, line)| format!("{}{line}", "  ".repeat(depth))).collect::<Vec<_>>().join("\n")
+        };
+        let yaml = "let: [{n: object.spec.replicas}, {few: n < 2}, {unused: object.nowhere}]\nrule: '!few'";
+        insta::assert_snapshot!(traced(yaml), @r"
+        Deployment team-a/web
+        let n = object.spec.replicas  →  1
+        let few = n < 2  →  true
+          n  →  1
+          !few  →  false
+            few  →  true
+        ");
+        let broken = traced("let: [{n: object.spec.replicas + object.nowhere}]\nrule: n == 1");
+        insta::assert_snapshot!(broken, @r"
+        Deployment team-a/web
+        let n = object.spec.replicas + object.nowhere  →  error: no such key: nowhere
+          object.spec.replicas  →  1
+          object.nowhere  →  error: no such key: nowhere
+        ");
     }
 
     #[test]

@@ -10,17 +10,32 @@ use crate::checkpoint::Trace;
 /// Items of a loop that are traced.
 const ITEMS: usize = 5;
 
+/// Says what a name of `let` is worth and how that came about. The machine must hold the variables.
+pub fn named<'a>(machine: &mut Machine<'a>, name: &str, node: &'a Node, out: &mut Trace) {
+    let value = worth(machine, node);
+    out.say(|| format!("let {name} = {node}  →  {value}"));
+    out.indented(|out| parts(machine, node, out));
+}
+
 /// Says what each sub-expression is worth, the whole first. The machine must hold the variables.
 pub fn trace<'a>(machine: &mut Machine<'a>, node: &'a Node, out: &mut Trace) {
     if matches!(node.kind, NodeKind::Constant(_)) {
         return;
     }
-    let value = match machine.eval(node) {
+    let value = worth(machine, node);
+    out.say(|| format!("{node}  →  {value}"));
+    out.indented(|out| parts(machine, node, out));
+}
+
+fn worth<'a>(machine: &mut Machine<'a>, node: &'a Node) -> String {
+    match machine.eval(node) {
         Ok(value) => value.show(),
         Err(fault) => format!("error: {}", fault.message),
-    };
-    out.say(|| format!("{node}  →  {value}"));
-    out.indented(|out| match &node.kind {
+    }
+}
+
+fn parts<'a>(machine: &mut Machine<'a>, node: &'a Node, out: &mut Trace) {
+    match &node.kind {
         // A path is one thing: its value says it all.
         NodeKind::Variable { .. } | NodeKind::Select { .. } | NodeKind::Has { .. } => {}
         NodeKind::Loop(looped) => {
@@ -54,5 +69,5 @@ pub fn trace<'a>(machine: &mut Machine<'a>, node: &'a Node, out: &mut Trace) {
             }
         }
         _ => node.children().into_iter().for_each(|child| trace(machine, child, out)),
-    });
+    }
 }
