@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::evidence::Evidence;
 use super::globs::Globs;
-use super::matching::{self, Nearness, Pattern};
+use super::matching::{self, Nearness, Pattern, count};
 use super::screen::{Rule, Screen, Seen};
 use super::select::{self, Select, Selected, Source};
 use super::{Check, Context, Judgement, Trace};
@@ -120,7 +120,7 @@ fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected<'_>], bad: &[&Sel
         return Vec::new();
     }
     let (are, objects) = if good.len() == 1 { ("is", "object") } else { ("are", "objects") };
-    let count = |place| Evidence {
+    let number = |place| Evidence {
         message: format!("{} {objects} {are} as described, must be exactly {wanted}", good.len()),
         place,
         expected: Some(Value::from(wanted)),
@@ -131,11 +131,11 @@ fn exactly(wanted: usize, pattern: &Pattern, good: &[&Selected<'_>], bad: &[&Sel
     if good.len() < wanted {
         let mut evidence = nearest(pattern, bad, wanted - good.len());
         let place = evidence.first().map(|first| first.place.clone()).unwrap_or_default();
-        evidence.insert(0, count(place));
+        evidence.insert(0, number(place));
         return evidence;
     }
     // Which of them is one too many, only the learner knows: all are shown.
-    good.iter().map(|object| Evidence { subject: Some(object.subject()), ..count(object.place("")) }).collect()
+    good.iter().map(|object| Evidence { subject: Some(object.subject()), ..number(object.place("")) }).collect()
 }
 
 /// The differences of the `n` objects that come nearest.
@@ -158,11 +158,15 @@ fn limited(mut evidence: Vec<Evidence>) -> Vec<Evidence> {
 fn trace_candidates(pattern: &Pattern, objects: &[Selected<'_>], trace: &mut Trace) {
     for object in objects {
         let Nearness { good, bad } = pattern.nearness(object.value);
-        let count = |n: u32, what| matching::count(n as usize, what);
-        let (agreement, differences) = (count(good, "point"), count(bad, "difference"));
-        trace.say(|| format!("{} in {}: {agreement} of agreement, {differences}", object.subject(), object.file));
+        let differences = if trace.is_on() { pattern.differences(object.value) } else { Vec::new() };
+        trace.say(|| {
+            // What is missing as a whole is one difference, and weighs as much as all that was asked for in it.
+            let weight = if bad as usize == differences.len() { String::new() } else { format!(" that weigh {bad}") };
+            let (agreed, differs) = (count(good as usize, "point"), count(differences.len(), "difference"));
+            format!("{} in {}: {agreed} of agreement, {differs}{weight}", object.subject(), object.file)
+        });
         trace.indented(|trace| {
-            for difference in pattern.differences(object.value) {
+            for difference in differences {
                 trace.say(|| format!("{}: {} ({})", difference.pointer, difference.message, difference.operator));
             }
         });
@@ -173,7 +177,7 @@ fn trace_candidates(pattern: &Pattern, objects: &[Selected<'_>], trace: &mut Tra
 mod tests {
     use serde_json::json;
 
-    use super::super::testing::{judge, tree};
+    use super::super::testing::{in_context, judge, tree};
     use super::*;
     use crate::checkpoint::outcome::Outcome;
 
@@ -203,6 +207,19 @@ spec:
 
     fn messages(judgement: &Judgement) -> Vec<&str> {
         judgement.evidence.iter().map(|evidence| evidence.message.as_str()).collect()
+    }
+
+    #[test]
+    fn a_trace_counts_the_differences_that_it_lists() {
+        let files = tree(&[("web.yaml", TWO)]);
+        let pattern = json!({"spec": {"replicas": 7, "strategy": {"type": "Recreate", "a": 1}}});
+        let check = manifest(json!({"select": {"kind": "Deployment", "name": "web"}, "match": pattern}));
+        let mut trace = Trace::on();
+        in_context(&files, |context| check.judge(context, &mut trace));
+        let lines: Vec<_> = trace.into_lines().into_iter().map(|(_, line)| line).collect();
+        let told = lines.iter().position(|line| line.contains("of agreement")).unwrap();
+        assert_eq!(lines[told], "Deployment web in web.yaml: 0 points of agreement, 2 differences that weigh 3");
+        assert_eq!(lines.len() - told - 1, 2, "{lines:?}");
     }
 
     #[test]
