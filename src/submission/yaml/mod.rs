@@ -220,6 +220,18 @@ mod tests {
     }
 
     #[test]
+    fn a_merge_that_is_not_finished_is_said_at_its_first_line() {
+        let problem = only_problem("a: 1\n<<<<<<< HEAD\nb: 1\n=======\nb: 2\n>>>>>>> upstream/main\nc: 3\n");
+        assert!(
+            problem.message.contains("a merge is not finished") && problem.message.contains("git add"),
+            "{problem:?}"
+        );
+        assert_eq!(at(&problem.place), (2, 1, 2, 2));
+        assert!(read("text: |\n  <<<<<<< a\n  >>>>>>> b\n").problems.is_empty(), "a text may speak of them");
+        assert!(!only_problem("a: 1\n<<<<<<< HEAD\n").message.contains("merge"), "only both");
+    }
+
+    #[test]
     fn a_byte_order_mark_and_crlf_change_no_place() {
         let file = read("\u{feff}a: 1\r\nb:\r\n  c: 2\r\n");
         assert_eq!(at(&file.documents[0].locate("/b/c")), (3, 6, 3, 7));

@@ -124,6 +124,9 @@ impl<'t> Reader<'t> {
                 // A template is no YAML anywhere: what was read of it so far was read by accident.
                 return YamlFile { documents: Vec::new(), problems: vec![template] };
             }
+            if let Some(unmerged) = syntax::unmerged(self.text) {
+                return YamlFile { documents: Vec::new(), problems: vec![unmerged] };
+            }
             self.file.problems.push(problem);
             self.forget_document();
             if self.index >= MAX_DOCUMENTS || self.file.problems.len() >= MAX_PROBLEMS {

@@ -59,6 +59,16 @@ pub(super) fn tag(tag: Option<&granit_parser::Tag>) -> Tag {
     }
 }
 
+/// What Git wrote into a file where two sides of a merge differ, if it is still there.
+pub(super) fn unmerged(text: &str) -> Option<Problem> {
+    let marks = |mark: &str| text.lines().position(|line| line.starts_with(mark));
+    let begin = marks("<<<<<<< ")?;
+    marks(">>>>>>> ").filter(|end| *end > begin)?;
+    let message = "a merge is not finished here: keep what is right of the two sides, delete the lines `<<<<<<<`, `=======` \
+                   and `>>>>>>>`, then `git add` the file and `git commit`";
+    Some(Problem { kind: ProblemKind::Syntax, message: message.to_owned(), place: at(begin + 1, 1) })
+}
+
 /// The parser's error as a problem.
 pub(super) fn problem(error: &ScanError) -> Problem {
     let marker = error.marker();
