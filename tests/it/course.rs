@@ -117,7 +117,7 @@ fn a_clone_of_a_workspace_says_that_it_has_no_submissions_of_the_authors() {
     for arguments in [
         &["preview", "first-task"][..],
         &["preview", "first-task", "--on", "solution"],
-        &["explain", "first-task", "replicas", "--on", "starter"],
+        &["explain", "first-task", "colour", "--on", "too-few"],
     ] {
         let output = gradus(&fork, arguments);
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
