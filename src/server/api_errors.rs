@@ -56,7 +56,7 @@ pub fn unreadable(rejection: &JsonRejection) -> Failure {
     Failure(rejection.status(), text.to_owned())
 }
 
-/// Gives errors below [`API`] their shape when another layer made them: of no route, of no method, of the guard.
+/// Gives errors below `/api/v1` their shape when another layer made them: of no route, of no method, of the guard.
 pub async fn in_json(request: Request, next: Next) -> Response {
     let path = request.uri().path();
     let ours = path.strip_prefix(API).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
