@@ -206,23 +206,32 @@ fn begun_again(branch: Option<&str>, upstream: &Upstream) -> String {
 /// Nothing was changed that any task looks at.
 fn nothing(submission: &Submission, changes: &BTreeMap<&str, Change>, branch: Option<&str>) -> NearMiss {
     let commits = submission.history.as_ref().map(|history| history.commits.as_slice());
-    let mut paths = changes.keys();
-    let (found, why) = match (paths.next(), commits) {
-        (Some(first), _) => {
+    let mut paths = changes.iter();
+    let hand_in = "git add -A tasks && git commit -m \"Solve the task\" && git push";
+    let work = format!("ls tasks/  # change files of your task below it, then:\n{hand_in}");
+    let (found, why, remedy) = match (paths.next(), commits) {
+        (Some((first, change)), _) => {
             let more = if paths.len() == 0 { String::new() } else { format!(" and {} more", paths.len()) };
-            (format!("{first}{more}"), "no task looks at it")
+            let remedy = match (change, quoted(first)) {
+                (Change::Added, Some(file)) => {
+                    format!("git mv {file} tasks/TASK-ID/  # TASK-ID as `ls tasks/` shows it\n{hand_in}")
+                }
+                _ => work,
+            };
+            (format!("{first}{more}"), "no task looks at it", remedy)
         }
-        (None, Some([.., last])) => (format!("{} {}", last.id.short(), last.subject()), "the commits change no file"),
-        (None, Some([])) => (branch.unwrap_or("this head").to_owned(), "the branch has no commit of its own"),
-        (None, None) => ("the working tree".to_owned(), "nothing differs from `main`"),
+        (None, Some([.., last])) => {
+            let found = format!("{} {}", last.id.short(), last.subject());
+            (found, "the commits change no file", format!("git status\n{hand_in}"))
+        }
+        (None, Some([])) => (branch.unwrap_or("this head").to_owned(), "the branch has no commit of its own", work),
+        (None, None) => ("the working tree".to_owned(), "nothing differs from `main`", work),
     };
-    NearMiss {
-        found,
-        meant: "a change below `tasks/TASK-ID/`".to_owned(),
-        why: why.to_owned(),
-        remedy: "git status && git add -A tasks && git commit -m \"Solve the task\" && git push".to_owned(),
-    }
+    NearMiss { found, meant: "a change below `tasks/TASK-ID/`".to_owned(), why: why.to_owned(), remedy }
 }
+
+/// Places that a file could be meant for; more help nobody.
+const MOST_PLACES: usize = 5;
 
 /// What a path is compared with.
 struct Look<'a> {
@@ -299,9 +308,28 @@ impl Look<'_> {
             self.known.iter().flat_map(of)
         };
         let of_branch = candidates().filter(|(id, _)| Some(id.as_str()) == self.branch);
-        let (id, expected) = only(of_branch).or_else(|| only(candidates()))?;
-        let why = format!("is not below `{}`", id.dir());
-        Some(self.miss(path, &format!("{}/{expected}", id.dir()), why))
+        if let Some((id, expected)) = only(of_branch).or_else(|| only(candidates())).or_else(|| self.by_task(name)) {
+            let why = format!("is not below `{}`", id.dir());
+            return Some(self.miss(path, &format!("{}/{expected}", id.dir()), why));
+        }
+        let places: Vec<String> = candidates().map(|(id, expected)| format!("{}/{expected}", id.dir())).collect();
+        let first = places.first()?;
+        let moves = places.iter().take(MOST_PLACES).map(|place| self.moving(path, place));
+        Some(NearMiss {
+            found: path.to_owned(),
+            meant: format!("the file of one task, as in `{first}`"),
+            why: "is below the directory of no task".to_owned(),
+            remedy: format!("# one of these, by the task that it answers:\n{}", moves.collect::<Vec<_>>().join("\n")),
+        })
+    }
+
+    /// The file of a task that has one of this kind, when a file is named after the task.
+    fn by_task(&self, name: &str) -> Option<(TaskId, String)> {
+        let (stem, extension) = name.rsplit_once('.')?;
+        let task = self.known.iter().find(|task| task.id.as_str().eq_ignore_ascii_case(stem))?;
+        let suffix = format!(".{extension}");
+        let path = only(task.paths.iter().filter(|path| !is_glob(path) && path.ends_with(&suffix)))?;
+        Some((task.id.clone(), path.clone()))
     }
 
     fn miss(&self, found: &str, meant: &str, why: String) -> NearMiss {
@@ -566,7 +594,27 @@ mod tests {
         let submission = head(&["+kustomization.yaml"]);
         let meant = |branch| scope(&known(), &submission, Some(branch)).near_misses[0].meant.clone();
         assert_eq!(meant("sync-windows"), "tasks/sync-windows/kustomization.yaml");
-        assert_eq!(meant("work"), "a change below `tasks/TASK-ID/`");
+        assert_eq!(meant("work"), "the file of one task, as in `tasks/first-probe/kustomization.yaml`");
+        let remedy = scope(&known(), &submission, Some("work")).near_misses[0].remedy.clone();
+        let moves: Vec<&str> = remedy.lines().skip(1).collect();
+        assert!(
+            moves.len() > 1
+                && moves.iter().all(|line| line.contains("git mv") && line.contains(" kustomization.yaml tasks/")),
+            "{remedy}"
+        );
+    }
+
+    #[test]
+    fn a_file_named_after_its_task_stands_for_the_tasks_one_file() {
+        let submission = head(&["+tasks/lone.yaml"]);
+        let of = |paths: &[&str]| {
+            let paths = paths.iter().map(|path| (*path).to_owned()).collect();
+            let known = [Known { id: "lone".parse().unwrap(), paths }];
+            scope(&known, &submission, Some("work")).near_misses[0].remedy.lines().next().unwrap().to_owned()
+        };
+        assert_eq!(of(&["web.yaml", "notes.md"]), "mkdir -p tasks/lone && git mv tasks/lone.yaml tasks/lone/web.yaml");
+        // Which of two, nobody knows.
+        assert!(of(&["web.yaml", "api.yaml"]).starts_with("git mv tasks/lone.yaml tasks/TASK-ID/"));
     }
 
     #[test]
@@ -582,6 +630,7 @@ mod tests {
             let [miss] = &scope.near_misses[..] else { panic!("{scope:#?}") };
             assert_eq!((miss.found.as_str(), miss.why.as_str()), (found, why));
             assert!(miss.meant.contains("tasks/TASK-ID/"));
+            assert!(!miss.remedy.starts_with("git add"), "there is nothing to add: {}", miss.remedy);
         }
     }
 
