@@ -1,6 +1,6 @@
 //! What a client of git sends: unpacked when it is gzip, within limits of size and silence.
 
-use std::io::{Error, Result, Write};
+use std::io::{Error, ErrorKind, Result, Write};
 use std::time::Duration;
 
 use axum::body::{Body, BodyDataStream, Bytes};
@@ -11,6 +11,9 @@ use crate::forge::local::git::MAX_PACK;
 
 /// Largest request after unpacking: a pack and what goes with it.
 pub const MAX_REQUEST: u64 = MAX_PACK + (1 << 20);
+
+/// Most that is read of a request which is too large, so that its client hears why: it reads no answer while it sends.
+const MAX_DRAINED: u64 = 1 << 30;
 
 /// Longest silence of a client that is sending.
 pub const IDLE: Duration = Duration::from_secs(60);
@@ -46,7 +49,7 @@ impl Incoming {
     /// The next bytes, never none of them; `None` at the end.
     ///
     /// # Errors
-    /// The client fell silent or went away, sent too much, or what it sent is not gzip.
+    /// The client fell silent or went away, or what it sent is not gzip. [`ErrorKind::FileTooLarge`] when it sent too much.
     pub async fn next(&mut self) -> Result<Option<Bytes>> {
         loop {
             let bytes = match self.unpack_bite()? {
@@ -64,7 +67,7 @@ impl Incoming {
                 },
             };
             let length = bytes.len() as u64;
-            self.left = self.left.checked_sub(length).ok_or_else(|| Error::other("the request is too large"))?;
+            self.left = self.left.checked_sub(length).ok_or_else(too_large)?;
             if length > 0 {
                 return Ok(Some(bytes));
             }
@@ -74,6 +77,18 @@ impl Incoming {
     /// Reads on to the end: a client that is answered while it still sends takes the connection for broken.
     pub async fn drain(&mut self) -> Result<()> {
         while self.next().await?.is_some() {}
+        Ok(())
+    }
+
+    /// Reads on to the end of a request that is too large, without looking at it.
+    ///
+    /// # Errors
+    /// As [`Incoming::next`].
+    pub async fn discard(&mut self) -> Result<()> {
+        let mut left = MAX_DRAINED;
+        while let Some(chunk) = self.receive().await? {
+            left = left.checked_sub(chunk.len() as u64).ok_or_else(too_large)?;
+        }
         Ok(())
     }
 
@@ -88,6 +103,10 @@ impl Incoming {
         decoder.write_all(&bite)?;
         Ok(Some(std::mem::take(decoder.get_mut()).into()))
     }
+}
+
+fn too_large() -> Error {
+    Error::new(ErrorKind::FileTooLarge, "the request is too large")
 }
 
 #[cfg(test)]

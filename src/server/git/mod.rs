@@ -220,9 +220,10 @@ async fn accept(
     if value(header::CONTENT_TYPE) != format!("application/x-git-{}-request", service.word()) {
         return Err(refuse(StatusCode::UNSUPPORTED_MEDIA_TYPE, "this address is for git"));
     }
-    if value(header::CONTENT_LENGTH).parse::<u64>().is_ok_and(|length| length > MAX_REQUEST) {
-        let message = "this push is too large: push text files, not archives or images";
-        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, message));
+    // Git shows nothing of such an answer, so that a push is read to its end and answered as a push.
+    let is_fetch = matches!(service, Service::UploadPack);
+    if is_fetch && value(header::CONTENT_LENGTH).parse::<u64>().is_ok_and(|length| length > MAX_REQUEST) {
+        return Err(refuse(StatusCode::PAYLOAD_TOO_LARGE, "this request is too large"));
     }
     let encoding = match value(header::CONTENT_ENCODING) {
         "" | "identity" => Encoding::Plain,

@@ -3,7 +3,7 @@
 //! It belongs to a task of its own and not to the request: a learner who closes the laptop in the middle of a push
 //! leaves a push that is either whole or not there.
 
-use std::io::{Error, Result};
+use std::io::{Error, ErrorKind, Result};
 use std::path::Path;
 use std::process::Stdio;
 use std::time::Duration;
@@ -16,15 +16,20 @@ use super::incoming::Incoming;
 use super::process::Running;
 use super::{Named, verdict};
 use crate::forge::local::data::DataDir;
+use crate::forge::local::git::MAX_PACK;
 use crate::forge::local::push::{Asked, MAX_ASKED, Moved, PackHeader, Quarantine, Voice, look, move_branches};
 use crate::forge::local::{Received, Update};
 use crate::server::App;
+use crate::submission::upstream::PUBLISHED;
 
 /// Longest time from the first byte of a push to the end of its answer; above any pack over a slow line.
 const LIFETIME: Duration = Duration::from_secs(600);
 
 /// Most bytes of git's complaint about a pack that are passed on.
 const MAX_COMPLAINT: u64 = 8 << 10;
+
+/// What git says of a pack that is larger than it may be (`builtin/index-pack.c`, `builtin/unpack-objects.c`).
+const TOO_LARGE: &str = "exceeds maximum allowed size";
 
 /// What is said of a reference that may not move because of what is in the push; the reasons stand above it.
 const REFUSED: &str = "refused, see above";
@@ -77,8 +82,18 @@ async fn take(app: &App, named: &Named, mut incoming: Incoming, out: &Out) -> Re
     };
     let brings = moved.iter().any(|moved| moved.new.is_some());
     let quarantine = if brings {
-        match unpack(app, named, &rest, &mut incoming).await? {
+        let unpacked = match unpack(app, named, &rest, &mut incoming).await {
+            Err(error) if error.kind() == ErrorKind::FileTooLarge => {
+                incoming.discard().await?;
+                return refuse(out, voice, &asked, &[too_large()]).await;
+            }
+            other => other?,
+        };
+        match unpacked {
             Ok(quarantine) => Some(quarantine),
+            Err(Unpacked::Refused(complaint)) if complaint.contains(TOO_LARGE) => {
+                return refuse(out, voice, &asked, &[too_large()]).await;
+            }
             Err(Unpacked::Refused(complaint)) => {
                 out.send(voice.text(&complaint)).await;
                 let became = asked.names.iter().map(|name| (name.as_slice(), Err("unpacker error".to_owned())));
@@ -145,6 +160,15 @@ async fn refuse(out: &Out, voice: Voice, asked: &Asked, reasons: &[String]) -> R
     out.send(voice.report(None, asked.names.iter().map(|name| (name.as_slice(), Err(REFUSED.to_owned()))))).await;
     out.send(voice.end()).await;
     Ok(())
+}
+
+fn too_large() -> String {
+    format!(
+        "this push is larger than {} MiB, which is the limit. `git diff --stat origin/{PUBLISHED} HEAD` shows large files \
+         that are there now. Begin again before them: `git reset --soft $(git merge-base HEAD origin/{PUBLISHED})`, `git \
+         restore --staged FILE` for each of them, `git commit`, and push",
+        MAX_PACK >> 20
+    )
 }
 
 /// Why there is nothing in quarantine.

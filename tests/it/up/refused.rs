@@ -52,6 +52,38 @@ fn a_file_that_is_too_large_is_named_and_does_not_stay() {
 }
 
 #[test]
+fn a_push_that_is_too_large_is_told_the_limit_and_how_to_begin_again() {
+    let world = World::new();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("work");
+    // Numbers from a generator: what can be compressed is not large.
+    let mut state = 1_u64;
+    let noise: Vec<u8> = std::iter::repeat_with(|| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as u8
+    })
+    .take(11 << 20)
+    .collect();
+    for n in 0..7_u8 {
+        clone.write(&format!("tasks/first/dump-{n}.bin"), noise.iter().map(|byte| byte ^ n).collect::<Vec<u8>>());
+    }
+    clone.commit();
+    // In pieces, as git sends what is long, and whole, with its length told before.
+    for buffer in ["http.postBuffer=1000000", "http.postBuffer=200000000"] {
+        let output = clone.try_git(&["-c", buffer, "push", "origin", "HEAD"]);
+        refused(&output, "larger than 64 MiB");
+        refused(&output, "git reset --soft");
+    }
+    assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
+    clone.git(&["reset", "-q", "--soft", clone.git(&["merge-base", "HEAD", "origin/gradus/workspace"]).trim()]);
+    clone.git(&["restore", "--staged", "."]);
+    clone.answer("3", "aurora");
+    clone.git(&["commit", "-q", "-m", "without them", "tasks/first/deployment.yaml"]);
+    assert!(clone.git(&["push", "origin", "HEAD"]).contains("Passed"));
+}
+
+#[test]
 fn hostile_files_end_in_a_clear_answer() {
     let world = World::new();
     let up = world.up();
