@@ -17,8 +17,8 @@ use gradus::submission::tree::Tree;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::kept;
 use crate::live::asks::{judge, kind, messages};
+use crate::{http, kept};
 
 /// What is scraped: of each namespace, what its one target tells, and Prometheus itself.
 const CONFIG: &str = "
@@ -80,6 +80,20 @@ impl Prometheus {
         let new = self.dir.join("new");
         fs::write(&new, targets.to_string()).unwrap();
         fs::rename(new, self.dir.join(file)).unwrap();
+    }
+
+    /// Waits until it has measured something of this name: it takes new targets up only every few seconds.
+    pub async fn measures(&self, name: &str) {
+        let begun = Instant::now();
+        loop {
+            let path = format!("/api/v1/query?query={name}");
+            let (_, answer) = http::request(&self.at.to_string(), "GET", &path, &[], "").unwrap();
+            if answer.contains(&format!("\"__name__\":\"{name}\"")) {
+                return;
+            }
+            assert!(begun.elapsed() < PATIENCE, "Prometheus does not measure `{name}`: {answer}");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 }
 

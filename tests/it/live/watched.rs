@@ -59,6 +59,7 @@ fn a_push_is_judged_by_what_the_operators_prometheus_measured_of_that_learner() 
         sells.tells("sold 3\n");
         let labels = json!({ "namespace": shop.environment("ada") });
         prometheus.scrapes("learners.json", &json!([{ "targets": [sells.serve().await], "labels": labels }]));
+        prometheus.measures("sold").await;
         let [one, two] = [&ada, &eve].map(|learner| {
             learner.clone.branch("work");
             shop.write(learner, &[("settings.yaml", &settings("yes"))]);
