@@ -8,8 +8,12 @@ use crate::course::task::Task;
 /// Most pieces of advice for one task: after that many, somebody knows.
 const MAX_ADVICE: usize = 10;
 
+/// Most bytes of files that are looked through. The daemon does this in its own process, not in the sandbox: what takes long
+/// or much memory is not worth a piece of advice.
+const MAX_BYTES: usize = 256 << 10;
+
 /// In the order of the files, and of the lines in each; `place.file` is below the task's directory. None where a reader of
-/// YAML 1.2 counts: neither of the two tools sees the files then.
+/// YAML 1.2 counts: neither of the two tools sees the files then; and none for more than 256 KiB of files.
 pub fn advice(files: &Tree, dialect: Dialect) -> Vec<Problem> {
     let set_twice = match dialect {
         Dialect::Kubectl => |kind: ProblemKind| kind == ProblemKind::DuplicateKey,
@@ -17,6 +21,10 @@ pub fn advice(files: &Tree, dialect: Dialect) -> Vec<Problem> {
         Dialect::Kustomize => |_| false,
         Dialect::Yaml12 => return Vec::new(),
     };
+    let bytes = files.paths().filter_map(|path| files.file(path)).map(|bytes| bytes.len()).sum::<usize>();
+    if bytes > MAX_BYTES {
+        return Vec::new();
+    }
     let files = YamlFiles::new(files);
     let mut all = Vec::new();
     for file in files.all() {
@@ -78,5 +86,12 @@ mod tests {
         let many = "- yes\n".repeat(15);
         let places = places(Dialect::Kubectl, &[("a.yaml", &many), ("b.yaml", &many)]);
         assert_eq!((places.len(), places.last().map(String::as_str)), (10, Some("a.yaml:10")));
+    }
+
+    #[test]
+    fn what_is_large_is_not_looked_through() {
+        let much = "a: 1\n# ".to_owned() + &"x".repeat(MAX_BYTES);
+        assert_eq!(places(Dialect::Kubectl, &[("a.yaml", "on: yes\n")]).len(), 2);
+        assert_eq!(places(Dialect::Kubectl, &[("a.yaml", "on: yes\n"), ("b.yaml", &much)]), Vec::<String>::new());
     }
 }
