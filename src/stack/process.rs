@@ -123,12 +123,15 @@ pub fn end(dir: &Path, known: &[Identity], grace: Duration, reap: &mut dyn FnMut
     }
     wait_for(&left, grace, reap);
     let mut ended = Ended { asked: living.len() - left.len(), killed: left.len(), strays: 0 };
-    // One that is killed may have begun another a moment before.
+    // One that is killed may have begun another a moment before, and one that is just becoming another program (execve) has
+    // no environment to read for that moment: only two looks in a row that find nobody mean that there is nobody.
+    let mut none_before = false;
     for _ in 0..100 {
         let strays = marked(dir);
-        if strays.is_empty() {
+        if strays.is_empty() && none_before {
             break;
         }
+        none_before = strays.is_empty();
         ended.strays = ended.strays.max(strays.len());
         for stray in strays.into_iter().filter_map(pid) {
             let _ = kill_process(stray, Signal::KILL);
@@ -151,8 +154,9 @@ fn wait_for<'a>(processes: &[&'a Identity], grace: Duration, reap: &mut dyn FnMu
     }
 }
 
-/// Running processes that carry the mark of this directory, other than ourselves. None where there is no `/proc`.
-pub fn marked(dir: &Path) -> Vec<u32> {
+/// Running processes that carry the mark of this directory, other than ourselves, without those that are just becoming
+/// another program. None where there is no `/proc`.
+fn marked(dir: &Path) -> Vec<u32> {
     let mark = [MARK.as_bytes(), b"=", dir.as_os_str().as_encoded_bytes()].concat();
     let numbers = fs::read_dir("/proc").into_iter().flatten().flatten();
     numbers
@@ -219,8 +223,8 @@ mod tests {
     #[cfg(target_os = "linux")]
     fn what_nobody_wrote_down_is_found_by_its_mark() {
         let dir = tempfile::tempdir().unwrap();
-        // Its child outlives it, in a group of its own.
-        let mut child = sh(dir.path(), "setsid sleep 60 & echo ready; exit 0");
+        // Its child outlives it, in a group of its own, and speaks when it has become what it stays.
+        let mut child = sh(dir.path(), "setsid sh -c 'echo ready; kill -STOP $$' & exit 0");
         spoken(dir.path());
         child.wait().unwrap();
         assert_eq!(marked(dir.path()).len(), 1);
