@@ -5,10 +5,8 @@ use std::process::ExitCode;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::trouble::{self, Trouble};
-use crate::course::diagnostic::Diagnostic;
 use crate::course::locate::{self, Home};
 use crate::course::publish::{Published, commit, open_or_create, workspace};
-use crate::course::{Course, lint};
 
 /// Write the workspace that learners fork
 ///
@@ -39,13 +37,11 @@ pub fn run(args: Args) -> ExitCode {
         eprintln!("error: {} is a workspace: publish the course that it came from", located.home.path().display());
         return ExitCode::from(super::EXIT_USAGE);
     };
-    let errors = lint::course(&located.course).errors;
-    if !errors.is_empty() {
-        return tell(&located.course, errors);
-    }
     let files = match workspace(&located.course, args.address.as_deref()) {
         Ok(files) => files,
-        Err(problems) => return tell(&located.course, problems),
+        Err(problems) => {
+            return Trouble::Broken { tree: Box::new(located.course.files().clone()), problems }.tell();
+        }
     };
     let published = open_or_create(&args.to).and_then(|repository| commit(&repository, &located.course, &files, now()));
     match published {
@@ -71,8 +67,4 @@ fn now() -> i64 {
     let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|seconds| seconds.parse().ok());
     let clock = || SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
     fixed.unwrap_or_else(|| i64::try_from(clock()).unwrap_or(0))
-}
-
-fn tell(course: &Course, problems: Vec<Diagnostic>) -> ExitCode {
-    Trouble::Broken { tree: Box::new(course.files().clone()), problems }.tell()
 }

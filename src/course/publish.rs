@@ -23,7 +23,7 @@ use super::kinds::{
 };
 use super::task::Origin;
 use super::values::{ParameterScope, Scope};
-use super::{Course, CourseTask, emit, template};
+use super::{Course, CourseTask, emit, lint, template};
 use crate::submission::tree::{Entry, Tree};
 use crate::submission::tree_id;
 
@@ -32,8 +32,13 @@ pub use commit::{PublishError, Published, commit, open_or_create};
 /// Where the workspace describes itself.
 pub const WORKSPACE_FILE: &str = ".gradus/workspace.yaml";
 
-/// The files of a course's workspace. `address` is where learners clone it from.
+/// The files of a course's workspace. `address` is where learners clone it from. A course in which [`lint`] finds an error
+/// is not published: its checkpoints could not be judged.
 pub fn workspace(course: &Course, address: Option<&str>) -> Result<Tree, Vec<Diagnostic>> {
+    let errors = lint::course(course).errors;
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     let mut tree = Tree::default();
     let mut problems = Vec::new();
     let mut modules = Vec::new();

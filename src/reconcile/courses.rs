@@ -10,7 +10,6 @@ use crate::checkpoint::{Checkpoint, Kind};
 use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, Learner, TaskId};
-use crate::course::lint;
 use crate::course::locate::{Home, LocateError, Located, load_dir};
 use crate::course::publish::{PublishError, commit, open_or_create, workspace};
 use crate::course::values::Scope;
@@ -81,13 +80,11 @@ impl OpenCourse {
         now: i64,
     ) -> Result<Self, OpenError> {
         let course = load_dir(dir)?.course;
-        let problems = lint::course(&course).errors;
-        if !problems.is_empty() {
-            let tree = Box::new(Tree::from_dir(dir).map_err(LocateError::from)?);
-            return Err(LocateError::Broken { home: dir.to_owned(), tree, problems }.into());
-        }
+        let broken = |problems| {
+            LocateError::Broken { home: dir.to_owned(), tree: Box::new(course.files().clone()), problems }
+        };
+        let files = workspace(&course, Some(&address(&course.id))).map_err(broken)?;
         let failed = |source| OpenError::Publish { course: course.id.clone(), source };
-        let files = workspace(&course, Some(&address(&course.id))).map_err(OpenError::Broken)?;
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;
         let main = commit(&repository, &course, &files, now).map_err(failed)?.id().clone();
         let published = Published::read(&repository, &main)
@@ -111,10 +108,6 @@ impl OpenCourse {
 
     /// Serves a course whose workspace was published to a forge; learners clone it from `address`.
     pub fn on_forge(course: Course, address: &str) -> Result<Self, OpenError> {
-        let problems = lint::course(&course).errors;
-        if !problems.is_empty() {
-            return Err(OpenError::Broken(problems));
-        }
         let files = workspace(&course, Some(address)).map_err(OpenError::Broken)?;
         Ok(Self::of(course, files, None))
     }
