@@ -80,9 +80,8 @@ impl OpenCourse {
         now: i64,
     ) -> Result<Self, OpenError> {
         let course = load_dir(dir)?.course;
-        let broken = |problems| {
-            LocateError::Broken { home: dir.to_owned(), tree: Box::new(course.files().clone()), problems }
-        };
+        let broken =
+            |problems| LocateError::Broken { home: dir.to_owned(), tree: Box::new(course.files().clone()), problems };
         let files = workspace(&course, Some(&address(&course.id))).map_err(broken)?;
         let failed = |source| OpenError::Publish { course: course.id.clone(), source };
         let repository = open_or_create(&upstream(&course.id)).map_err(failed)?;

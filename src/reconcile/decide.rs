@@ -278,10 +278,8 @@ fn retiring(seen: &Observed) -> Option<Next> {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::forge::pull::PullNumber;
+    use crate::reconcile::testing::{self, ada};
     use crate::store::journal::Traits;
 
     const NOW: Time = Time(10_000_000);
@@ -294,28 +292,12 @@ mod tests {
         digit.repeat(40).parse().unwrap()
     }
 
-    fn ada() -> User {
-        User::local("ada".parse().unwrap())
-    }
-
     fn person() -> Author {
         Author::Person(ada())
     }
 
     fn pull(head: &str, state: PullState) -> Pull {
-        Pull {
-            number: PullNumber(1),
-            author: ada(),
-            course: "hello".parse().unwrap(),
-            branch: "fix".parse().unwrap(),
-            head: sha(head),
-            base: None,
-            state,
-            readiness: Readiness::Ready,
-            labels: BTreeSet::new(),
-            opened_at: Time(0),
-            updated_at: Time(0),
-        }
+        Pull { state, ..testing::pull(head) }
     }
 
     fn head(letter: &str, answered: bool) -> SeenHead {

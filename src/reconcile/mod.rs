@@ -30,4 +30,6 @@ mod ruling;
 pub mod run;
 mod scene;
 pub mod sweep;
+#[cfg(test)]
+mod testing;
 pub mod turns;

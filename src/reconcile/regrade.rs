@@ -216,31 +216,17 @@ pub fn writing_time(verdicts: usize, policy: &WritePolicy) -> Duration {
 mod tests {
     use super::*;
     use crate::checkpoint::Judgement;
-    use crate::forge::pull::{PullNumber, Workspace};
+    use crate::forge::pull::PullNumber;
     use crate::grade::testing::{self, checkpoint, task};
     use crate::gradebook::entry::{Entry, Verdict};
-    use crate::review::{Review, ReviewEvent, Status, StatusState};
+    use crate::reconcile;
 
     /// Of a task of four points: `a` is worth 3 and `b` 1.
     fn grading(a: Judgement, b: Judgement) -> Grading {
         let task = task(vec![checkpoint("a", 3, &[]), checkpoint("b", 1, &[])]);
         let report = testing::report(&task, vec![("a", a), ("b", b)]);
-        Grading {
-            course: report.course.clone(),
-            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None }],
-            passed_before: Vec::new(),
-            review: Review {
-                event: ReviewEvent::Comment,
-                body: String::new(),
-                comments: Vec::new(),
-                status: Status { state: StatusState::Failure, description: String::new() },
-            },
-            terminal: String::new(),
-            practice: false,
-            quiet: false,
-            human: Vec::new(),
-            again_at: None,
-        }
+        let graded = GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None };
+        reconcile::testing::grading(graded.report.course.clone(), vec![graded])
     }
 
     fn pass() -> Judgement {
@@ -252,8 +238,7 @@ mod tests {
     }
 
     fn regraded(before: Grading, after: Grading) -> Regraded {
-        let key = PullKey { workspace: Workspace("local".into()), number: PullNumber(1) };
-        let head = "a".repeat(40).parse().unwrap();
+        let (key, head) = (reconcile::testing::key(), "a".repeat(40).parse().unwrap());
         Regraded { key, learner: "ada".parse().unwrap(), head, first_at: Time(1), before, after }
     }
 

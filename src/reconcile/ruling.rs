@@ -160,22 +160,18 @@ fn decided(text: String, decision: Decision) -> Answer {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::path::Path;
 
     use super::*;
     use crate::checkpoint::Judgement;
-    use crate::forge::pull::{
-        Login, Permission, Pull, PullKey, PullNumber, PullState, Readiness, User, UserKind, Workspace,
-    };
+    use crate::forge::pull::{Login, Permission, Pull, User, UserKind};
     use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
     use crate::gradebook::book::Book;
     use crate::reconcile::answer::{Again, answer};
     use crate::reconcile::command::parse;
     use crate::reconcile::courses::OpenCourse;
     use crate::reconcile::grader::{GradedTask, Grading};
-    use crate::review::{Review, ReviewEvent, Status, StatusState};
-    use crate::store::time::Time;
+    use crate::reconcile::testing;
 
     fn user(id: &str, login: &str) -> User {
         User { id: id.parse().unwrap(), login: Login(login.into()), kind: UserKind::Person }
@@ -218,43 +214,17 @@ mod tests {
             provisional: false,
             checkpoints: vec![result("replicas", &fail, &[]), result("kept", &fail, &["replicas"])],
         };
-        Grading {
-            course: report.course.clone(),
-            tasks: vec![GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None }],
-            passed_before: Vec::new(),
-            review: Review {
-                event: ReviewEvent::Comment,
-                body: String::new(),
-                comments: Vec::new(),
-                status: Status { state: StatusState::Failure, description: String::new() },
-            },
-            terminal: String::new(),
-            practice: false,
-            quiet: false,
-            human: Vec::new(),
-            again_at: None,
-        }
+        let graded = GradedTask { files: "0".repeat(40).parse().unwrap(), attempt: 1, report, observed: None };
+        testing::grading(graded.report.course.clone(), vec![graded])
     }
 
     /// What `grace` gets for a comment on the pull request of `ada`.
     fn ask(body: &str, permission: Permission, keeping: Keeping) -> Answer {
         let (course, book) = (course(), Book::default());
-        let pull = Pull {
-            number: PullNumber(1),
-            author: user("583231", "ada`<!--"),
-            course: "hello".parse().unwrap(),
-            branch: "fix".parse().unwrap(),
-            head: "a".repeat(40).parse().unwrap(),
-            base: None,
-            state: PullState::Open,
-            readiness: Readiness::Ready,
-            labels: BTreeSet::new(),
-            opened_at: Time(0),
-            updated_at: Time(0),
-        };
+        let pull = Pull { author: user("583231", "ada`<!--"), ..testing::pull("a") };
         let about = About {
             pull: &pull,
-            key: &PullKey { workspace: Workspace("local".into()), number: PullNumber(1) },
+            key: &testing::key(),
             by: &user("99", "grace"),
             permission,
             keeping,

@@ -90,25 +90,11 @@ pub fn due(known: &[Known], listed: &[Pull], extent: Extent) -> BTreeMap<PullNum
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
-    use crate::forge::pull::{Readiness, User};
+    use crate::reconcile::testing;
 
     fn pull(number: i64, head: &str, state: PullState, updated: i64) -> Pull {
-        Pull {
-            number: PullNumber(number),
-            author: User::local("ada".parse().unwrap()),
-            course: "hello".parse().unwrap(),
-            branch: "fix".parse().unwrap(),
-            head: head.repeat(40).parse().unwrap(),
-            base: None,
-            state,
-            readiness: Readiness::Ready,
-            labels: BTreeSet::new(),
-            opened_at: Time(0),
-            updated_at: Time(updated),
-        }
+        Pull { number: PullNumber(number), state, updated_at: Time(updated), ..testing::pull(head) }
     }
 
     fn known(number: i64, head: &str, state: PullState, updated: i64, answered: bool) -> Known {

@@ -1,17 +1,13 @@
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::checkpoint::outcome::Outcome;
-use crate::forge::pull::{
-    Login, Permission, Pull, PullKey, PullNumber, PullState, Readiness, User, UserKind, Workspace,
-};
+use crate::forge::pull::Permission;
 use crate::grade::report::CourseRef;
 use crate::gradebook::Keeping;
 use crate::gradebook::book::Book;
 use crate::reconcile::answer::{Again, answer};
 use crate::reconcile::command::parse;
 use crate::reconcile::grader::Grading;
-use crate::review::{Review, ReviewEvent, Status, StatusState};
+use crate::reconcile::testing;
 use crate::store::time::Time;
 
 /// `replicas` as it was judged at a head of forty times this letter.
@@ -42,40 +38,15 @@ fn verdict(pull: &str, head: char, files: char, outcome: Outcome) -> Entry {
 fn said(entries: Vec<Entry>, passed_before: &[&str]) -> [String; 2] {
     let mut book = Book::default();
     entries.into_iter().for_each(|entry| book.add(entry));
-    let ada = User { id: "1".parse().unwrap(), login: Login("ada".to_owned()), kind: UserKind::Person };
-    let pull = Pull {
-        number: PullNumber(1),
-        author: ada.clone(),
-        course: "hello".parse().unwrap(),
-        branch: "fix".parse().unwrap(),
-        head: "e".repeat(40).parse().unwrap(),
-        base: None,
-        state: PullState::Open,
-        readiness: Readiness::Ready,
-        labels: BTreeSet::new(),
-        opened_at: Time(0),
-        updated_at: Time(0),
-    };
+    let course = CourseRef { id: "hello".parse().unwrap(), revision: "b".repeat(40).parse().unwrap() };
     let grading = Grading {
-        course: CourseRef { id: "hello".parse().unwrap(), revision: "b".repeat(40).parse().unwrap() },
-        tasks: Vec::new(),
         passed_before: passed_before.iter().map(|id| id.parse().unwrap()).collect(),
-        review: Review {
-            event: ReviewEvent::Comment,
-            body: String::new(),
-            comments: Vec::new(),
-            status: Status { state: StatusState::Failure, description: String::new() },
-        },
-        terminal: String::new(),
-        practice: false,
-        quiet: false,
-        human: Vec::new(),
-        again_at: None,
+        ..testing::grading(course, Vec::new())
     };
     let about = About {
-        pull: &pull,
-        key: &PullKey { workspace: Workspace("local".into()), number: PullNumber(1) },
-        by: &ada,
+        pull: &testing::pull("e"),
+        key: &testing::key(),
+        by: &testing::ada(),
         permission: Permission::Owner,
         keeping: Keeping::Kept,
         grading: Some(&grading),
