@@ -47,7 +47,7 @@ pub fn run(args: Args) -> ExitCode {
         Ok(sandbox) => sandbox,
         Err(error) => return trouble::fail(&error),
     };
-    let graded = subject.grade(&sandbox);
+    let graded = subject.grade(&sandbox, args.format.advising());
     print!("{}", render(&graded, args.format, Colour::of(&std::io::stdout())));
     if subject.is_committed && waits_for_a_commit(&graded) {
         eprintln!("note: everything here is committed: `gradus grade --commit HEAD` judges what the commits did, too");

@@ -14,14 +14,13 @@ use crate::course::kinds::CommitFile;
 use crate::course::locate::{self, Home, Located};
 use crate::course::values::Scope;
 use crate::course::{Course, CourseTask};
-use crate::grade::grade;
 use crate::grade::proof::{self, Entry};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, conceals, learner_view};
+use crate::grade::{Advised, grade_and_advise};
 use crate::review::input::{DomainScore, Merging, Mode, NextTask, ReviewInput, Section};
 use crate::review::{Review, compose, safe, terminal};
 use crate::sandbox::{Sandbox, Strictness};
-use crate::submission::advice::advice_of_task;
 use crate::submission::diff::DiffLines;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -127,7 +126,8 @@ impl Preview<'_> {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };
         // There is no commit: the hash of the files is as good a name.
         let head: CommitId = tree_id(files).as_str().parse().expect("a tree id is as long as a commit id");
-        let report = proof::with_job(&reference, drawn, files, *commits, |job| grade(job, sandbox));
+        let Advised { report, advice } =
+            proof::with_job(&reference, drawn, files, *commits, |job| grade_and_advise(job, sandbox));
         let report = learner_view(&report, &drawn.task, Due::Open);
         let diff = changed_lines(&args.task, &drawn.starter, files);
         let section = Section {
@@ -154,7 +154,7 @@ impl Preview<'_> {
                 .map(|next| NextTask { id: next.task.id.clone(), title: next.task.title.clone() }),
             judged_locally: drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count() as u32,
             task_changed: false,
-            advice: advice_of_task(&drawn.task, files),
+            advice,
             on_files: None,
         };
         let upstream = Upstream::local();

@@ -13,7 +13,7 @@ use crate::course::id::TaskId;
 use crate::course::locate::{self, Home, LocateError, Located};
 use crate::course::{Course, CourseTask};
 use crate::grade::report::Report;
-use crate::sandbox::{Sandbox, Strictness};
+use crate::sandbox::{Advising, Sandbox, Strictness};
 use crate::submission::begin::{self, Situation, Step};
 use crate::submission::tree::Tree;
 use crate::submission::{ReadError, heads};
@@ -174,7 +174,7 @@ fn progress(top: &Path, situation: &Situation, id: &TaskId, sandbox: &Sandbox) -
         Where { path: top.to_owned(), task: Some(id.clone()), course: None, learner: None, commit: Some(revision) };
     // A branch that cannot be read is `gradus grade`'s to explain.
     let Ok(subject) = what.read() else { return Progress::Begun };
-    let graded = subject.grade(sandbox);
+    let graded = subject.grade(sandbox, Advising::Off);
     match graded.first().map(|graded| &graded.report) {
         Some(Report { score, points, provisional: false, checkpoints, .. }) if *points > 0 => {
             let all = checkpoints.iter().map(|checkpoint| checkpoint.points).sum();

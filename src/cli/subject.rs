@@ -16,8 +16,8 @@ use crate::course::{Course, CourseTask};
 use crate::grade::proof::{self, Entry};
 use crate::grade::report::CourseRef;
 use crate::grade::view::{Due, learner_view};
-use crate::grade::{Job, grade};
-use crate::sandbox::Sandbox;
+use crate::grade::{Advised, Job, grade, grade_and_advise};
+use crate::sandbox::{Advising, Sandbox};
 use crate::submission::deadline::Deadline;
 use crate::submission::scope::{Known, NearMiss, scope};
 use crate::submission::sha::CommitId;
@@ -156,13 +156,16 @@ impl Where {
 
 impl Subject {
     /// Grades all tasks; reports in the learner's view.
-    pub fn grade(&self, sandbox: &Sandbox) -> Vec<Graded<'_>> {
+    pub fn grade(&self, sandbox: &Sandbox, advising: Advising) -> Vec<Graded<'_>> {
         self.items
             .iter()
             .map(|item| {
-                let report = self.with_job(item, |job| grade(job, sandbox));
+                let Advised { report, advice } = self.with_job(item, |job| match advising {
+                    Advising::On => grade_and_advise(job, sandbox),
+                    Advising::Off => Advised { report: grade(job, sandbox), advice: Vec::new() },
+                });
                 let report = learner_view(&report, &item.drawn.task, Due::Open);
-                Graded { report, files: &item.files, shown_as: item.shown_as.clone(), dialect: item.drawn.task.dialect }
+                Graded { report, advice, files: &item.files, shown_as: item.shown_as.clone() }
             })
             .collect()
     }

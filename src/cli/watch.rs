@@ -76,7 +76,8 @@ fn grade(what: &Where, sandbox: &Sandbox) {
         }
         Ok(subject) => {
             near_misses(&subject);
-            print!("{}", render(&subject.grade(sandbox), Format::Text, Colour::of(&out)));
+            let graded = subject.grade(sandbox, Format::Text.advising());
+            print!("{}", render(&graded, Format::Text, Colour::of(&out)));
         }
     }
 }

@@ -17,7 +17,8 @@ use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::task::Task;
 use crate::course::values::Values;
-use crate::sandbox::{Sandbox, Screening, Tracing, Work};
+use crate::sandbox::{Advising, Answers, Sandbox, Screening, Tracing, Work};
+use crate::submission::advice::Advice;
 use crate::submission::history::History;
 use crate::submission::sha::CommitId;
 use crate::submission::tree::Tree;
@@ -57,18 +58,40 @@ impl Job<'_> {
     }
 }
 
+/// A report, and beside it what a person is told who reads it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Advised {
+    /// The same as without advice.
+    pub report: Report,
+    /// Places as in the report.
+    pub advice: Vec<Advice>,
+}
+
 /// Judges every checkpoint of a job. Never fails: what goes wrong is an outcome.
 pub fn grade(job: &Job<'_>, sandbox: &Sandbox) -> Report {
+    graded(job, sandbox, Advising::Off).report
+}
+
+/// Judges every checkpoint of a job, then gives advice on its files.
+pub fn grade_and_advise(job: &Job<'_>, sandbox: &Sandbox) -> Advised {
+    graded(job, sandbox, Advising::On)
+}
+
+fn graded(job: &Job<'_>, sandbox: &Sandbox, advising: Advising) -> Advised {
     let plan = Plan::new(&job.task.checkpoints);
     let prefix = job.prefix();
-    let judged = match unacceptable(job, &prefix) {
-        Some(judgement) => plan.order().iter().map(|c| (c.id.clone(), judgement.clone())).collect(),
+    let (judged, mut advice) = match unacceptable(job, &prefix) {
+        Some(judgement) => (plan.order().iter().map(|c| (c.id.clone(), judgement.clone())).collect(), Vec::new()),
         None => {
-            let judged = sandbox.judge(&work(job, plan.order(), &prefix, Tracing::Off));
-            judged.into_iter().map(|(id, judged)| (id, judged.judgement)).collect()
+            let work = Work { advising, ..work(job, plan.order(), &prefix, Tracing::Off) };
+            let Answers { judged, advice } = sandbox.judge(&work);
+            (judged.into_iter().map(|(id, judged)| (id, judged.judgement)).collect(), advice)
         }
     };
-    score::report(job, &plan.standings(judged))
+    for piece in &mut advice {
+        piece.place.file = piece.place.file.take().map(|file| format!("{prefix}{file}"));
+    }
+    Advised { report: score::report(job, &plan.standings(judged)), advice }
 }
 
 /// What a submission may not hold is a `fail` of every checkpoint, and reason enough to look at nothing else in it.
@@ -105,7 +128,7 @@ pub fn explain(job: &Job<'_>, id: &CheckpointId, sandbox: &Sandbox) -> Option<Ex
     let mut checkpoint = job.task.checkpoints.iter().find(|c| c.id == *id)?.clone();
     checkpoint.depends_on.clear();
     let prefix = job.prefix();
-    let judged = sandbox.judge(&work(job, &[&checkpoint], &prefix, Tracing::On)).remove(id)?;
+    let judged = sandbox.judge(&work(job, &[&checkpoint], &prefix, Tracing::On)).judged.remove(id)?;
     Some(Explanation { judgement: judged.judgement, trace: judged.trace })
 }
 
@@ -122,6 +145,7 @@ fn work<'a>(job: &Job<'a>, checkpoints: &'a [&'a Checkpoint], prefix: &'a str, t
         dialect: job.task.dialect,
         tracing,
         screening: Screening::On,
+        advising: Advising::Off,
     }
 }
 

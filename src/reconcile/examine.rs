@@ -12,7 +12,7 @@ use git2::Repository;
 
 use super::courses::{Courses, OpenCourse};
 use super::grader::{GradeError, Grader, Grading, Objects, Request};
-use super::judge::{Ground, Reading, Sights, attempt, judge, record, report};
+use super::judge::{Ground, Reading, Sights, attempt, judge, record, with_job};
 use super::live::{Begun, Live, Offers, Open, Slot, Stay, Undecided};
 use super::policy::LivePolicy;
 use super::turns::Turns;
@@ -23,6 +23,7 @@ use crate::course::diagnostic::Diagnostic;
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, TaskId};
 use crate::forge::pull::{Pull, PullNumber, Readiness};
+use crate::grade::grade;
 use crate::grade::view::{Due, learner_view};
 use crate::review::input::{Mode, ReviewInput};
 use crate::review::{compose, terminal};
@@ -202,7 +203,8 @@ impl Examiner {
         let (course, request, reading, drawn) = (course.clone(), request.clone(), reading.clone(), drawn.clone());
         let sandbox = self.sandbox.clone();
         Arc::new(move |environs| {
-            let report = report(&course, &request.pull, &reading.submission, &drawn, Some(environs), &sandbox);
+            let (pull, submission) = (&request.pull, &reading.submission);
+            let report = with_job(&course, pull, submission, &drawn, Some(environs), |job| grade(job, &sandbox));
             let open = |c: &Checkpoint| {
                 let result = report.checkpoints.iter().find(|result| result.id == c.id)?;
                 // Absent: what is not blocked by the files may be decided by looking.

@@ -16,14 +16,13 @@ use crate::course::task::ReviewBy;
 use crate::forge::pull::{Pull, Readiness};
 use crate::grade::report::{CheckpointResult, Report};
 use crate::grade::view::{Due, conceals, learner_view};
-use crate::grade::{Job, grade, quarantine};
+use crate::grade::{Job, grade_and_advise, quarantine};
 use crate::gradebook::book::{Book, Record};
 use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
 use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
 use crate::sandbox::Sandbox;
 use crate::store::observations::ObservationId;
 use crate::submission::Submission;
-use crate::submission::advice::advice_of_task;
 use crate::submission::diff::DiffLines;
 use crate::submission::scope::Scope;
 use crate::submission::sha::TreeId;
@@ -77,29 +76,31 @@ pub(super) fn judge(
         }
         let (environs, observed) =
             sights.get(&drawn.task.id).map_or((None, None), |(seen, id)| (Some(seen), id.clone()));
-        let judged = report(course, &request.pull, &reading.submission, drawn, environs, sandbox);
-        let (report, ends) = quarantine::apply(judged, &request.quarantines);
+        let judged =
+            with_job(course, &request.pull, &reading.submission, drawn, environs, |job| grade_and_advise(job, sandbox));
+        let (report, ends) = quarantine::apply(judged.report, &request.quarantines);
         again_at = again_at.into_iter().chain(ends).min();
-        views.push(learner_view(&report, &drawn.task, Due::Open));
+        views.push((learner_view(&report, &drawn.task, Due::Open), judged.advice));
         let attempt = attempt(&request.book, &course.course.id, &drawn.task.id, files);
         tasks.push(GradedTask { files: files.clone(), attempt, report, observed });
     }
     let standing = Standing { course, book: &request.book, graded: &tasks };
-    let sections = reading.tasks.iter().zip(&tasks).zip(&views).map(|(((drawn, files), graded), view)| Section {
-        task: &drawn.task,
-        report: view,
-        attempt: graded.attempt,
-        previous: previous.get(&drawn.task.id),
-        failures: standing.failures(&drawn.task.id, files, &graded.report),
-        values: &drawn.values,
-        debrief: &drawn.debrief,
-        domain: standing.domain(&drawn.task.id),
-        next: standing.next(&drawn.task.id),
-        judged_locally: count(drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count()),
-        task_changed: changed(course, &reading.submission, &drawn.task.id),
-        advice: advice_of_task(&drawn.task, &reading.submission.files.below(&drawn.task.id.dir())),
-        on_files: on_files(sights, drawn, &graded.report),
-    });
+    let sections =
+        reading.tasks.iter().zip(&tasks).zip(&views).map(|(((drawn, files), graded), (view, advice))| Section {
+            task: &drawn.task,
+            report: view,
+            attempt: graded.attempt,
+            previous: previous.get(&drawn.task.id),
+            failures: standing.failures(&drawn.task.id, files, &graded.report),
+            values: &drawn.values,
+            debrief: &drawn.debrief,
+            domain: standing.domain(&drawn.task.id),
+            next: standing.next(&drawn.task.id),
+            judged_locally: count(drawn.task.checkpoints.iter().filter(|c| !conceals(c, Due::Open)).count()),
+            task_changed: changed(course, &reading.submission, &drawn.task.id),
+            advice: advice.clone(),
+            on_files: on_files(sights, drawn, &graded.report),
+        });
     let input = ReviewInput {
         head: &request.pull.head,
         course: &course.reference,
@@ -149,34 +150,32 @@ fn event(grading: &Grading) -> ReviewEvent {
     }
 }
 
-pub(super) fn report(
+/// Runs something on the job of one task of a head.
+pub(super) fn with_job<T>(
     course: &OpenCourse,
     pull: &Pull,
     submission: &Submission,
     drawn: &Drawn,
     environs: Option<&Environs>,
-    sandbox: &Sandbox,
-) -> Report {
+    run: impl FnOnce(&Job<'_>) -> T,
+) -> T {
     let dir = drawn.task.id.dir();
     // Without a merge base the learner started from nothing that we know: the published starter is the best guess.
     let base = submission.base.as_ref().map_or_else(|| drawn.starter.clone(), |base| base.below(&dir));
     // Not where the rules are a published workspace's.
     let has_hidden = course.course.tasks.get(&drawn.task.id).is_some_and(CourseTask::has_hidden);
-    grade(
-        &Job {
-            course: &course.reference,
-            task: &drawn.task,
-            values: &drawn.values,
-            commit: Some(&pull.head),
-            files: &submission.files.below(&dir),
-            base: &base,
-            hidden: has_hidden.then_some(&drawn.hidden),
-            history: submission.history.as_ref(),
-            environs,
-            violations: &submission.violations,
-        },
-        sandbox,
-    )
+    run(&Job {
+        course: &course.reference,
+        task: &drawn.task,
+        values: &drawn.values,
+        commit: Some(&pull.head),
+        files: &submission.files.below(&dir),
+        base: &base,
+        hidden: has_hidden.then_some(&drawn.hidden),
+        history: submission.history.as_ref(),
+        environs,
+        violations: &submission.violations,
+    })
 }
 
 /// Where the learner stands with what was just graded counted in.

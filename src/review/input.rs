@@ -6,11 +6,11 @@ use crate::course::id::{CheckpointId, TaskId};
 use crate::course::task::Task;
 use crate::course::values::Values;
 use crate::grade::report::{CourseRef, Report};
+use crate::submission::advice::Advice;
 use crate::submission::diff::DiffLines;
 use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
 use crate::submission::upstream::Upstream;
-use crate::submission::yaml::Problem;
 
 /// All that a review is made of.
 #[derive(Debug, Clone)]
@@ -87,7 +87,7 @@ pub struct Section<'a> {
     /// The task changed since the learner branched off: the review says how to merge.
     pub task_changed: bool,
     /// What no checkpoint asks for and nobody loses points over; places as in the report.
-    pub advice: Vec<Problem>,
+    pub advice: Vec<Advice>,
     /// Why live checkpoints were judged on the files, where they were.
     pub on_files: Option<&'a str>,
 }

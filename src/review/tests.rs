@@ -13,11 +13,10 @@ use crate::checkpoint::outcome::Blame;
 use crate::course::task::{API_VERSION, ReviewBy, Task};
 use crate::course::values::Values;
 use crate::grade::report::{CheckpointResult, CourseRef, Report, ReportKind};
-use crate::submission::advice::advice_of_task;
+use crate::submission::advice::Advice;
 use crate::submission::diff::DiffLines;
 use crate::submission::scope::{NearMiss, OnMain};
 use crate::submission::sha::CommitId;
-use crate::submission::tree::Tree;
 use crate::submission::upstream::Upstream;
 
 fn head() -> CommitId {
@@ -743,13 +742,13 @@ fn the_terminal_goes_on_in_the_next_line_and_cuts_no_remedy() {
 #[test]
 fn advice_is_shown_apart_and_costs_nothing() {
     let fixture = Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
-    let mut files = Tree::default();
-    files.insert_file("a.yaml", *b"replicas: 1\nreplicas: 3\n");
-    let advice = advice_of_task(&fixture.task, &files);
+    let place = Place { file: Some("tasks/freeze/a.yaml".to_owned()), line: Some(2), ..Place::default() };
+    let message = "the key `replicas` is set twice, in line 1 and in line 2: keep one. *Or* <none>.".to_owned();
+    let advice = vec![Advice { message, place }];
     let body = compose(&fixture.input(vec![Section { advice, ..fixture.section() }])).body;
     assert!(body.starts_with("**Passed: 2 of 2 points.**"), "{body}");
     let told = "### Advice\n\nNo checkpoint asks for this, and it costs no points:\n\n- `tasks/freeze/a.yaml:2`: the key `replicas` \
-                is set twice, in line 1 and in line 2: keep one; kubectl silently takes the last, kustomize refuses the file.";
+                is set twice, in line 1 and in line 2: keep one. \\*Or\\* &lt;none&gt;.\n";
     assert!(body.contains(told), "{body}");
 }
 

@@ -303,10 +303,7 @@ impl<'a> TaskView<'a> {
             advice: section
                 .advice
                 .iter()
-                .map(|problem| AdviceView {
-                    place: place(&problem.place),
-                    message: problem.message.trim_end_matches('.'),
-                })
+                .map(|piece| AdviceView { place: place(&piece.place), message: piece.message.trim_end_matches('.') })
                 .collect(),
             since: section.previous.map(|previous| Since::of(section.attempt, previous, report)),
             wrong: fails.first().map(|c| c.called.clone()),

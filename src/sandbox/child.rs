@@ -1,4 +1,4 @@
-//! The child: gives its rights away, reads one request, judges, answers, ends.
+//! The child: gives its rights away, reads one request, judges, advises, answers, ends.
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -106,6 +106,7 @@ fn judge(confined: Confined) -> io::Result<()> {
             let frame = match event {
                 Event::Begun(index) => Frame::Begun(index),
                 Event::Judged(index, judged) => Frame::Judged(index, judged),
+                Event::Advised(advice) => Frame::Advised(advice),
             };
             if told.is_ok() {
                 told = frame.write(&mut out);

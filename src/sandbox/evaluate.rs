@@ -5,20 +5,21 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use serde_json::Value;
 
-use super::{Judged, Screening, Tracing, Work};
+use super::{Advising, Judged, Screening, Tracing, Work};
 use crate::checkpoint::evidence::Evidence;
 use crate::checkpoint::observed::Environs;
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::screen::screen;
 use crate::checkpoint::{Check, Context, Judgement, NOWHERE, Sight, Trace};
 use crate::course::id::CheckpointId;
+use crate::submission::advice::{Advice, advice};
 use crate::submission::yaml::YamlFiles;
 
 /// Most differences of one checkpoint that are reported: more than anybody reads, few enough for a review.
 const MAX_EVIDENCE: usize = 100;
 
-/// Longest text of a difference in characters; learner values can be as long as a file.
-const MAX_TEXT: usize = 2_000;
+/// Longest text of a difference or a piece of advice in bytes; learner values can be as long as a file.
+pub const MAX_TEXT: usize = 2_000;
 
 /// Most lines and longest line of a trace.
 const MAX_TRACE: usize = 5_000;
@@ -30,9 +31,12 @@ pub enum Event {
     Begun(usize),
     /// This is its answer.
     Judged(usize, Judged),
+    /// All is judged, and this is the advice that was wanted.
+    Advised(Vec<Advice>),
 }
 
-/// Judges in the order given and tells each event as it happens. Skips what depends on a checkpoint that did not pass.
+/// Judges in the order given and tells each event as it happens. Skips what depends on a checkpoint that did not pass. Advice
+/// comes last, when nothing can suffer by it any more.
 pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
     let yaml = YamlFiles::new(work.files);
     let context = Context {
@@ -89,6 +93,12 @@ pub fn evaluate(work: &Work<'_>, mut tell: impl FnMut(Event)) {
         trace.truncate(MAX_TRACE);
         trace.iter_mut().for_each(|(_, line)| clip(line));
         tell(Event::Judged(index, Judged { judgement, trace }));
+    }
+    if work.advising == Advising::On {
+        // On the files as they were read for the checkpoints: none is parsed a second time.
+        let mut found = catch_unwind(AssertUnwindSafe(|| advice(&yaml, work.dialect))).unwrap_or_default();
+        found.iter_mut().for_each(|piece| clip(&mut piece.message));
+        tell(Event::Advised(found));
     }
 }
 
@@ -196,6 +206,7 @@ mod tests {
             dialect: crate::submission::yaml::Dialect::Kubectl,
             tracing: Tracing::Off,
             screening: Screening::On,
+            advising: Advising::Off,
         };
         let mut told = Vec::new();
         evaluate(&work, |event| {

@@ -1,4 +1,5 @@
-//! From children that may die to answers for every checkpoint: what to run again, with how much, and when to give up.
+//! From children that may die to answers for every checkpoint: what to run again, with how much, and when to give up. What
+//! comes after the last answer is advice: nothing is run again for it.
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,12 +9,15 @@ use std::time::{Duration, Instant};
 
 use super::child::{Errand, Invocation};
 use super::confine::{ProcessLimits, Strictness, Walls};
+use super::evaluate::MAX_TEXT;
 use super::parent::{Death, Next, run};
 use super::wire::{Frame, Outgoing};
-use super::{Judged, Screening, Work};
+use super::{Advising, Answers, Judged, Screening, Work};
 use crate::checkpoint::outcome::Outcome;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
+use crate::submission::advice::{Advice, MAX_ADVICE};
+use crate::submission::tree::Tree;
 
 /// What judging one submission may take. Running into one of these is never the learner's fault (design §6).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,6 +76,7 @@ pub enum Unusable {
 /// What one child left behind.
 struct Run {
     answers: Vec<(usize, Judged)>,
+    advice: Option<Vec<Advice>>,
     /// The checkpoint that was being judged when it died.
     in_flight: Option<usize>,
     end: Result<(), Death>,
@@ -112,15 +117,16 @@ impl Launcher {
         }
     }
 
-    /// Judges every checkpoint of the work that its dependencies leave open.
-    pub fn judge(&self, work: &Work<'_>) -> BTreeMap<CheckpointId, Judged> {
+    /// Judges every checkpoint of the work that its dependencies leave open, then gives advice where it is wanted.
+    pub fn judge(&self, work: &Work<'_>) -> Answers {
         let deadline = Instant::now() + self.limits.submission;
         let mut answers: BTreeMap<CheckpointId, Judged> = BTreeMap::new();
         let mut stumbled = false;
         loop {
             let rest = remaining(work.checkpoints, &answers);
-            if rest.is_empty() {
-                return answers;
+            // With nothing left to judge, the last checkpoint took the child with it that was to give advice.
+            if rest.is_empty() && work.advising == Advising::Off {
+                return without_advice(answers);
             }
             let (limits, screening) = match stumbled {
                 true => (self.limits.doubled(), Screening::Off),
@@ -128,12 +134,13 @@ impl Launcher {
             };
             let run = self.run(&Work { screening, ..work.clone() }, &rest, limits, deadline);
             answers.extend(run.answers.into_iter().map(|(index, judged)| (rest[index].id.clone(), judged)));
+            if run.in_flight.is_none() && remaining(work.checkpoints, &answers).is_empty() {
+                // All is judged. However the child ended, it cannot cost more than its advice.
+                return Answers { judged: answers, advice: run.advice.unwrap_or_default() };
+            }
             let Err(death) = run.end else {
                 // Finished without these: the child left out what it should not have.
-                for checkpoint in remaining(work.checkpoints, &answers) {
-                    answers.insert(checkpoint.id.clone(), judged(Judgement::error("the sandbox left it out")));
-                }
-                return answers;
+                return gave_up(work, answers, &Judgement::error("the sandbox left it out"));
             };
             match (death, run.in_flight) {
                 (Death::Refused(why) | Death::NotStarted(why), _) => {
@@ -163,7 +170,7 @@ impl Launcher {
     fn alone(&self, work: &Work<'_>, checkpoint: &Checkpoint, first: &Death, deadline: Instant) -> Judged {
         let mut checkpoint = checkpoint.clone();
         checkpoint.depends_on.clear();
-        let work = Work { screening: Screening::Off, ..work.clone() };
+        let work = Work { screening: Screening::Off, advising: Advising::Off, ..work.clone() };
         let mut run = self.run(&work, &[Cow::Owned(checkpoint)], self.limits.doubled(), deadline);
         match (run.answers.pop(), run.end) {
             (Some((_, judged)), _) => judged,
@@ -182,6 +189,7 @@ impl Launcher {
         let invocation = self.invocation(limits, Errand::Judge, list.len());
         let within = |time: Duration| time.min(deadline.saturating_duration_since(Instant::now()));
         let mut answers = Vec::new();
+        let mut advice = None;
         let mut in_flight = None;
         let mut next = 0;
         let end = run(&self.program, &invocation, outgoing.pieces(), within(limits.start), |frame| match frame {
@@ -190,7 +198,7 @@ impl Launcher {
                 Next::Within(within(limits.start))
             }
             // Positions only grow, so no answer can be taken back.
-            Frame::Begun(index) if in_flight.is_none() && (next..list.len()).contains(&index) => {
+            Frame::Begun(index) if in_flight.is_none() && advice.is_none() && (next..list.len()).contains(&index) => {
                 in_flight = Some(index);
                 next = index + 1;
                 Next::Within(within(limits.checkpoint))
@@ -200,10 +208,19 @@ impl Launcher {
                 answers.push((index, judged));
                 Next::Within(within(limits.start))
             }
+            Frame::Advised(found)
+                if in_flight.is_none()
+                    && advice.is_none()
+                    && work.advising == Advising::On
+                    && fits(&found, work.files) =>
+            {
+                advice = Some(found);
+                Next::Within(within(limits.start))
+            }
             Frame::Finished if in_flight.is_none() => Next::Enough,
             _ => Next::Unexpected,
         });
-        Run { answers, in_flight, end }
+        Run { answers, advice, in_flight, end }
     }
 
     fn ready(&self, walls: Walls) -> Next {
@@ -243,15 +260,25 @@ fn remaining<'a>(checkpoints: &[&'a Checkpoint], answers: &BTreeMap<CheckpointId
     rest
 }
 
-fn gave_up(
-    work: &Work<'_>,
-    mut answers: BTreeMap<CheckpointId, Judged>,
-    judgement: &Judgement,
-) -> BTreeMap<CheckpointId, Judged> {
+fn gave_up(work: &Work<'_>, mut answers: BTreeMap<CheckpointId, Judged>, judgement: &Judgement) -> Answers {
     for checkpoint in remaining(work.checkpoints, &answers) {
         answers.insert(checkpoint.id.clone(), judged(judgement.clone()));
     }
-    answers
+    without_advice(answers)
+}
+
+fn without_advice(judged: BTreeMap<CheckpointId, Judged>) -> Answers {
+    Answers { judged, advice: Vec::new() }
+}
+
+/// Whether a healthy child could have said it: few and short pieces, each about a file that is there.
+fn fits(advice: &[Advice], files: &Tree) -> bool {
+    let piece_fits = |Advice { message, place }: &Advice| {
+        let of_file = place.file.as_deref().is_some_and(|path| files.file(path).is_some());
+        // Clipping adds a sign of it.
+        of_file && place.pointer.is_none() && message.len() <= MAX_TEXT + '…'.len_utf8()
+    };
+    advice.len() <= MAX_ADVICE && advice.iter().all(piece_fits)
 }
 
 fn judged(judgement: Judgement) -> Judged {
@@ -310,7 +337,9 @@ mod tests {
             dialect: crate::submission::yaml::Dialect::Kubectl,
             tracing: super::super::Tracing::Off,
             screening: Screening::On,
+            advising: Advising::On,
         });
+        let answers = answers.judged;
         assert!(answers.values().all(|a| a.judgement.outcome == Outcome::Inconclusive) && answers.len() == 2);
         assert!(matches!(launcher.check(), Err(Unusable::Broken(_))));
     }

@@ -21,6 +21,7 @@ use crate::checkpoint::observed::Environs;
 use crate::checkpoint::{Checkpoint, Judgement};
 use crate::course::id::CheckpointId;
 use crate::course::values::Values;
+use crate::submission::advice::Advice;
 use crate::submission::history::History;
 use crate::submission::tree::Tree;
 use crate::submission::yaml::Dialect;
@@ -55,6 +56,15 @@ pub enum Screening {
     Off,
 }
 
+/// Whether to give advice on the YAML files once all is judged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Advising {
+    /// What a person will read.
+    On,
+    /// What is counted and compared.
+    Off,
+}
+
 /// What is to be judged, on what.
 #[derive(Debug, Clone)]
 pub struct Work<'a> {
@@ -80,6 +90,17 @@ pub struct Work<'a> {
     pub tracing: Tracing,
     /// Whether objects are screened. Never when verdicts are recorded: all of it is told.
     pub screening: Screening,
+    /// Whether advice is wanted.
+    pub advising: Advising,
+}
+
+/// What came of it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Answers {
+    /// One per checkpoint, but for those that wait for another.
+    pub judged: BTreeMap<CheckpointId, Judged>,
+    /// Where it was wanted and could be given; files below the task's directory. Whatever it takes, no judgement suffers.
+    pub advice: Vec<Advice>,
 }
 
 /// One checkpoint's answer.
@@ -121,16 +142,18 @@ impl Sandbox {
         }
     }
 
-    /// Judges the checkpoints. Never fails: what goes wrong is a judgement too.
-    pub fn judge(&self, work: &Work<'_>) -> BTreeMap<CheckpointId, Judged> {
+    /// Judges the checkpoints, then gives advice. Never fails: what goes wrong is a judgement too.
+    pub fn judge(&self, work: &Work<'_>) -> Answers {
         match self {
             Sandbox::Child(launcher) => launcher.judge(work),
             Sandbox::InProcess => {
-                let mut all = BTreeMap::new();
-                evaluate::evaluate(work, |event| {
-                    if let evaluate::Event::Judged(index, judged) = event {
-                        all.insert(work.checkpoints[index].id.clone(), judged);
+                let mut all = Answers::default();
+                evaluate::evaluate(work, |event| match event {
+                    evaluate::Event::Begun(_) => {}
+                    evaluate::Event::Judged(index, judged) => {
+                        all.judged.insert(work.checkpoints[index].id.clone(), judged);
                     }
+                    evaluate::Event::Advised(advice) => all.advice = advice,
                 });
                 all
             }

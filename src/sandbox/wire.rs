@@ -12,10 +12,11 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::confine::{Confined, Walls};
-use super::{Judged, Screening, Tracing, Work};
+use super::{Advising, Judged, Screening, Tracing, Work};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::observed::Environs;
 use crate::course::values::Values;
+use crate::submission::advice::Advice;
 use crate::submission::history::History;
 use crate::submission::tree::{Entry, Tree};
 use crate::submission::yaml::Dialect;
@@ -43,6 +44,7 @@ pub struct Request {
     dialect: Dialect,
     tracing: Tracing,
     screening: Screening,
+    advising: Advising,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -60,6 +62,7 @@ struct Header<'a> {
     dialect: Dialect,
     tracing: Tracing,
     screening: Screening,
+    advising: Advising,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -113,6 +116,7 @@ impl<'a> Outgoing<'a> {
             dialect: work.dialect,
             tracing: work.tracing,
             screening: work.screening,
+            advising: work.advising,
         };
         let mut head = vec![0; 4];
         serde_json::to_writer(&mut head, &header).expect("plain data without maps keyed by anything but text");
@@ -168,6 +172,7 @@ impl Request {
             dialect: header.dialect,
             tracing: header.tracing,
             screening: header.screening,
+            advising: header.advising,
         })
     }
 
@@ -186,6 +191,7 @@ impl Request {
             dialect: self.dialect,
             tracing: self.tracing,
             screening: self.screening,
+            advising: self.advising,
         })
     }
 }
@@ -204,8 +210,8 @@ fn invalid(why: &'static str) -> io::Error {
     io::Error::new(io::ErrorKind::InvalidData, why)
 }
 
-/// What the child says, in this order: `Ready` or `Refused`, then `Begun` and `Judged` in turn, then `Finished`. A child
-/// asked to test its walls says `Ready`, then `Holes`.
+/// What the child says, in this order: `Ready` or `Refused`, then `Begun` and `Judged` in turn, then `Advised` where that
+/// was wanted, then `Finished`. A child asked to test its walls says `Ready`, then `Holes`.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Frame {
     /// The walls stand; input will be read now.
@@ -216,6 +222,8 @@ pub enum Frame {
     Begun(usize),
     /// The answer for the checkpoint at this position.
     Judged(usize, Judged),
+    /// Advice on the files. No checkpoint is begun after it.
+    Advised(Vec<Advice>),
     /// What could be done that must not be possible.
     Holes(Vec<String>),
     /// Nothing follows.

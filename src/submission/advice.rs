@@ -1,39 +1,48 @@
 //! Free advice on the learner's YAML: what kubectl and kustomize read differently, and keys that are set twice. No
-//! checkpoint asks for it, so it is in no report and changes no outcome.
+//! checkpoint asks for it, so it is in no report and changes no outcome. It is made where checkpoints are judged.
 
-use super::tree::Tree;
+use serde::{Deserialize, Serialize};
+
 use super::yaml::{Dialect, Problem, ProblemKind, YamlFiles, ambiguities};
-use crate::course::task::Task;
+use crate::checkpoint::evidence::Place;
 
 /// Most pieces of advice for one task: after that many, somebody knows.
-const MAX_ADVICE: usize = 10;
+pub const MAX_ADVICE: usize = 10;
 
-/// Most bytes of files that are looked through. The daemon does this in its own process, not in the sandbox: what takes long
-/// or much memory is not worth a piece of advice.
-const MAX_BYTES: usize = 256 << 10;
+/// Most bytes of YAML that are looked through. Checkpoints have read most of it already; of what none of them read, more
+/// than this is not worth a learner's time. A size and no time, so that the same commit gets the same advice everywhere.
+const MAX_BYTES: usize = 1 << 20;
 
-/// In the order of the files, and of the lines in each; `place.file` is below the task's directory. None where a reader of
-/// YAML 1.2 counts: neither of the two tools sees the files then; and none for more than 256 KiB of files.
-pub fn advice(files: &Tree, dialect: Dialect) -> Vec<Problem> {
+/// One piece of advice.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Advice {
+    /// One sentence with the remedy.
+    pub message: String,
+    /// Its file is below the task's directory where it is made, below the top of the workspace beside a report.
+    pub place: Place,
+}
+
+/// In the order of the files, and of the lines in each. None where a reader of YAML 1.2 counts: neither of the two tools
+/// sees the files then. What comes after the first MiB is not looked through.
+pub fn advice(files: &YamlFiles<'_>, dialect: Dialect) -> Vec<Advice> {
     let set_twice = match dialect {
         Dialect::Kubectl => |kind: ProblemKind| kind == ProblemKind::DuplicateKey,
         // There it is a mistake, and no advice.
         Dialect::Kustomize => |_| false,
         Dialect::Yaml12 => return Vec::new(),
     };
-    let bytes = files.paths().filter_map(|path| files.file(path)).map(|bytes| bytes.len()).sum::<usize>();
-    if bytes > MAX_BYTES {
-        return Vec::new();
-    }
-    let files = YamlFiles::new(files);
+    let mut left = MAX_BYTES;
     let mut all = Vec::new();
     for file in files.all() {
+        let Some(rest) = left.checked_sub(file.size()) else { break };
+        left = rest;
         let twice = file.yaml().problems.iter().filter(|problem| set_twice(problem.kind)).cloned();
         let mut of_file: Vec<_> = file.yaml().documents.iter().flat_map(ambiguities).chain(twice).collect();
         of_file.sort_by_key(|problem| problem.place.line);
-        all.extend(of_file.into_iter().map(|mut problem| {
-            problem.place.file = Some(file.path().to_owned());
-            problem
+        all.extend(of_file.into_iter().map(|Problem { message, place, .. }| Advice {
+            message,
+            place: Place { file: Some(file.path().to_owned()), ..place },
         }));
         if all.len() >= MAX_ADVICE {
             break;
@@ -43,17 +52,9 @@ pub fn advice(files: &Tree, dialect: Dialect) -> Vec<Problem> {
     all
 }
 
-/// The same, with `place.file` below the top of the workspace.
-pub fn advice_of_task(task: &Task, files: &Tree) -> Vec<Problem> {
-    let mut all = advice(files, task.dialect);
-    for problem in &mut all {
-        problem.place.file = problem.place.file.take().map(|file| format!("{}/{file}", task.id.dir()));
-    }
-    all
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::tree::Tree;
     use super::*;
 
     fn places(dialect: Dialect, files: &[(&str, &str)]) -> Vec<String> {
@@ -61,8 +62,9 @@ mod tests {
         for (path, text) in files {
             tree.insert_file(*path, text.as_bytes());
         }
-        let place = |problem: Problem| (problem.place.file.unwrap_or_default(), problem.place.line.unwrap_or_default());
-        advice(&tree, dialect).into_iter().map(place).map(|(file, line)| format!("{file}:{line}")).collect()
+        let place =
+            |Advice { place, .. }| format!("{}:{}", place.file.unwrap_or_default(), place.line.unwrap_or_default());
+        advice(&YamlFiles::new(&tree), dialect).into_iter().map(place).collect()
     }
 
     #[test]
@@ -89,9 +91,12 @@ mod tests {
     }
 
     #[test]
-    fn what_is_large_is_not_looked_through() {
-        let much = "a: 1\n# ".to_owned() + &"x".repeat(MAX_BYTES);
-        assert_eq!(places(Dialect::Kubectl, &[("a.yaml", "on: yes\n")]).len(), 2);
-        assert_eq!(places(Dialect::Kubectl, &[("a.yaml", "on: yes\n"), ("b.yaml", &much)]), Vec::<String>::new());
+    fn what_comes_after_much_yaml_is_not_looked_through() {
+        let much = "on: 1\n# ".to_owned() + &"x".repeat(MAX_BYTES - 20);
+        let files = [("a.yaml", "on: yes\n"), ("b.yaml", &much), ("c.yaml", "on: yes\n")];
+        assert_eq!(places(Dialect::Kubectl, &files), ["a.yaml:1", "a.yaml:1", "b.yaml:1"]);
+        // Only YAML counts.
+        let files = [("a.png", much.as_str()), ("b.yaml", &much), ("c.yaml", "a: 1\n")];
+        assert_eq!(places(Dialect::Kubectl, &files), ["b.yaml:1"]);
     }
 }

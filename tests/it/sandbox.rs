@@ -8,7 +8,7 @@ use gradus::checkpoint::Checkpoint;
 use gradus::checkpoint::observed::{Environs, Maker, Observed, Seen};
 use gradus::checkpoint::outcome::Outcome::{self, Error, Fail, Inconclusive, Pass};
 use gradus::course::values::Values;
-use gradus::sandbox::{Launcher, Limits, Sandbox, Screening, Strictness, Tracing, Unusable, Work};
+use gradus::sandbox::{Advising, Answers, Launcher, Limits, Sandbox, Screening, Strictness, Tracing, Unusable, Work};
 use gradus::submission::tree::Tree;
 use gradus::submission::yaml::Dialect;
 use serde_json::{Value, json};
@@ -37,8 +37,27 @@ fn judge_observed(
     files: &Tree,
     environs: Option<&Environs>,
 ) -> BTreeMap<String, (Outcome, String)> {
+    told(answers(sandbox, checkpoints, files, environs, Advising::Off)).0
+}
+
+/// With the advice, as in `web.yaml:1`.
+fn advised(
+    sandbox: &Sandbox,
+    checkpoints: &[Checkpoint],
+    files: &Tree,
+) -> (BTreeMap<String, (Outcome, String)>, Vec<String>) {
+    told(answers(sandbox, checkpoints, files, None, Advising::On))
+}
+
+fn answers(
+    sandbox: &Sandbox,
+    checkpoints: &[Checkpoint],
+    files: &Tree,
+    environs: Option<&Environs>,
+    advising: Advising,
+) -> Answers {
     let list: Vec<&Checkpoint> = checkpoints.iter().collect();
-    let answers = sandbox.judge(&Work {
+    sandbox.judge(&Work {
         checkpoints: &list,
         files,
         base: &Tree::default(),
@@ -50,12 +69,19 @@ fn judge_observed(
         dialect: Dialect::Kubectl,
         tracing: Tracing::Off,
         screening: Screening::On,
-    });
-    let told = |judgement: gradus::checkpoint::Judgement| {
+        advising,
+    })
+}
+
+fn told(answers: Answers) -> (BTreeMap<String, (Outcome, String)>, Vec<String>) {
+    let first = |judgement: gradus::checkpoint::Judgement| {
         let message = judgement.evidence.into_iter().next().map(|e| e.message).unwrap_or_default();
         (judgement.outcome, message)
     };
-    answers.into_iter().map(|(id, answer)| (id.to_string(), told(answer.judgement))).collect()
+    let judged = answers.judged.into_iter().map(|(id, answer)| (id.to_string(), first(answer.judgement))).collect();
+    let places = answers.advice.into_iter().map(|piece| piece.place);
+    let places = places.map(|place| format!("{}:{}", place.file.unwrap(), place.line.unwrap())).collect();
+    (judged, places)
 }
 
 /// The control is `without_walls_the_probe_finds_holes` in `src/sandbox/probe.rs`: the same attempts without walls.
@@ -90,7 +116,25 @@ fn hostile_files_end_in_a_clear_answer_and_the_next_submission_is_graded() {
         assert!(!answers["honest"].1.is_empty(), "{name} is answered with a sentence");
         assert!(begun.elapsed() < Duration::from_secs(30), "{name} took {:?}", begun.elapsed());
         assert_eq!(judge(&sandbox, &[honest()], &files(HONEST))["honest"].0, Pass, "after {name}");
+        let mut beside = files(text);
+        beside.insert_file("x.yaml", *b"answer: yes\n");
+        let begun = Instant::now();
+        let (again, advice) = advised(&sandbox, &[honest()], &beside);
+        assert_eq!(again["honest"], answers["honest"], "{name}: advice changes no verdict");
+        assert_eq!(advice, ["x.yaml:1"], "{name} has none, and costs the other file none");
+        assert!(begun.elapsed() < Duration::from_secs(30), "advice on {name} took {:?}", begun.elapsed());
     }
+}
+
+#[test]
+fn advice_is_given_where_it_is_wanted_and_is_the_same_behind_the_walls() {
+    let text = format!("{HONEST}on: 1\nkind: Deployment\n");
+    let both = [sandbox(), Sandbox::InProcess].map(|sandbox| advised(&sandbox, &[honest()], &files(&text)));
+    assert_eq!(both[0], both[1]);
+    assert_eq!(both[0].1, ["web.yaml:4", "web.yaml:5"]);
+    assert_eq!(both[0].0["honest"].0, Pass);
+    let unasked = answers(&sandbox(), &[honest()], &files(&text), None, Advising::Off);
+    assert_eq!(told(unasked), (both[0].0.clone(), Vec::new()));
 }
 
 #[test]
@@ -130,8 +174,16 @@ fn what_was_seen_in_an_environment_is_judged_behind_the_same_walls() {
 
 /// A program in place of ours: what a child does that learner input has taken over.
 fn taken_over(name: &str, strictness: Strictness) -> Sandbox {
+    limited(name, strictness, Duration::from_millis(300))
+}
+
+/// The same, on limits that a healthy script keeps on a busy machine.
+fn advising_child() -> Sandbox {
+    limited("advising.sh", Strictness::BestEffort, Duration::from_secs(2))
+}
+
+fn limited(name: &str, strictness: Strictness, quick: Duration) -> Sandbox {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/children").join(name);
-    let quick = Duration::from_millis(300);
     let limits = Limits { checkpoint: quick, start: quick, submission: Duration::from_secs(20), ..Limits::default() };
     Sandbox::Child(Launcher::new(program, strictness, limits))
 }
@@ -158,6 +210,32 @@ fn whatever_a_child_does_no_learner_loses_or_wins_points_by_it() {
 fn what_dies_of_going_through_the_objects_is_judged_without() {
     let answers = judge(&taken_over("screening.sh", Strictness::BestEffort), &[honest()], &files(HONEST));
     assert_eq!(answers["honest"].0, Pass, "{answers:?}");
+}
+
+#[test]
+fn what_goes_wrong_after_the_last_judgement_costs_the_advice_and_nothing_else() {
+    let advising = |does: &str| {
+        let files = files(&format!("{HONEST}answer: {does}\n"));
+        let (answers, advice) = advised(&advising_child(), &[honest()], &files);
+        (answers["honest"].clone(), advice)
+    };
+    let passed = (Pass, String::new());
+    assert_eq!(
+        advising("tells"),
+        (passed.clone(), vec!["web.yaml:4".to_owned()]),
+        "so that the others prove something"
+    );
+    for does in ["dies", "sleeps", "floods", "elsewhere", "too-much", "takes-back"] {
+        assert_eq!(advising(does), (passed.clone(), Vec::new()), "{does}");
+    }
+}
+
+#[test]
+fn what_the_last_checkpoint_takes_with_it_is_not_the_advice() {
+    let files = files(&format!("{HONEST}answer: judging-kills\n"));
+    let (answers, advice) = advised(&advising_child(), &[honest()], &files);
+    assert_eq!(answers["honest"].0, Error, "{answers:?}");
+    assert_eq!(advice, ["web.yaml:4"]);
 }
 
 #[test]

@@ -6,8 +6,7 @@ use crate::checkpoint::evidence::{Evidence, Place};
 use crate::checkpoint::outcome::Outcome;
 use crate::grade::report::CheckpointResult;
 use crate::review::words::Verdict;
-use crate::submission::advice::advice;
-use crate::submission::yaml::Problem;
+use crate::submission::advice::Advice;
 
 /// One command per difference, one notice with the verdict per task, then one per piece of advice: GitHub shows only the
 /// first few annotations of a step, and the verdicts are to be among them. Nothing else is printed: a line of learner text
@@ -30,11 +29,8 @@ pub fn render(graded: &[Graded<'_>]) -> String {
         let message = message.trim_end_matches("; ");
         text.push_str(&command(Level::Notice, &Place::default(), &report.title, message));
     }
-    for graded in graded {
-        for Problem { message, mut place, .. } in advice(graded.files, graded.dialect) {
-            place.file = place.file.map(|file| format!("{}/{file}", graded.report.task.dir()));
-            text.push_str(&command(Level::Notice, &place, "advice", &message));
-        }
+    for Advice { message, place } in graded.iter().flat_map(|graded| &graded.advice) {
+        text.push_str(&command(Level::Notice, place, "advice", message));
     }
     text
 }
@@ -50,14 +46,13 @@ mod tests {
     use crate::checkpoint::Judgement;
     use crate::grade::testing;
     use crate::submission::tree::Tree;
-    use crate::submission::yaml::Dialect;
 
     fn rendered(message: &str, file: &str) -> String {
         let task = testing::task(vec![testing::checkpoint("a", 2, &[])]);
         let place = Place { file: Some(file.to_owned()), line: Some(3), column: Some(5), ..Place::default() };
         let evidence = Evidence { message: message.to_owned(), place, ..Evidence::default() };
         let report = testing::report(&task, vec![("a", Judgement::fail(vec![evidence]))]);
-        render(&[Graded { report, files: &Tree::default(), shown_as: String::new(), dialect: Dialect::Kubectl }])
+        render(&[Graded { report, files: &Tree::default(), shown_as: String::new(), advice: Vec::new() }])
     }
 
     #[test]

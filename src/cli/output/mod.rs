@@ -14,8 +14,9 @@ use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
 use crate::checkpoint::outcome::Outcome;
 use crate::course::task::API_VERSION;
 use crate::grade::report::{Report, ReportList, ReportListKind};
+use crate::sandbox::Advising;
+use crate::submission::advice::Advice;
 use crate::submission::tree::Tree;
-use crate::submission::yaml::Dialect;
 
 /// How reports are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
@@ -29,6 +30,16 @@ pub enum Format {
     Github,
 }
 
+impl Format {
+    /// A person reads advice; a program asks for the report.
+    pub fn advising(self) -> Advising {
+        match self {
+            Format::Text | Format::Github => Advising::On,
+            Format::Json => Advising::Off,
+        }
+    }
+}
+
 /// A report with what it takes to show it.
 #[derive(Debug)]
 pub struct Graded<'a> {
@@ -38,8 +49,8 @@ pub struct Graded<'a> {
     pub files: &'a Tree,
     /// Where that directory is for the reader of text, with a slash at its end; JSON and GitHub always say `tasks/ID/`.
     pub shown_as: String,
-    /// How the scalars in those files read.
-    pub dialect: Dialect,
+    /// Where it was wanted; places as in the report.
+    pub advice: Vec<Advice>,
 }
 
 /// The reports as text with a line end.

@@ -10,7 +10,7 @@ use crate::grade::report::{CheckpointResult, Report};
 use crate::review::asked::{Asked, asked};
 use crate::review::safe::plain;
 use crate::review::words::{Verdict, count};
-use crate::submission::advice::advice;
+use crate::submission::advice::Advice;
 
 /// Most differences of one checkpoint that are shown: the first few teach, the rest is in `--format json`.
 const MAX_SHOWN: usize = 8;
@@ -42,12 +42,12 @@ fn task(text: &mut String, graded: &Graded<'_>, colour: Colour) {
             differences(text, result, graded, colour);
         }
     }
-    for problem in advice(graded.files, graded.dialect) {
-        let (place, source) = located(graded, &problem.place);
+    for Advice { message, place } in &graded.advice {
+        let (place, source) = located(graded, place);
         let snippet = Snippet {
             level: "note",
             code: Some("advice"),
-            title: &problem.message,
+            title: message,
             place: &place,
             source,
             label: None,
@@ -172,7 +172,6 @@ mod tests {
     use crate::checkpoint::Judgement;
     use crate::grade::testing::{self, checkpoint};
     use crate::submission::tree::Tree;
-    use crate::submission::yaml::Dialect;
 
     #[test]
     fn differences_come_with_their_line_then_the_table_then_the_verdict() {
@@ -208,7 +207,7 @@ mod tests {
         );
         let mut files = Tree::default();
         files.insert_file("web.yaml", *b"spec:\n  replicas: 1\n");
-        let graded = Graded { report, files: &files, shown_as: "work/".to_owned(), dialect: Dialect::Kubectl };
+        let graded = Graded { report, files: &files, shown_as: "work/".to_owned(), advice: Vec::new() };
         let text = render(&[graded], Colour::Never);
         insta::assert_snapshot!(text, @r"
         fail[replicas]: Deployment web: `replicas` is too low

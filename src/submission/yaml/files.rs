@@ -141,6 +141,11 @@ impl<'f> File<'f> {
         self.slot.path
     }
 
+    /// Its size in bytes.
+    pub fn size(self) -> usize {
+        self.slot.bytes.len()
+    }
+
     /// Whether its name is that of a YAML file.
     pub fn is_named_yaml(self) -> bool {
         self.slot.path.ends_with(".yaml") || self.slot.path.ends_with(".yml")

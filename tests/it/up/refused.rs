@@ -93,7 +93,7 @@ fn hostile_files_end_in_a_clear_answer() {
         laughs += &format!("a{n}: &a{n} [*a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}, *a{m}]\n", m = n - 1);
     }
     let deep = format!("kind: Deployment\nspec: {}{}\n", "[".repeat(10_000), "]".repeat(10_000));
-    for (branch, content) in [("laughs", laughs), ("deep", deep)] {
+    for (branch, content) in [("laughs", &laughs), ("deep", &deep)] {
         clone.branch(branch);
         clone.write("tasks/first/deployment.yaml", content);
         let out = clone.hand_in();
@@ -114,6 +114,17 @@ fn hostile_files_end_in_a_clear_answer() {
     assert!(!out.contains('\u{1b}'), "{out:?}");
     let (_, page) = up.get("/pulls/4");
     assert!(!page.contains("<script>alert"), "{page}");
+    // Where no checkpoint reads them, the advice does.
+    clone.branch("advised");
+    clone.write("tasks/second/note.txt", "done\n");
+    clone.write("tasks/second/a.yaml", laughs);
+    clone.write("tasks/second/b.yaml", deep);
+    clone.write("tasks/second/c.yaml", "answer: yes\n");
+    let out = clone.hand_in();
+    assert!(out.contains("Passed: 2 of 2 points"), "{out}");
+    let review = up.reviews(5).remove(0);
+    let (_, advice) = review.split_once("### Advice").unwrap_or_else(|| panic!("no advice: {review}"));
+    assert!(advice.contains("- `tasks/second/c.yaml:1`: "), "{review}");
     // And the daemon goes on.
     clone.branch("fine");
     clone.answer("3", "aurora");
