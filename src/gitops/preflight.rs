@@ -179,6 +179,10 @@ pub fn preflight(tree: &Tree, path: &str, allowed: &Allowed) -> Result<Accepted,
     let path = path.trim_matches('/');
     let mut against = Objections::default();
     files::examine(tree, path, &mut against);
+    if files::is_too_much(tree, path) {
+        // It is refused whatever it says: this process reads no more than it has to.
+        return Err(against.0);
+    }
     let mut applied = object::Applied::new(allowed);
     for (file, bytes) in files::manifests(tree, path) {
         text::examine(file, bytes, &mut applied, &mut against);

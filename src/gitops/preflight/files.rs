@@ -26,6 +26,15 @@ pub(super) fn manifests<'t>(tree: &'t Tree, path: &str) -> impl Iterator<Item = 
     })
 }
 
+/// Whether the manifests are more than is applied.
+pub(super) fn is_too_much(tree: &Tree, path: &str) -> bool {
+    size(tree, path) > MAX_BYTES
+}
+
+fn size(tree: &Tree, path: &str) -> usize {
+    manifests(tree, path).map(|(_, bytes)| bytes.len()).sum()
+}
+
 fn is_manifest(file: &str) -> bool {
     [".yaml", ".yml", ".json"].iter().any(|ending| file.ends_with(ending))
 }
@@ -52,8 +61,8 @@ pub(super) fn examine(tree: &Tree, path: &str, against: &mut Objections) {
             Entry::File { bytes, .. } => regular(file, bytes, path, against),
         }
     }
-    let total: usize = manifests(tree, path).map(|(_, bytes)| bytes.len()).sum();
-    if total > MAX_BYTES {
+    if is_too_much(tree, path) {
+        let total = size(tree, path);
         let what =
             format!("the manifests have {} KiB together, at most {} KiB are applied", total >> 10, MAX_BYTES >> 10);
         against.add(Rule::Size, at_file(path), what, "take large files out of this directory");

@@ -198,6 +198,7 @@ fn too_much_is_refused() {
     assert_eq!(objections(&[("x.yaml", &many)]).iter().map(|one| one.rule).collect::<Vec<_>>(), [Rule::Size; 2]);
     let comment = format!("# {}\n", "x".repeat(MAX_BYTES));
     assert_eq!(objection(&[("x.yaml", &comment)]).rule, Rule::Size);
+    assert_eq!(objection(&[("x.yaml", &comment), ("y.yaml", "a: [")]).rule, Rule::Size, "it is not even read");
     assert_eq!(preflight(&Tree::default(), PATH, &allowed()).unwrap_err()[0].rule, Rule::Nothing);
     let mut linked = Tree::default();
     linked.insert("tasks/shop", Entry::Symlink("../etc".into()));

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 use super::object::Applied;
-use super::{Objections, Rule, at_file};
+use super::{MAX_OBJECTIONS, Objections, Rule, at_file};
 use crate::checkpoint::evidence::Place;
 use crate::submission::yaml::{Dialect, Document, Problem, ProblemKind, YamlFile, ambiguities, uncommon};
 
@@ -23,7 +23,7 @@ pub(super) fn examine(file: &str, bytes: &[u8], applied: &mut Applied<'_>, again
     if let Some(problem) = uncommon(bytes) {
         return add(file, problem, against);
     }
-    let differing: Vec<_> = yaml.documents.iter().flat_map(ambiguities).collect();
+    let differing: Vec<_> = yaml.documents.iter().flat_map(ambiguities).take(MAX_OBJECTIONS).collect();
     if !differing.is_empty() {
         return differing.into_iter().for_each(|problem| add(file, problem, against));
     }
