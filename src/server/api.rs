@@ -1,7 +1,7 @@
 //! The JSON API beside the pages (`docs/api.md`). Shapes are the structs below; fields are only ever added.
 
-use axum::extract::rejection::JsonRejection;
-use axum::extract::{FromRequestParts, Json, Path, State};
+use axum::extract::rejection::{JsonRejection, QueryRejection};
+use axum::extract::{FromRequestParts, Json, Path, Query, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::routing::get;
@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::App;
 use super::api_errors::{Failure, unreadable};
-use super::views::pull as view;
+use super::query::{PullQuery, States, misread};
+use super::views;
 use super::web::post_comment;
 use crate::course::id::{CourseId, Learner};
 use crate::forge::Forge;
@@ -116,20 +117,20 @@ pub struct NewComment {
 
 type Answer<T> = Result<response::Json<T>, Failure>;
 
-async fn pulls(State(app): State<App>) -> Answer<Vec<Pull>> {
-    let mut all = Vec::new();
-    for pull in app.forge.pulls().await? {
-        all.push(shape(&app, pull).await?);
-    }
-    Ok(response::Json(all))
+async fn pulls(State(app): State<App>, query: Result<Query<PullQuery>, QueryRejection>) -> Answer<Vec<Pull>> {
+    let Query(query) = query.map_err(|rejection| Failure(StatusCode::BAD_REQUEST, misread(&rejection)))?;
+    let all = views::pulls::all(&app).await?;
+    let rows = query.of_which(query.state.unwrap_or(States::All), &query.of_whom(&all));
+    let rows = if query.page.is_some() { query.on_page(&rows) } else { &rows };
+    Ok(response::Json(rows.iter().map(|(pull, status)| shape(&app, pull.clone(), status.clone())).collect()))
 }
 
 async fn one(State(app): State<App>, Number(number): Number) -> Answer<Pull> {
     let found = find(&app, number).await?;
     let grading = app.store.grading::<Grading>(&app.forge.key(found.number), &found.head).await?;
     let reports = grading.map(|grading| visible(&app, &found, grading)).unwrap_or_default();
-    let pull = shape(&app, found).await?;
-    Ok(response::Json(Pull { reports: Some(reports), ..pull }))
+    let status = views::pull::status(&app, &found).await?;
+    Ok(response::Json(Pull { reports: Some(reports), ..shape(&app, found, status) }))
 }
 
 async fn reviews(State(app): State<App>, Number(number): Number) -> Answer<Vec<Review>> {
@@ -195,9 +196,9 @@ fn visible(app: &App, pull: &pull::Pull, grading: Grading) -> Vec<Report> {
     grading.tasks.into_iter().filter_map(|task| view(task.report)).collect()
 }
 
-async fn shape(app: &App, pull: pull::Pull) -> Result<Pull, Failure> {
-    Ok(Pull {
-        status: view::status(app, &pull).await?,
+fn shape(app: &App, pull: pull::Pull, status: Status) -> Pull {
+    Pull {
+        status,
         page: app.page(pull.number),
         number: pull.number,
         learner: pull.author.id,
@@ -208,5 +209,5 @@ async fn shape(app: &App, pull: pull::Pull) -> Result<Pull, Failure> {
         opened_at: pull.opened_at.rfc3339(),
         updated_at: pull.updated_at.rfc3339(),
         reports: None,
-    })
+    }
 }

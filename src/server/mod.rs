@@ -10,6 +10,7 @@ pub mod guard;
 pub mod listen;
 pub mod once;
 pub mod pages;
+pub mod query;
 mod ready;
 pub mod serve;
 pub mod views;

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 
 use axum::Router;
-use axum::extract::rejection::FormRejection;
-use axum::extract::{Form, Path, State};
+use axum::extract::rejection::{FormRejection, QueryRejection};
+use axum::extract::{Form, Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{Html, IntoResponse, Redirect, Response};
 use axum::routing::{get, post};
@@ -13,7 +13,8 @@ use serde::Deserialize;
 use super::App;
 use super::pages::model::{Link, Message, Nav};
 use super::pages::{CSP, Page, assets, html};
-use super::views::{ViewError, course, frame, pull};
+use super::query::{PullQuery, misread};
+use super::views::{ViewError, course, frame, pull, pulls as list};
 use crate::course::id::Learner;
 use crate::forge::Forge;
 use crate::forge::pull::PullNumber;
@@ -60,8 +61,14 @@ async fn task(State(app): State<App>, Path((id, task)): Path<(String, String)>) 
     show(&app, found().transpose(), "There is no such task.")
 }
 
-async fn pulls(State(app): State<App>) -> Response {
-    show(&app, pull::list(&app).await.map(Some), "")
+async fn pulls(State(app): State<App>, query: Result<Query<PullQuery>, QueryRejection>) -> Response {
+    match query {
+        Ok(Query(query)) => show(&app, list::list(&app, &query).await.map(Some), ""),
+        Err(rejection) => {
+            let onward = Link { text: "To the pull requests".to_owned(), href: "/pulls".to_owned() };
+            say(&app, StatusCode::BAD_REQUEST, &format!("Sorry, {}.", misread(&rejection)), Some(onward))
+        }
+    }
 }
 
 const NO_PULL: &str = "There is no such pull request. Push a branch to open one.";

@@ -16,7 +16,7 @@ pub mod push;
 mod repositories;
 mod rows;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -270,6 +270,11 @@ impl LocalForge {
     /// The status of a head, if it was ever set.
     pub async fn status(&self, number: PullNumber, head: &CommitId) -> Result<Option<Status>, LocalError> {
         Ok(rows::status(self.store.reader(), number, head).await?)
+    }
+
+    /// The statuses of the newest heads that ever got one.
+    pub async fn statuses_of_heads(&self) -> Result<HashMap<PullNumber, Status>, LocalError> {
+        Ok(rows::statuses_of_heads(self.store.reader()).await?)
     }
 
     /// Reviews with their line comments and status, oldest first.

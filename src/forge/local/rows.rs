@@ -1,6 +1,6 @@
 //! The local forge's rows: statements only.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use sqlx::sqlite::SqliteRow;
 use sqlx::{Row, SqliteExecutor};
@@ -314,14 +314,23 @@ pub async fn status<'e>(
     head: &CommitId,
 ) -> Result<Option<Status>> {
     let query = sqlx::query("SELECT state, description FROM local_statuses WHERE number = ? AND head = ?");
-    let Some(row) = query.bind(number.0).bind(head.as_str()).fetch_optional(executor).await? else {
-        return Ok(None);
-    };
+    query.bind(number.0).bind(head.as_str()).fetch_optional(executor).await?.as_ref().map(status_row).transpose()
+}
+
+/// Statuses of all heads that are the newest of their pull request.
+pub async fn statuses_of_heads<'e>(executor: impl SqliteExecutor<'e>) -> Result<HashMap<PullNumber, Status>> {
+    let query = "SELECT s.state, s.description, s.number FROM local_statuses AS s
+                 JOIN local_pulls AS p ON p.number = s.number AND p.head = s.head";
+    let rows = sqlx::query(query).fetch_all(executor).await?;
+    rows.iter().map(|row| Ok((PullNumber(row.try_get(2)?), status_row(row)?))).collect()
+}
+
+fn status_row(row: &SqliteRow) -> Result<Status> {
     let state = match row.try_get(0)? {
         "pending" => StatusState::Pending,
         "success" => StatusState::Success,
         "failure" => StatusState::Failure,
         _ => StatusState::Error,
     };
-    Ok(Some(Status { state, description: row.try_get(1)? }))
+    Ok(Status { state, description: row.try_get(1)? })
 }

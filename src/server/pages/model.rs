@@ -64,6 +64,8 @@ pub struct Home {
     pub courses: Vec<CourseCard>,
     /// Newest first, a handful.
     pub pulls: Vec<PullRow>,
+    /// There are pull requests at all.
+    pub any: bool,
 }
 
 /// A course in short.
@@ -106,6 +108,38 @@ pub struct PullRow {
     pub updated: When,
 }
 
+/// A way to another part of a list.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Choice {
+    /// What it says.
+    pub text: &'static str,
+    /// The class in the style; may be empty.
+    pub class: &'static str,
+    /// How many are there. (`count` is a helper of the templates.)
+    pub number: usize,
+    /// Where it leads.
+    pub href: String,
+    /// It is what is shown.
+    pub current: bool,
+}
+
+/// The form that looks for a learner or a course. Empty: whichever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Search {
+    /// Whose are shown.
+    pub learner: String,
+    /// Of which course.
+    pub course: String,
+    /// All who ever pushed.
+    pub learners: Vec<String>,
+    /// All that were ever pushed to.
+    pub courses: Vec<String>,
+    /// Kept as it is: [`crate::server::query::PullQuery::state`].
+    pub state: &'static str,
+    /// Kept as it is: [`crate::server::query::PullQuery::status`].
+    pub status: &'static str,
+}
+
 /// A point in time for people and for machines.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct When {
@@ -128,13 +162,19 @@ pub struct StatusView {
 
 impl From<&Status> for StatusView {
     fn from(status: &Status) -> Self {
-        let word = match status.state {
+        Self { state: status.state.word(), word: Self::word(status.state), text: status.description.clone() }
+    }
+}
+
+impl StatusView {
+    /// One word for people.
+    pub fn word(state: StatusState) -> &'static str {
+        match state {
             StatusState::Pending => "Pending",
             StatusState::Success => "Passed",
             StatusState::Failure => "Not yet",
             StatusState::Error => "Ours",
-        };
-        Self { state: status.state.word(), word, text: status.description.clone() }
+        }
     }
 }
 
@@ -291,8 +331,20 @@ pub struct AttemptRow {
 pub struct PullList {
     /// Around it.
     pub frame: Frame,
-    /// Newest first.
+    /// Those asked for, newest first.
     pub pulls: Vec<PullRow>,
+    /// There are pull requests at all.
+    pub any: bool,
+    /// Open, closed, all.
+    pub states: Vec<Choice>,
+    /// The statuses among these.
+    pub statuses: Vec<Choice>,
+    /// Where there are several learners or courses.
+    pub search: Option<Search>,
+    /// Address of the page before.
+    pub newer: Option<String>,
+    /// Address of the page behind.
+    pub older: Option<String>,
 }
 
 /// A pull request.

@@ -106,7 +106,28 @@ fn task(title: &str, score: u32, progress: Progress) -> TaskRow {
 
 fn home() -> Home {
     let courses = vec![card("First steps", "hello", 1), card("Certified Cloud Native Platform Engineer", "cnpe", 1)];
-    Home { frame: frame("Courses", Nav::Courses), courses, pulls: rows() }
+    Home { frame: frame("Courses", Nav::Courses), courses, pulls: rows(), any: true }
+}
+
+fn pulls() -> PullList {
+    let choice = |text, class, current| Choice { text, class, number: 2, href: "/pulls?state=all".to_owned(), current };
+    PullList {
+        frame: frame("Pull requests", Nav::Pulls),
+        pulls: rows(),
+        any: true,
+        states: vec![choice("Open", "", true), choice("Closed", "", false)],
+        statuses: vec![choice("Pending", "pending", true), choice("Ours", "error", false)],
+        search: Some(Search {
+            learner: "ada".to_owned(),
+            course: "cnpe".to_owned(),
+            learners: vec!["ada".to_owned(), "bob".to_owned()],
+            courses: vec!["cnpe".to_owned(), "hello".to_owned()],
+            state: "open",
+            status: "",
+        }),
+        newer: Some("/pulls".to_owned()),
+        older: Some("/pulls?page=3".to_owned()),
+    }
 }
 
 fn course() -> CoursePage {
@@ -305,7 +326,10 @@ fn every_page_is_whole_and_keeps_the_content_security_policy() {
     check(&course());
     check(&lesson());
     check(&task_page());
-    check(&PullList { frame: frame("Pull requests", Nav::Pulls), pulls: rows() });
+    let list = check(&pulls());
+    assert!(list.contains(">Open <span class=\"quiet\">2</span>") && list.contains(">Ours 2</a>"), "{list}");
+    assert!(list.contains("<option selected>cnpe</option><option>hello</option>"), "{list}");
+    assert!(list.contains("rel=\"prev\">Newer</a>") && list.contains("page&#x3D;3\" rel=\"next\""), "{list}");
     check(&message());
     let pull = check(&pull());
     assert!(pull.contains("<details><summary>Passed: 2 checkpoints, 5 points</summary>"), "{pull}");
@@ -323,8 +347,11 @@ fn pages_with_nothing_on_them_say_what_comes() {
     empty.comments.clear();
     let html = check(&empty);
     assert!(html.contains("No review yet.") && html.contains("Nothing differs"), "{html}");
-    let list = check(&PullList { frame: frame("Pull requests", Nav::Pulls), pulls: Vec::new() });
-    assert!(list.contains("Nothing pushed yet."), "{list}");
+    let none = PullList { pulls: Vec::new(), newer: None, older: None, ..pulls() };
+    let list = check(&none);
+    assert!(list.contains("No pull request is like that.") && !list.contains("class=\"pager\""), "{list}");
+    let list = check(&PullList { any: false, search: None, ..none });
+    assert!(list.contains("Nothing pushed yet.") && !list.contains("class=\"choices\""), "{list}");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use super::super::pages::model::{
     AttemptRow, CheckpointRow, CourseCard, CoursePage, DomainView, Home, Html, LessonPage, Link, ModuleView, Nav,
     Progress, TaskPage, TaskRow,
 };
-use super::pull::rows;
+use super::pulls::{all, rows};
 use super::{ViewError, frame, when};
 use crate::course::draw::Drawn;
 use crate::course::id::{CourseId, ModuleId, TaskId};
@@ -22,11 +22,10 @@ const RECENT: usize = 8;
 pub async fn home(app: &App) -> Result<Home, ViewError> {
     let book = app.gradebook.book(&app.learner)?;
     let courses = app.courses().map(|course| card(app, course, &book)).collect();
-    let mut pulls = rows(app).await?;
-    pulls.truncate(RECENT);
+    let pulls = all(app).await?;
     let mut frame = frame(app, "Courses", Nav::Courses);
     frame.events = Some("/events".to_owned());
-    Ok(Home { frame, courses, pulls })
+    Ok(Home { frame, courses, any: !pulls.is_empty(), pulls: rows(pulls.iter().take(RECENT)) })
 }
 
 /// `/courses/COURSE`.
@@ -100,10 +99,11 @@ pub fn task(app: &App, course: &OpenCourse, id: &TaskId) -> Result<Option<TaskPa
     }))
 }
 
+/// As they stand in the verdict that the points are of: a later attempt takes nothing away.
 fn checkpoints(drawn: &Drawn, record: Option<&Record>) -> Vec<CheckpointRow> {
-    let latest = record.and_then(Record::latest);
+    let best = record.and_then(Record::best);
     let outcome = |id: &crate::course::id::CheckpointId| {
-        latest.and_then(|verdict| verdict.checkpoints.iter().find(|c| c.id == *id)).map(|c| c.outcome.word())
+        best.and_then(|verdict| verdict.checkpoints.iter().find(|c| c.id == *id)).map(|c| c.outcome.word())
     };
     let row = |checkpoint: &crate::checkpoint::Checkpoint| CheckpointRow {
         id: checkpoint.id.to_string(),

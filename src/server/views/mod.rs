@@ -2,6 +2,7 @@
 
 pub mod course;
 pub mod pull;
+pub mod pulls;
 
 use super::App;
 use super::pages::model::{Frame, Nav, When};

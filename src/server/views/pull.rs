@@ -1,10 +1,10 @@
-//! Pull requests with their reviews, diff and comments.
+//! A pull request with its reviews, diff and comments.
 
 use git2::Repository;
 
 use super::super::App;
 use super::super::pages::diff::files;
-use super::super::pages::model::{CommentView, Html, Link, Nav, PullList, PullPage, PullRow, ReviewView, StatusView};
+use super::super::pages::model::{CommentView, Html, Link, Nav, PullPage, PullRow, ReviewView, StatusView};
 use super::course::course_link;
 use super::{ViewError, frame, when};
 use crate::forge::Forge;
@@ -20,23 +20,6 @@ use crate::submission::sha::CommitId;
 
 /// How long comparing for a page may take.
 const COMPARING: std::time::Duration = std::time::Duration::from_secs(5);
-
-/// All pull requests, newest activity first.
-pub async fn rows(app: &App) -> Result<Vec<PullRow>, ViewError> {
-    let mut rows = Vec::new();
-    for pull in app.forge.pulls().await? {
-        let status = status(app, &pull).await?;
-        rows.push(row(&pull, &status));
-    }
-    Ok(rows)
-}
-
-/// `/pulls`.
-pub async fn list(app: &App) -> Result<PullList, ViewError> {
-    let mut frame = frame(app, "Pull requests", Nav::Pulls);
-    frame.events = Some("/events".to_owned());
-    Ok(PullList { frame, pulls: rows(app).await? })
-}
 
 /// `/pulls/N`; none when there is no such pull request.
 pub async fn page(app: &App, number: PullNumber) -> Result<Option<PullPage>, ViewError> {
@@ -68,12 +51,16 @@ pub async fn page(app: &App, number: PullNumber) -> Result<Option<PullPage>, Vie
 
 /// The status of a pull request's head. Who closes what waits to be graded ends the wait.
 pub async fn status(app: &App, pull: &Pull) -> Result<Status, ViewError> {
-    let waits = || Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() };
-    let status = app.forge.status(pull.number, &pull.head).await?.unwrap_or_else(waits);
+    Ok(shown(pull, app.forge.status(pull.number, &pull.head).await?))
+}
+
+/// What a head shows that got this status.
+pub(super) fn shown(pull: &Pull, status: Option<Status>) -> Status {
+    let status = status.unwrap_or_else(|| Status { state: StatusState::Pending, description: BEING_GRADED.to_owned() });
     if pull.state == PullState::Closed && status.state == StatusState::Pending {
-        return Ok(Status { state: StatusState::Failure, description: CLOSED_FIRST.to_owned() });
+        return Status { state: StatusState::Failure, description: CLOSED_FIRST.to_owned() };
     }
-    Ok(status)
+    status
 }
 
 async fn diff(app: &App, pull: &Pull) -> Result<Diff, ViewError> {
@@ -91,7 +78,7 @@ async fn diff(app: &App, pull: &Pull) -> Result<Diff, ViewError> {
     compared.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
 }
 
-fn row(pull: &Pull, status: &Status) -> PullRow {
+pub(super) fn row(pull: &Pull, status: &Status) -> PullRow {
     PullRow {
         number: pull.number.0,
         branch: pull.branch.to_string(),

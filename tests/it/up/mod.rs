@@ -1,6 +1,7 @@
 //! `gradus up` as learners meet it: the real program, real git over HTTP, the API and the pages.
 
 mod instructor;
+mod list;
 mod on_main;
 mod push;
 mod refused;
