@@ -111,6 +111,12 @@ impl Branch {
         self.0 == Self::PUBLISHED
     }
 
+    /// Whether a fork that has this branch has no room for [`Self::PUBLISHED`]: Git keeps no branch below another one.
+    pub fn displaces_published(&self) -> bool {
+        let below = |name: &str, other: &str| name.strip_prefix(other).is_some_and(|rest| rest.starts_with('/'));
+        below(&self.0, Self::PUBLISHED) || below(Self::PUBLISHED, &self.0)
+    }
+
     /// Whether this is the branch that the workspace is published on.
     pub fn is_main(&self) -> bool {
         self.0 == Self::MAIN

@@ -20,6 +20,7 @@ fn pushes_of_other_things_than_branches() {
     refused(&clone.try_git(&["push", "origin", "HEAD:refs/notes/x"]), "push branches only");
     refused(&clone.try_git(&["push", "origin", ":main"]), "cannot be deleted");
     refused(&clone.try_git(&["push", "origin", "HEAD:refs/heads/a$(id)"]), "is not a branch name");
+    refused(&clone.try_git(&["push", "origin", "HEAD:refs/heads/gradus"]), "under another name");
     assert_eq!(up.json("/api/v1/pulls"), serde_json::json!([]));
     assert_eq!(
         clone.git(&["ls-remote", "origin"]).matches("refs/").count(),

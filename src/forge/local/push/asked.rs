@@ -36,6 +36,13 @@ pub enum Refusal {
          HEAD:refs/heads/my-answer`"
     )]
     Published(Branch),
+    /// No fork can hold it beside that.
+    #[error(
+        "a branch `{0}` cannot stand beside `{published}`, which is the workspace as it is published: push it under another \
+         name, as in `git push origin HEAD:refs/heads/my-answer`",
+        published = Branch::PUBLISHED
+    )]
+    Displaces(Branch),
     /// Most likely a mistake.
     #[error("this push moves more than {MAX_UPDATES} branches: push those you mean, as in `git push origin my-answer`")]
     TooMany,
@@ -102,6 +109,10 @@ fn moved(commands: &[&[u8]]) -> Result<Vec<Moved>, Refusal> {
         if branch.is_published() {
             return Err(Refusal::Published(branch));
         }
+        // Whoever has one from elsewhere may delete it.
+        if branch.displaces_published() && new.is_some() {
+            return Err(Refusal::Displaces(branch));
+        }
         if all.iter().any(|other| other.branch == branch) {
             return Err(Refusal::Twice(branch));
         }
@@ -160,6 +171,14 @@ mod tests {
         assert!(!refusal("refs/heads/a\u{1b}[31m").contains('\u{1b}'));
         assert_eq!(read(&[&format!("{HEAD} {ZERO} refs/heads/main")]).moved, Err(Refusal::DeleteMain));
         assert!(refusal("refs/heads/gradus/workspace").contains("another name"));
+        for displacing in ["gradus", "gradus/workspace/mine"] {
+            let told = refusal(&format!("refs/heads/{displacing}"));
+            assert!(told.contains("beside `gradus/workspace`") && told.contains("HEAD:refs/heads/my-answer"), "{told}");
+            assert!(read(&[&format!("{HEAD} {ZERO} refs/heads/{displacing}")]).moved.is_ok(), "may be deleted");
+        }
+        for beside in ["gradus/mine", "gradus-workspace", "gradu", "gradus/workspaces"] {
+            assert!(read(&[&format!("{ZERO} {HEAD} refs/heads/{beside}")]).moved.is_ok(), "{beside}");
+        }
         assert!(matches!(read(&["push-cert"]).moved, Err(Refusal::Unreadable(_))));
         assert!(matches!(read(&[&format!("{ZERO} HEAD refs/heads/a")]).moved, Err(Refusal::Unreadable(_))));
     }
