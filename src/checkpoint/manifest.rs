@@ -242,6 +242,37 @@ spec:
     }
 
     #[test]
+    fn a_misspelt_field_is_named_at_its_line() {
+        let told = |text: &str, pattern: Value| {
+            let check = manifest(json!({"select": {"name": "web"}, "match": pattern}));
+            let judgement = judge(&check, &tree(&[("web.yaml", text)]));
+            let [evidence] = judgement.evidence.as_slice() else { panic!("{judgement:?}") };
+            let at = (evidence.place.line.unwrap(), evidence.place.column.unwrap());
+            (at, evidence.message.clone(), evidence.place.pointer.clone().unwrap())
+        };
+        let slip = TWO.split("---").next().unwrap().replace("replicas: 1", "replica: 1");
+        assert_eq!(
+            told(&slip, json!({"spec": {"replicas": {"$gte": 2}}})),
+            (
+                (6, 3),
+                "`replicas` is not set, must be at least 2; there is `replica`, probably misspelt".to_owned(),
+                "/spec/replica".to_owned()
+            )
+        );
+        // Of several lines, and below what the learner wrote otherwise.
+        let slip = TWO.split("---").next().unwrap().replace("template:", "Template:");
+        let (at, message, _) = told(&slip, json!({"spec": {"template": {"spec": {"containers": {"$present": true}}}}}));
+        assert_eq!((at, message.ends_with("there is `Template`, probably misspelt")), ((7, 3), true), "{message}");
+        // Both are asked for: neither is a slip for the other.
+        let plain = TWO.split("---").next().unwrap().replace("replicas: 1", "replica: 1");
+        let (at, message, _) = told(&plain, json!({"spec": {"replicas": 1, "replica": 1}}));
+        assert_eq!((at, message.as_str()), ((5, 1), "`replicas` is not set, must be 1"));
+        let secret = "kind: Secret\nmetadata: {name: web}\ndata: {passwort: eA==}\n";
+        let (_, message, _) = told(secret, json!({"data": {"password": {"$present": true}}}));
+        assert!(!message.contains("passwort"), "{message}");
+    }
+
+    #[test]
     fn all_any_and_exactly_count_different_things() {
         let files = tree(&[("web.yaml", TWO)]);
         let outcome = |quantify: Value| {

@@ -131,9 +131,10 @@ impl<'c> Selected<'c> {
 
     fn evidence(&self, difference: Difference) -> Evidence {
         // What must go is pointed at by its key, so that the whole entry is meant.
-        let place = match difference.operator {
-            "$absent" => self.place_of_key(&difference.pointer),
-            _ => self.place(&difference.pointer),
+        let place = match (&difference.misspelt, difference.operator) {
+            (Some(misspelt), _) => self.place_of_key(misspelt),
+            (None, "$absent") => self.place_of_key(&difference.pointer),
+            (None, _) => self.place(&difference.pointer),
         };
         let mut message = difference.message;
         let document = self.source.document(self.object);

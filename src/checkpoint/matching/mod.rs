@@ -7,6 +7,7 @@ mod pairing;
 mod path;
 mod pattern;
 mod quantity;
+mod spelling;
 mod walk;
 mod words;
 
@@ -29,6 +30,8 @@ pub struct Difference {
     pub actual: Option<Value>,
     /// One sentence for the learner, without a full stop.
     pub message: String,
+    /// JSON pointer of a key that is there instead and is probably a misspelling of the one that is missing.
+    pub misspelt: Option<String>,
 }
 
 /// How near a value comes to a pattern: leaves of the pattern that hold, and that do not.

@@ -11,7 +11,7 @@ use serde_json::{Map, Number, Value};
 use super::super::field::field;
 use super::path::Path;
 use super::pattern::{Kind, Node, Operator, QuantityBound, Type};
-use super::{Difference, Nearness, quantity, words};
+use super::{Difference, Nearness, quantity, spelling, words};
 
 /// Comparisons of one walk. A pattern of an author needs thousands; only a hostile file makes it need more.
 const FUEL: u64 = 20_000_000;
@@ -60,6 +60,16 @@ struct Sink {
 }
 
 impl Sink {
+    /// Differences told so far.
+    fn told(&self) -> usize {
+        if let Mode::Explain(differences) = &self.mode { differences.len() } else { 0 }
+    }
+
+    /// Those told since there were `told`.
+    fn differences_from(&mut self, told: usize) -> &mut [Difference] {
+        if let Mode::Explain(differences) = &mut self.mode { &mut differences[told..] } else { &mut [] }
+    }
+
     fn decided(&self) -> bool {
         matches!(self.mode, Mode::Decide) && self.nearness.bad > 0
     }
@@ -142,8 +152,16 @@ impl Walk {
             out.good(1);
         }
         for (key, node) in entries {
-            let before = out.nearness.bad;
-            self.node(node, field(map, key), &at.key(key), out);
+            let (before, told, found) = (out.nearness.bad, out.told(), field(map, key));
+            self.node(node, found, &at.key(key), out);
+            if found.is_none()
+                && let Some(difference) = out.differences_from(told).first_mut()
+                && !self.hides(&at.key(key))
+                && let Some(near) = spelling::misspelt(key, map, |known| entries.iter().any(|(name, _)| name == known))
+            {
+                difference.message += &format!("; there is `{near}`, probably misspelt");
+                difference.misspelt = Some(at.key(near).pointer());
+            }
             if out.decided() {
                 return;
             }
@@ -413,7 +431,14 @@ impl Walk {
     fn difference(&self, node: &Node, actual: Option<&Value>, at: &Path<'_>, operator: &'static str) -> Difference {
         let actual =
             actual.map(|actual| if self.hides(at) { Value::from("(not shown)") } else { self.redacted(actual, at) });
-        Difference { pointer: at.pointer(), operator, expected: node.raw.clone(), actual, message: String::new() }
+        Difference {
+            pointer: at.pointer(),
+            operator,
+            expected: node.raw.clone(),
+            actual,
+            message: String::new(),
+            misspelt: None,
+        }
     }
 
     /// A value in a sentence, unless it is a secret.
