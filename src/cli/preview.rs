@@ -172,6 +172,7 @@ impl Preview<'_> {
             page: None,
             upstream: &upstream,
             merging: Merging::Never,
+            finished: None,
         };
         match args.format {
             Format::Markdown => markdown(&compose(&input)),

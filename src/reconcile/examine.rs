@@ -39,15 +39,29 @@ use crate::submission::{heads, tree_id};
 /// How long reading a head may take.
 const READING: Duration = Duration::from_secs(30);
 
-/// Where the page of a pull request is.
-pub type PageOf = Arc<dyn Fn(PullNumber) -> String + Send + Sync>;
+/// Where pages of ours are.
+#[derive(Debug, Clone)]
+pub struct Pages {
+    /// What all addresses begin with, without a slash at its end.
+    pub address: String,
+}
+
+impl Pages {
+    fn of_pull(&self, number: PullNumber) -> String {
+        format!("{}/pulls/{number}", self.address)
+    }
+
+    fn of_course(&self, course: &CourseId) -> String {
+        format!("{}/courses/{course}", self.address)
+    }
+}
 
 /// The real grader.
 pub struct Examiner {
     courses: Arc<Courses>,
     sandbox: Sandbox,
     store: Store,
-    page: Option<PageOf>,
+    pages: Option<Pages>,
     policy: LivePolicy,
     refused: BTreeSet<TaskId>,
     turns: Turns,
@@ -55,17 +69,17 @@ pub struct Examiner {
 }
 
 impl Examiner {
-    /// Grades with these courses; earlier attempts' reports are looked up in the store. `page` is where a pull request
-    /// has a page of ours.
+    /// Grades with these courses; earlier attempts' reports are looked up in the store. `pages` is where we show
+    /// pull requests and courses, if we do.
     pub fn new(
         courses: Arc<Courses>,
         sandbox: Sandbox,
         store: Store,
-        page: Option<PageOf>,
+        pages: Option<Pages>,
         policy: LivePolicy,
     ) -> Self {
         let turns = Turns::new(usize::MAX);
-        Self { courses, sandbox, store, page, policy, refused: BTreeSet::new(), turns, live: None }
+        Self { courses, sandbox, store, pages, policy, refused: BTreeSet::new(), turns, live: None }
     }
 
     /// Uses processors only when it is its turn.
@@ -120,10 +134,12 @@ impl Grader for Examiner {
             }
         }
         let (sandbox, policy) = (self.sandbox.clone(), self.policy.get());
-        let page = self.page.as_ref().map(|page| page(request.pull.number));
+        let page = self.pages.as_ref().map(|pages| pages.of_pull(request.pull.number));
+        let progress = self.pages.as_ref().map(|pages| pages.of_course(&course.course.id));
         let _turn = self.turns.take().await;
         blocking(move || {
-            let ground = Ground { sandbox: &sandbox, page: page.as_deref(), policy: &policy };
+            let ground =
+                Ground { sandbox: &sandbox, page: page.as_deref(), progress: progress.as_deref(), policy: &policy };
             judge(&course, &request, &reading, &previous, &sights, &ground)
         })
         .await
@@ -222,7 +238,7 @@ impl Examiner {
     /// Says why a head was not read, and what to do.
     fn unread(&self, course: &OpenCourse, request: &Request) -> Grading {
         let practice = request.pull.readiness == Readiness::Draft;
-        let (page, policy) = (self.page.as_ref().map(|page| page(request.pull.number)), self.policy.get());
+        let (page, policy) = (self.pages.as_ref().map(|pages| pages.of_pull(request.pull.number)), self.policy.get());
         let misses = [too_large(request.pull.branch.as_str(), &policy.upstream)];
         let input = ReviewInput {
             head: &request.pull.head,
@@ -238,6 +254,7 @@ impl Examiner {
             page: page.as_deref(),
             upstream: &policy.upstream,
             merging: policy.merging,
+            finished: None,
         };
         Grading {
             course: course.reference.clone(),

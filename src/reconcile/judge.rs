@@ -18,7 +18,7 @@ use crate::grade::report::{CheckpointResult, Report};
 use crate::grade::view::{Due, conceals, learner_view};
 use crate::grade::{Job, grade_and_advise, quarantine};
 use crate::gradebook::book::{Book, Record};
-use crate::review::input::{DomainScore, Mode, NextTask, ReviewInput, Section};
+use crate::review::input::{DomainScore, Finished, Mode, NextTask, ReviewInput, Section};
 use crate::review::{ReviewEvent, Status, StatusState, compose, terminal};
 use crate::sandbox::Sandbox;
 use crate::store::observations::ObservationId;
@@ -35,6 +35,8 @@ pub(super) type Sights = BTreeMap<TaskId, (Environs, Option<ObservationId>)>;
 pub(super) struct Ground<'a> {
     pub(super) sandbox: &'a Sandbox,
     pub(super) page: Option<&'a str>,
+    /// Address of the page with the learner's progress in the course, where there is one.
+    pub(super) progress: Option<&'a str>,
     pub(super) policy: &'a Policy,
 }
 
@@ -66,7 +68,7 @@ pub(super) fn judge(
     sights: &Sights,
     ground: &Ground<'_>,
 ) -> Result<Grading, GradeError> {
-    let Ground { sandbox, page, policy } = *ground;
+    let Ground { sandbox, page, progress, policy } = *ground;
     let practice = request.pull.readiness == Readiness::Draft;
     let (mut tasks, mut again_at) = (Vec::new(), None);
     let mut views = Vec::new();
@@ -115,6 +117,7 @@ pub(super) fn judge(
         page,
         upstream: &policy.upstream,
         merging: policy.merging,
+        finished: (!practice && standing.finished()).then_some(Finished { page: progress }),
     };
     let seen = reading.passed_before.len() + reading.refused.len();
     let nothing = tasks.is_empty() && seen == 0 && reading.scope.near_misses.is_empty();
@@ -211,6 +214,11 @@ impl Standing<'_> {
     fn passed(&self, task: &TaskId) -> bool {
         let now = self.now(task).is_some_and(|report| report.outcome == crate::checkpoint::outcome::Outcome::Pass);
         now || record(self.book, &self.course.course.id, task).is_some_and(Record::passed)
+    }
+
+    /// Every task of the course is passed.
+    fn finished(&self) -> bool {
+        self.course.tasks().all(|known| self.passed(&known.task.id))
     }
 
     fn domain(&self, task: &TaskId) -> Option<DomainScore> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::checkpoint::outcome::Outcome;
 use crate::course::id::{CheckpointId, TaskId};
 use crate::course::task::Task;
 use crate::course::values::Values;
@@ -41,6 +42,23 @@ pub struct ReviewInput<'a> {
     pub upstream: &'a Upstream,
     /// What becomes of a pull request that passed.
     pub merging: Merging,
+    /// With what passed here, every task of the course is.
+    pub finished: Option<Finished<'a>>,
+}
+
+/// A course of which every task is passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Finished<'a> {
+    /// Address of the page with the learner's progress, where there is one.
+    pub page: Option<&'a str>,
+}
+
+impl ReviewInput<'_> {
+    /// The course, where it is finished, beside the last section that passed: said once.
+    pub fn finished_in(&self, section: &Section<'_>) -> Option<Finished<'_>> {
+        let last = self.sections.iter().rfind(|one| one.report.outcome == Outcome::Pass)?;
+        self.finished.filter(|_| last.report.task == section.report.task)
+    }
 }
 
 /// What becomes of a pull request that passed.

@@ -124,6 +124,10 @@ fn task(lines: &mut Vec<Line>, section: &Section<'_>, input: &ReviewInput<'_>) {
     if let Some(next) = section.next.as_ref().filter(|_| section.report.outcome == Outcome::Pass) {
         lines.push(format!("  Next: {}  ({})", next.id, next.title).into());
     }
+    if let Some(finished) = input.finished_in(section) {
+        let page = finished.page.map(|page| format!(" Where you stand in it: {page}")).unwrap_or_default();
+        lines.push(format!("  You passed every task of this course.{page}").into());
+    }
 }
 
 fn checkpoint_lines(lines: &mut Vec<Line>, checkpoint: &CheckpointResult, section: &Section<'_>) {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 use serde_json::json;
 
-use super::input::{DomainScore, Merging, Mode, NextTask, ReviewInput, Section};
+use super::input::{DomainScore, Finished, Merging, Mode, NextTask, ReviewInput, Section};
 use super::*;
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::evidence::{Evidence, Place};
@@ -180,6 +180,7 @@ impl Fixture {
             page: Some("http://127.0.0.1:7878/pulls/1"),
             upstream: &self.upstream,
             merging: Merging::Never,
+            finished: None,
         }
     }
 
@@ -338,6 +339,41 @@ fn a_pass_is_celebrated_and_leads_on() {
     Review: http://127.0.0.1:7878/pulls/1
     ");
     assert!(fixture.review().body.contains("There it is, at attempt 3."));
+}
+
+#[test]
+fn the_end_of_the_course_is_said_once_beside_what_passed_last() {
+    let good = Fixture::new(report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    let last = |page| {
+        let mut input = good.input(vec![Section { next: None, ..good.section() }]);
+        input.finished = Some(Finished { page });
+        (compose(&input).body, terminal::push_output(&input))
+    };
+    let (body, printed) = last(Some("http://127.0.0.1:7878/courses/cnpe"));
+    insta::assert_snapshot!(body.lines().skip(6).take(5).collect::<Vec<_>>().join("\n"), @r"
+    ### You passed every task of this course
+
+    Where you stand in it: http://127.0.0.1:7878/courses/cnpe
+
+    Nothing is left to do. What passed stays passed, also when a task changes later.
+    ");
+    insta::assert_snapshot!(printed, @r"
+    Passed: 2 of 2 points.
+      You passed every task of this course. Where you stand in it: http://127.0.0.1:7878/courses/cnpe
+    Review: http://127.0.0.1:7878/pulls/1
+    ");
+    let (body, printed) = last(None);
+    assert!(body.contains("every task of this course") && !body.contains("Where you stand"), "{body}");
+    assert!(printed.contains("every task of this course.\n"), "{printed}");
+    // Beside one that did not pass, and never twice.
+    let (mut half, mut other) = (half_right(), report(vec![result("kind", Outcome::Pass, 2, Vec::new())]));
+    half.report.task = "half".parse().unwrap();
+    other.task = "other".parse().unwrap();
+    let other = Section { report: &other, ..good.section() };
+    let mut input = good.input(vec![other, Section { next: None, ..good.section() }, half.section()]);
+    input.finished = Some(Finished { page: None });
+    assert_eq!(compose(&input).body.matches("every task of this course").count(), 1);
+    assert_eq!(terminal::push_output(&input).matches("every task of this course").count(), 1);
 }
 
 #[test]

@@ -126,6 +126,8 @@ struct TaskView<'a> {
     /// Passed, and the learner may merge it now.
     deploys: bool,
     next: Option<Next<'a>>,
+    /// With this, every task of the course is passed.
+    finished: Option<FinishedView<'a>>,
     debrief: String,
     /// A checkpoint to object to.
     wrong: Option<String>,
@@ -209,6 +211,11 @@ struct Domain<'a> {
 struct Next<'a> {
     id: &'a str,
     title: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct FinishedView<'a> {
+    page: Option<&'a str>,
 }
 
 impl<'a> ReviewView<'a> {
@@ -340,6 +347,7 @@ impl<'a> TaskView<'a> {
             human: passed && section.task.review == ReviewBy::Human && input.mode == Mode::Graded,
             deploys: !several && deploys(input),
             next: section.next.as_ref().filter(|_| passed).map(|n| Next { id: n.id.as_str(), title: &n.title }),
+            finished: input.finished_in(section).map(|finished| FinishedView { page: finished.page }),
             debrief: if passed { super::reflow::reflow(section.debrief) } else { String::new() },
             fetch,
         }

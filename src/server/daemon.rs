@@ -20,7 +20,7 @@ use crate::forge::local::fork::{Fork, ForkError};
 use crate::forge::local::git::{Git, NoGit};
 use crate::gradebook::Gradebook;
 use crate::reconcile::courses::{Courses, OpenCourse, OpenError};
-use crate::reconcile::examine::Examiner;
+use crate::reconcile::examine::{Examiner, Pages};
 use crate::reconcile::policy::{LivePolicy, Policy};
 use crate::reconcile::pulse::Pulse;
 use crate::reconcile::run::Reconciler;
@@ -138,16 +138,13 @@ impl Daemon {
         let forge = LocalForge::new(data.clone(), store.clone(), clock.clone(), ids).with_instructor(config.instructor);
         let gradebook = Arc::new(Gradebook::new(data.gradebook()));
         let courses = Arc::new(courses);
-        let page = {
-            let address = address.clone();
-            Arc::new(move |number| format!("{address}/pulls/{number}"))
-        };
+        let pages = Pages { address: address.clone() };
         let policy = LivePolicy::new(Policy::local());
         let environments = match config.live {
             Environing::No => None,
             Environing::Later => Some(Environments::new(store.clone(), forge.workspace().clone(), address.clone())?),
         };
-        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), Some(page), policy.clone())
+        let examiner = Examiner::new(courses.clone(), config.sandbox, store.clone(), Some(pages), policy.clone())
             .in_turn(Turns::new(processors()))
             .looking_at(environments.as_ref().map(Environments::slot));
         let pulse = Pulse::default();

@@ -58,6 +58,14 @@ fn half_right_then_right() {
         assert!(page.contains("</html>"), "{path}");
     }
     assert!(up.get("/courses/tiny/tasks/first").1.contains("The debrief of the first task."));
+
+    // The last one that was open.
+    clone.git(&["switch", "-q", "-c", "second", "origin/gradus/workspace"]);
+    clone.write("tasks/second/note.txt", "done\n");
+    let out = clone.hand_in();
+    let progress = format!("{}/courses/tiny", up.address);
+    assert!(out.contains(&format!("You passed every task of this course. Where you stand in it: {progress}")), "{out}");
+    assert!(up.reviews(2)[0].contains("### You passed every task of this course"), "{}", up.reviews(2)[0]);
 }
 
 #[test]
