@@ -8,7 +8,7 @@ use serde_json::Value;
 /// that a checkpoint expects.
 pub const NOT_APPLIED: &str = "not-applied";
 
-/// The operator of what is said where every cluster is somebody's. It names nothing that a checkpoint expects, and trying again
+/// The operator of what is said where every cluster is somebody's, or cannot be used. It names nothing that a checkpoint expects, and trying again
 /// before one is free changes nothing.
 pub const ALL_IN_USE: &str = "all-in-use";
 

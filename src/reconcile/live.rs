@@ -358,13 +358,12 @@ impl Live {
     fn not_lent(&self, error: &LendError) -> Begun {
         (self.tell)(Ending::Ours, Duration::ZERO);
         let told: &dyn std::error::Error = error;
-        let full = "all environments are in use: yours follows when one is free";
+        if let Some(why) = waits(error) {
+            tracing::warn!(error = told, "an environment has to wait");
+            return Begun::Settled(Environs::Shut(all_in_use(why)));
+        }
         let why = match error {
-            LendError::AllInUse | LendError::Unusable(_) => {
-                tracing::warn!(error = told, "an environment has to wait");
-                return Begun::Settled(Environs::Shut(all_in_use(full)));
-            }
-            LendError::Plane(PlanesError::Full { .. }) => full,
+            LendError::Plane(PlanesError::Full { .. }) => FULL,
             _ => "the environment could not be made ready",
         };
         tracing::error!(error = told, "an environment cannot be lent");
@@ -395,6 +394,22 @@ fn unsure(why: String) -> Begun {
 
 fn shut(why: &str) -> Environs {
     Environs::Shut(Judgement::inconclusive(why))
+}
+
+/// What a learner reads who waits for somebody else.
+const FULL: &str = "all environments are in use: yours follows when one is free";
+
+/// What a learner reads who waits for us.
+const UNUSABLE: &str =
+    "the cluster for your environment cannot be used now: that is ours to mend, and yours follows by itself";
+
+/// Why trying again before something happens to a cluster changes nothing, if that is so.
+fn waits(error: &LendError) -> Option<&'static str> {
+    match error {
+        LendError::AllInUse => Some(FULL),
+        LendError::Unusable(_) => Some(UNUSABLE),
+        _ => None,
+    }
 }
 
 /// Until somebody gives a cluster back, or mends the kubeconfig of one, which may take days.
@@ -467,6 +482,15 @@ mod tests {
 
     fn place(file: &str, line: u32) -> Place {
         Place { file: Some(file.to_owned()), line: Some(line), ..Place::default() }
+    }
+
+    #[test]
+    fn who_waits_for_a_broken_cluster_is_not_told_that_it_is_in_use() {
+        assert_eq!(waits(&LendError::AllInUse), Some(FULL));
+        let broken = waits(&LendError::Unusable("lab-1".to_owned())).unwrap();
+        assert!(!broken.contains("in use") && !broken.contains("lab-1"), "{broken}");
+        assert!(broken.contains("ours to mend"), "{broken}");
+        assert_eq!(waits(&LendError::NotHere), None, "tried again as everything else");
     }
 
     #[test]
