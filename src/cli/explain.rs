@@ -76,10 +76,11 @@ fn explained(args: &Args) -> Result<(String, Outcome), Trouble> {
 
     let scope = args.draw.map_or(Scope::Course, Scope::Proof);
     let drawn = course_task.draw(&course, &scope).map_err(|problems| super::subject::broken(course_task, problems))?;
-    let entry = match &args.on {
-        Some(name) => entry(&drawn, name),
-        None if !drawn.solution.is_empty() => Some(Entry::Solution),
-        None => None,
+    let entry = match (&args.on, &home) {
+        // What a workspace is made of has none of the author's submissions, not even the starter as it was.
+        (_, Home::Workspace(_)) => None,
+        (Some(name), Home::Course(_)) => entry(&drawn, name),
+        (None, Home::Course(_)) => Some(Entry::Solution),
     };
     if let Some(own) = entry.and_then(|entry| proof::submissions(&drawn).find(|own| own.entry == entry)) {
         let reference = CourseRef { id: course.id.clone(), revision: course.revision.clone() };

@@ -343,6 +343,16 @@ fn explain_judges_one_checkpoint_on_whatever_is_named() {
     let unknown = desk.run(&["explain", dir, "nothing"]);
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown).contains("`replicas`"), "{}", text(&unknown));
+    // A fork has no starter: nothing is judged in its place.
+    desk.fork(HALF);
+    for on in ["starter", "solution"] {
+        let output = desk.run(&["explain", "fork/tasks/scale-web", "replicas", "--on", on]);
+        let told = text(&output);
+        assert_eq!(output.status.code(), Some(2), "{told}");
+        assert!(told.contains(&format!("no `{on}` either")) && told.contains("--on tasks/scale-web"), "{told}");
+    }
+    let output = desk.run(&["explain", "fork/tasks/scale-web", "replicas", "--on", "fork/tasks/scale-web"]);
+    assert_eq!(output.status.code(), Some(0), "the remedy: {}", text(&output));
 }
 
 #[test]
