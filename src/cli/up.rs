@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR", num_args = 1..)]
     course: Vec<PathBuf>,
     /// Address and port to listen on; port 0 takes a free one
-    #[arg(long, value_name = "ADDR", default_value = ADDRESS, env = "GRADUS_LISTEN")]
+    #[arg(long, value_name = "ADDR", default_value = ADDRESS, env = "GRADUS_LISTEN", value_parser = address)]
     listen: SocketAddr,
     /// Listen on an address that other machines reach: whoever can connect can push in any name
     #[arg(long, env = "GRADUS_ALLOW_REMOTE")]
@@ -127,6 +127,14 @@ async fn up(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
+/// An address in numbers, or this machine by its name, which is not looked up: it is loopback everywhere (RFC 6761).
+fn address(text: &str) -> Result<SocketAddr, String> {
+    let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
+    numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
+        format!("give an address in numbers and a port, as in `--listen {ADDRESS}`, or `127.0.0.1:0` for any free port")
+    })
+}
+
 /// Single-user means that nobody is asked who they are: only this machine may connect, unless told otherwise.
 fn reachable(listen: SocketAddr, allow_remote: bool) -> Result<(), Failure> {
     if listen.ip().is_loopback() || allow_remote {
@@ -217,6 +225,18 @@ pub(super) fn data_home() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_address_is_numbers_or_this_machine_and_an_example_that_works_is_shown() {
+        assert_eq!(address("localhost:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
+        assert_eq!(address("[::1]:80").unwrap().port(), 80);
+        for wrong in ["localhost", "7421", "127.0.0.1", "example.org:80", "localhost:http", "localhost.example.org:80"]
+        {
+            let told = address(wrong).unwrap_err();
+            let shown: Vec<_> = told.split('`').filter_map(|word| word.rsplit(' ').next()?.parse().ok()).collect();
+            assert!(shown.len() == 2 && shown.iter().all(|one: &SocketAddr| one.ip().is_loopback()), "{told}");
+        }
+    }
 
     #[test]
     fn other_machines_connect_only_when_it_is_said_aloud() {
