@@ -4,6 +4,7 @@
 //! the pull request is at rest. The queue is the store's ([`crate::store::queue`]), the forge is behind its port
 //! ([`crate::forge::Forge`]), grading behind [`grader::Grader`].
 
+mod alert;
 pub mod allowance;
 pub mod answer;
 pub mod cancel;

@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::alert::alert;
 use super::cancel::CancelOnDrop;
 use super::decide::{HumanReview, Observed, Step, decide};
 use super::grader::{GradeError, Grader, Grading, Objects, Request};
@@ -350,6 +351,7 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             }
         };
         drop(cancel);
+        alert(key, &grading);
         self.probe.pass(Point::Graded)?;
         if !self.still(key, &pull.head).await? {
             return Ok(None);

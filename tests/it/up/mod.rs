@@ -69,6 +69,31 @@ fn half_right_then_right() {
 }
 
 #[test]
+fn a_checkpoint_that_nobody_can_pass_is_in_the_operators_log() {
+    let world = World::new();
+    let file = world.path("tiny/basics/start/tasks/second/task.yaml");
+    // Too many steps, on constants of the author's.
+    let many = "[0,1,2,3,4,5,6,7,8,9]";
+    let rule = "fghijklm".chars().fold("true".to_owned(), |inner, name| format!("{many}.all({name}, {inner})"));
+    let rule = format!("cel: {{in: note.yaml, select: {{kind: Note}}, rule: \"{rule}\"}}");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let broken = text.replace("file: {path: note.txt, text: {contains: [done]}}", &rule);
+    assert_ne!(text, broken);
+    std::fs::write(file, broken).unwrap();
+    let up = world.up();
+    let clone = world.clone(&up, "ada", "clone");
+    clone.branch("second");
+    clone.write("tasks/second/note.yaml", "kind: Note\nmetadata: {name: done}\n");
+    let out = clone.hand_in();
+    assert!(out.contains("ours to mend"), "{out}");
+    let log = String::from_utf8(up.stop("TERM").stderr).unwrap();
+    let line = log.lines().find(|line| line.contains("WARN")).unwrap_or_else(|| panic!("{log}"));
+    for part in ["local#1", "second", "note", "simplify it"] {
+        assert!(line.contains(part), "`{part}` is not in {line}");
+    }
+}
+
+#[test]
 fn a_lost_learner_is_told_where_to_go() {
     let world = World::new();
     let up = world.up();
