@@ -289,7 +289,7 @@ fn below(tree: &Tree, dir: &Path) -> Tree {
 }
 
 /// A directory as one would type it from here, with a slash at its end; empty for this one.
-fn shown(dir: &Path) -> String {
+pub fn shown(dir: &Path) -> String {
     let here = std::env::current_dir().and_then(|here| here.canonicalize()).unwrap_or_default();
     let relative = match dir.strip_prefix(&here) {
         Ok(inside) => inside.to_owned(),

@@ -2,10 +2,11 @@
 
 mod live;
 mod matrix;
+mod survivor;
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,17 +17,19 @@ use clap::ValueEnum;
 
 use super::address::Named;
 use super::output::worst;
+use super::subject::shown;
 use super::target::{self, TargetError};
 use super::trouble::{self, Trouble};
 use super::{EXIT_FAIL, EXIT_PASS, EXIT_PROVISIONAL, EXIT_USAGE};
 use crate::course::id::TaskId;
-use crate::course::locate::{Home, Located};
+use crate::course::locate::{self, Home, Located};
 use crate::course::task::API_VERSION;
 use crate::course::{Course, CourseTask, lint};
 use crate::grade::proof::cache::Cache;
-use crate::grade::proof::{self, DRAWS, Proof, ProofList, ProofListKind, TrialResult};
+use crate::grade::proof::{self, DRAWS, Finding, Proof, ProofList, ProofListKind, TrialResult};
 use crate::review::words::count;
 use crate::sandbox::{Sandbox, Strictness};
+use crate::submission::shell::word;
 
 /// Prove the checkpoints of courses or tasks: solutions pass, mutants fail where they must
 ///
@@ -94,8 +97,10 @@ pub fn run(args: Args) -> ExitCode {
     let (proofs, remembered) = prove(&tasks, &sandbox, cache.as_ref(), jobs);
     match args.format {
         Format::Text => {
-            for proof in &proofs {
-                print!("{}", matrix::render(proof, args.matrix || proofs.len() == 1));
+            for (proof, (course, task)) in proofs.iter().zip(&tasks) {
+                let flag = || course_flag(&courses, course, &task.task.id);
+                let help = |finding: &Finding| survivor::help(course, task, finding, flag);
+                print!("{}", matrix::render(proof, args.matrix || proofs.len() == 1, help));
             }
             let red = proofs.iter().filter(|proof| !proof.is_green()).count();
             let known = if remembered > 0 { format!(", {remembered} unchanged since proven") } else { String::new() };
@@ -141,7 +146,7 @@ fn run_live(targets: &[Target], planes: NonZeroUsize, addresses: Vec<Named>, beg
         Err(error) => return trouble::fail(error.as_ref()),
     };
     for proof in &proofs {
-        print!("{}", matrix::render(proof, true));
+        print!("{}", matrix::render(proof, true, |_| String::new()));
     }
     let (red, took) = (proofs.iter().filter(|proof| !proof.is_green()).count(), begun.elapsed().as_secs());
     match red {
@@ -152,6 +157,16 @@ fn run_live(targets: &[Target], planes: NonZeroUsize, addresses: Vec<Named>, beg
         }
     }
     ExitCode::from(worst(proofs.iter().map(exit_code)))
+}
+
+/// What a command that names the task needs besides, to find the same course from this directory.
+fn course_flag(targets: &[Target], course: &Course, task: &TaskId) -> String {
+    let Some(target) = targets.iter().find(|target| std::ptr::eq(&target.course, course)) else { return String::new() };
+    let found = locate::find(Path::new("."), None, Some(task));
+    if found.is_ok_and(|found| found.home.path() == target.dir) {
+        return String::new();
+    }
+    format!(" --course {}", word(&shown(&target.dir)))
 }
 
 fn exit_code(proof: &Proof) -> u8 {

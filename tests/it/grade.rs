@@ -315,6 +315,16 @@ fn the_gate_proves_a_good_task_remembers_it_and_names_what_is_wrong_with_a_bad_o
     assert_eq!(broken.status.code(), Some(1), "{text}");
     assert!(text.contains("mutant `renamed` survives: `name` should fail and did not"), "{text}");
     assert!(text.contains("nothing kills `name`"), "{text}");
+    // What it changes, and commands that run as they stand and show each verdict.
+    assert!(text.contains("    what `renamed` changes in the solution:\n      web.yaml\n"), "{text}");
+    assert!(text.contains("\n      +  extra: x\n"), "{text}");
+    let commands: Vec<&str> = text.lines().map(str::trim).filter_map(|line| line.strip_prefix("gradus ")).collect();
+    let [explain, preview] = commands.as_slice() else { panic!("{text}") };
+    assert!(explain.contains("--course demo/"), "the course is not in ./courses: {text}");
+    for (command, says) in [(explain, "name (manifest) on mutant renamed"), (preview, "**Passed:")] {
+        let shown = desk.run(&command.split(' ').collect::<Vec<_>>());
+        assert!(self::text(&shown).contains(says), "{command}: {}", self::text(&shown));
+    }
 }
 
 #[test]

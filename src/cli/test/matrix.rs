@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use crate::checkpoint::outcome::Outcome;
-use crate::grade::proof::{Entry, Proof};
+use crate::grade::proof::{Entry, Finding, Proof};
 use crate::review::words::count;
 
-/// A proof: one line, and below it the matrix and what is wrong.
-pub fn render(proof: &Proof, always: bool) -> String {
+/// A proof: one line, and below it the matrix and what is wrong, each with what `help` has to say of it.
+pub fn render(proof: &Proof, always: bool, help: impl Fn(&Finding) -> String) -> String {
     let mut text = String::new();
     let word = if proof.is_green() { "proven" } else { "NOT PROVEN" };
     let of = |is: fn(&Entry) -> bool| proof.matrix.iter().filter(|row| is(&row.entry)).count();
@@ -28,6 +28,7 @@ pub fn render(proof: &Proof, always: bool) -> String {
     }
     for finding in &proof.findings {
         let _ = writeln!(text, "  - {finding}");
+        text += &help(finding);
     }
     text.push('\n');
     text
@@ -69,7 +70,7 @@ fn mark(outcome: Outcome) -> char {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::grade::proof::{Finding, Problem, Row};
+    use crate::grade::proof::{Problem, Row};
 
     #[test]
     fn a_task_with_findings_shows_who_kills_whom() {
@@ -89,7 +90,7 @@ mod tests {
                 values: Default::default(),
             }],
         };
-        insta::assert_snapshot!(render(&proof, false), @r"
+        insta::assert_snapshot!(render(&proof, false, |_| String::new()), @r"
         NOT PROVEN  first-steps: 2 checkpoints, 1 mutant, 0 alternatives, 3 draws
           a replicas  b guard
                           a b
