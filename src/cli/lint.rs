@@ -12,6 +12,7 @@ use super::target::{self, TargetError};
 use super::trouble;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::lint::{self, Findings};
+use crate::course::load;
 use crate::course::locate::LocateError;
 use crate::submission::tree::Tree;
 
@@ -79,11 +80,21 @@ fn look(path: &Path) -> Result<Linted, TargetError> {
             let tree = located.course.files().clone();
             Ok(Linted { home: located.home.path().to_owned(), tree, findings })
         }
-        Err(TargetError::Locate(LocateError::Broken { home, tree, problems })) => {
-            Ok(Linted { home, tree: *tree, findings: Findings { errors: problems, warnings: Vec::new() } })
-        }
+        Err(TargetError::Locate(LocateError::Broken { home, tree, problems })) => Ok(Linted {
+            findings: Findings { errors: broken(&home, &tree, problems), warnings: Vec::new() },
+            home,
+            tree: *tree,
+        }),
         Err(other) => Err(other),
     }
+}
+
+/// All errors of a course that does not load; a workspace's are those that are in the way.
+fn broken(home: &Path, tree: &Tree, problems: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let name = home.file_name().unwrap_or_default().to_string_lossy();
+    let is_course = tree.file("course.yaml").is_some();
+    let unloaded = is_course.then(|| load::read(tree, &name).err()).flatten();
+    unloaded.map_or(problems, |unloaded| lint::unloaded(&unloaded))
 }
 
 /// All findings for people, the sums at the end.

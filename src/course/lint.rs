@@ -4,13 +4,11 @@
 mod scenario;
 mod seed;
 
-use std::collections::BTreeMap;
-
-use serde_json::Value;
-
 use super::diagnostic::Diagnostic;
 use super::draw::Drawn;
-use super::values::Scope;
+use super::load::{Unloaded, in_order};
+use super::task::Task;
+use super::values::{Scope, Values};
 use super::{Course, CourseTask};
 use crate::checkpoint::fail_fast::FailFast;
 use crate::checkpoint::{Check, Checkpoint, Kind};
@@ -37,6 +35,30 @@ pub fn course(course: &Course) -> Findings {
         findings.warnings.extend(of_task.warnings);
     }
     findings
+}
+
+/// All errors of a course that does not load: those in the way, and what can be said with values drawn all the same. A line
+/// that has one of the first, in task.yaml, or a file, elsewhere, says nothing more: the other most likely comes of it.
+pub fn unloaded(found: &Unloaded) -> Vec<Diagnostic> {
+    let mut errors = found.problems.clone();
+    let Some(course) = &found.course else { return errors };
+    let is_new = |error: &Diagnostic| {
+        let told = |known: &Diagnostic| {
+            let apart = error.file().ends_with("/task.yaml") && known.place.line != error.place.line;
+            known.file() == error.file() && !apart
+        };
+        !found.problems.iter().any(told)
+    };
+    for one in course.tasks_in_order().chain(&found.unsound) {
+        errors.extend(task(course, one).errors.into_iter().filter(is_new));
+    }
+    // What keeps one from being drawn keeps none of its checkpoints from being looked at.
+    for one in &found.unsound {
+        let values = one.values(course, &Scope::Course);
+        errors.extend(kinds_of(one, &one.task, &values).into_iter().filter(is_new));
+    }
+    in_order(&mut errors);
+    errors
 }
 
 /// Looks at one task with several draws.
@@ -72,13 +94,17 @@ pub fn task(course: &Course, task: &CourseTask) -> Findings {
 /// What keeps single checkpoints from being judged with these values, wherever that is. In a workspace's `.gradus/` much of
 /// what a task has is not published, and what is has to stand by itself.
 pub fn kinds(task: &CourseTask, drawn: &Drawn) -> Vec<Diagnostic> {
-    let params: &BTreeMap<String, Value> = &drawn.values;
+    kinds_of(task, &drawn.task, &drawn.values)
+}
+
+/// The same of a task that need not be sound.
+fn kinds_of(task: &CourseTask, with_values: &Task, params: &Values) -> Vec<Diagnostic> {
     let of_one = |(index, checkpoint): (usize, &Checkpoint)| {
         let key = checkpoint.kind.key();
         let say = move |(below, message)| at_checkpoint(task, index, &format!("/{key}{below}"), message);
         checkpoint.kind.lint(params).into_iter().map(say).collect::<Vec<_>>()
     };
-    drawn.task.checkpoints.iter().enumerate().flat_map(of_one).collect()
+    with_values.checkpoints.iter().enumerate().flat_map(of_one).collect()
 }
 
 fn at_checkpoint(task: &CourseTask, index: usize, pointer: &str, message: String) -> Diagnostic {

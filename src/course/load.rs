@@ -31,18 +31,39 @@ pub struct Loaded {
     pub warnings: Vec<Diagnostic>,
 }
 
+/// A course that does not load, as far as it was read: enough to say more about it than what is in its way.
+#[derive(Debug, Clone)]
+pub struct Unloaded {
+    /// With the tasks that are sound.
+    pub course: Option<Course>,
+    /// Tasks that could be read and are not sound.
+    pub unsound: Vec<CourseTask>,
+    /// In the order of files and lines; never none.
+    pub problems: Vec<Diagnostic>,
+}
+
 /// Loads a course. `dir_name` is the name of its directory, which must be its id.
 pub fn load(tree: &Tree, dir_name: &str) -> Result<Loaded, Vec<Diagnostic>> {
-    let mut loader = Loader { tree, problems: Vec::new(), warnings: Vec::new() };
+    read(tree, dir_name).map_err(|unloaded| unloaded.problems)
+}
+
+/// Loads a course, or as much as there is of it.
+pub fn read(tree: &Tree, dir_name: &str) -> Result<Loaded, Box<Unloaded>> {
+    let mut loader = Loader { tree, problems: Vec::new(), warnings: Vec::new(), unsound: Vec::new() };
     match loader.course(dir_name) {
         Some(course) if loader.problems.is_empty() => Ok(Loaded { course, warnings: loader.warnings }),
-        _ => {
-            let mut problems = loader.problems;
-            problems.sort_by(|a, b| (a.file(), a.place.line).cmp(&(b.file(), b.place.line)));
-            problems.dedup();
-            Err(problems)
+        course => {
+            let Loader { mut problems, unsound, .. } = loader;
+            in_order(&mut problems);
+            Err(Box::new(Unloaded { course, unsound, problems }))
         }
     }
+}
+
+/// Sorts problems by file and line, each once.
+pub fn in_order(problems: &mut Vec<Diagnostic>) {
+    problems.sort_by(|a, b| (a.file(), a.place.line).cmp(&(b.file(), b.place.line)));
+    problems.dedup();
 }
 
 /// What every draw of a course depends on.
@@ -55,6 +76,7 @@ struct Loader<'a> {
     tree: &'a Tree,
     problems: Vec<Diagnostic>,
     warnings: Vec<Diagnostic>,
+    unsound: Vec<CourseTask>,
 }
 
 impl Loader<'_> {

@@ -1,18 +1,17 @@
 //! What an author reads about a broken course: the text of `gradus lint`, one broken rule each.
 
 use super::*;
-use crate::course::load;
 use crate::course::tests::{TASK, demo, demo_with};
 
 /// The text about a course, as `gradus lint` prints it.
 fn said(tree: Tree) -> String {
-    let findings = match load::load(&tree, "demo") {
+    let findings = match load::read(&tree, "demo") {
         Ok(loaded) => {
             let mut findings = lint::course(&loaded.course);
             findings.warnings.splice(0..0, loaded.warnings);
             findings
         }
-        Err(errors) => Findings { errors, warnings: Vec::new() },
+        Err(unloaded) => Findings { errors: lint::unloaded(&unloaded), warnings: Vec::new() },
     };
     text(&[Linted { home: PathBuf::from("demo"), tree, findings }], Colour::Never)
 }
@@ -211,6 +210,45 @@ fn several_errors_are_told_at_once() {
        |       ^^^^^
        |
        = help: did you mean `title`?
+
+    3 errors
+    "#);
+}
+
+#[test]
+fn what_only_values_show_is_told_beside_what_keeps_a_course_from_loading() {
+    // In the same file, and in another one of the task.
+    let file = format!("{TASK}/task.yaml");
+    let mut tree = demo_with(&file, "visibility: never", "visibilty: never");
+    let text = String::from_utf8(tree.file(&file).unwrap().to_vec()).unwrap();
+    let rule = "cel: {in: web.yaml, select: {kind: Deployment}, rule: 1 +}";
+    tree.insert_file(&file, text.replace("file: {path: web.yaml, expect: exists}", rule).as_bytes());
+    tree.insert_file(format!("{TASK}/brief.md"), *b"# Replicas\n\nFor {{tema}}.\n");
+    insta::assert_snapshot!(said(tree), @r#"
+    error: not a handlebars template: Failed to access variable in strict mode Some("tema")
+     --> demo/d1-first/module-1-1/tasks/replicas/brief.md:3:5
+      |
+    2 |
+    3 | For {{tema}}.
+      |     ^
+      |
+      = help: only values are available here; write `\{{` for the text itself
+
+    error: the expression ends where a value is expected (at column 4 of the expression)
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:15:61
+       |
+    14 |       points: 1
+    15 |       cel: {in: web.yaml, select: {kind: Deployment}, rule: 1 +}
+       |                                                             ^^^
+
+    error: unknown field `visibilty`
+      --> demo/d1-first/module-1-1/tasks/replicas/task.yaml:26:7
+       |
+    25 |       points: 1
+    26 |       visibilty: never
+       |       ^^^^^^^^^
+       |
+       = help: did you mean `visibility`?
 
     3 errors
     "#);

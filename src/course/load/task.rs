@@ -26,6 +26,7 @@ impl Loader<'_> {
         let node = self.document(&file, "the task's points and checkpoints (`gradus new task` writes one)")?;
         let raw = node.to_value();
         let parameters = self.parameters(&file, &node, &raw);
+        let written = raw.pointer("/spec/parameters").and_then(Value::as_object).map_or(0, |written| written.len());
         let source = TaskSource { node, raw, parameters, origin: Origin::Course };
         let values = source.values(&course.id, id, &course.salt, &Scope::Course);
         let unread = self.problems.len();
@@ -52,7 +53,14 @@ impl Loader<'_> {
         if !misnamed {
             self.check_names(&read, &mutants);
         }
-        (self.problems.len() == before).then_some(read)
+        if self.problems.len() == before {
+            return Some(read);
+        }
+        // Without all values, everything that names one would be told as broken.
+        if read.source.parameters.len() == written {
+            self.unsound.push(read);
+        }
+        None
     }
 
     fn titled(&mut self, path: &str, what: &str) {
