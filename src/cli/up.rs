@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use super::address::Named;
 use super::trouble::Trouble;
+use crate::config;
 use crate::course::id::{Learner, MAX_ID};
 use crate::reconcile::courses::OpenError;
 use crate::sandbox::{Launcher, Limits, Sandbox, Strictness};
@@ -127,12 +128,8 @@ async fn up(args: Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// An address in numbers, or this machine by its name, which is not looked up: it is loopback everywhere (RFC 6761).
 fn address(text: &str) -> Result<SocketAddr, String> {
-    let numbers = text.strip_prefix("localhost:").map(|port| format!("127.0.0.1:{port}"));
-    numbers.as_deref().unwrap_or(text).parse().map_err(|_| {
-        format!("give an address in numbers and a port, as in `--listen {ADDRESS}`, or `127.0.0.1:0` for any free port")
-    })
+    config::address::address(text, ADDRESS.parse().expect("written above"))
 }
 
 /// Single-user means that nobody is asked who they are: only this machine may connect, unless told otherwise.
@@ -225,18 +222,6 @@ pub(super) fn data_home() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_is_numbers_or_this_machine_and_an_example_that_works_is_shown() {
-        assert_eq!(address("localhost:0"), Ok(SocketAddr::from(([127, 0, 0, 1], 0))));
-        assert_eq!(address("[::1]:80").unwrap().port(), 80);
-        for wrong in ["localhost", "7421", "127.0.0.1", "example.org:80", "localhost:http", "localhost.example.org:80"]
-        {
-            let told = address(wrong).unwrap_err();
-            let shown: Vec<_> = told.split('`').filter_map(|word| word.rsplit(' ').next()?.parse().ok()).collect();
-            assert!(shown.len() == 2 && shown.iter().all(|one: &SocketAddr| one.ip().is_loopback()), "{told}");
-        }
-    }
 
     #[test]
     fn other_machines_connect_only_when_it_is_said_aloud() {

@@ -37,7 +37,7 @@ pub struct Config {
     #[serde(default = "default_keys")]
     pub keys: Vec<SecretSource>,
     /// Address and port of webhooks, health and metrics.
-    #[serde(default = "default_listen")]
+    #[serde(default = "default_listen", deserialize_with = "listen")]
     pub listen: SocketAddr,
     /// Where everything is kept that is not on a forge. Relative to this file.
     #[serde(default = "default_data")]
@@ -440,6 +440,10 @@ fn default_keys() -> Vec<SecretSource> {
 
 fn default_listen() -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, 7431))
+}
+
+fn listen<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<SocketAddr, D::Error> {
+    super::address::address(&String::deserialize(deserializer)?, default_listen()).map_err(serde::de::Error::custom)
 }
 
 fn default_data() -> PathBuf {

@@ -3,6 +3,7 @@
 //! [`load`] gives the file with every default filled in, the secrets that it names, and what does not stand in the way.
 //! Each problem has a line and a remedy.
 
+pub mod address;
 pub mod check;
 mod inline;
 pub mod kinds;

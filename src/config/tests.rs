@@ -232,7 +232,11 @@ fn every_problem_has_its_place_and_a_remedy() {
         ),
         ("workspaces:", "sweep: {recent: 1ms}\nworkspaces:", "12:17: `1ms` is too short (write at least `1s`)"),
         ("workspaces:", "limits: {workers: 0}\nworkspaces:", "12:19: 0 is too few (write at least 1)"),
-        ("workspaces:", "listen: localhost\nworkspaces:", "12:9: invalid socket address syntax"),
+        (
+            "workspaces:",
+            "listen: localhost\nworkspaces:",
+            "12:9: give an address in numbers and a port, as in `127.0.0.1:7431`, or `127.0.0.1:0` for any free port",
+        ),
         (
             "workspaces:",
             "keys: [{env: SHORT}]\nworkspaces:",
