@@ -18,6 +18,7 @@ mod tasks;
 use std::collections::BTreeMap;
 
 use super::diagnostic::Diagnostic;
+use super::id::TaskId;
 use super::kinds::{
     ApiVersion, CourseMetadata, DomainFile, WorkspaceFile, WorkspaceKind, WorkspaceModule, WorkspaceSpec, WorkspaceTask,
 };
@@ -94,8 +95,8 @@ fn publish_task(course: &Course, task: &CourseTask, tree: &mut Tree) -> Result<W
     for (path, entry) in starter.iter() {
         tree.insert(format!("{}/{path}", task.task.id.dir()), entry.clone());
     }
-    put(tree, &format!("briefs/{}.md", task.task.id), &brief(course, task)?);
-    put(tree, &format!(".gradus/tasks/{}.yaml", task.task.id), &tasks::public_task(task));
+    put(tree, &brief_path(&task.task.id), &brief(course, task)?);
+    put(tree, &checkpoints_path(&task.task.id), &tasks::public_task(task));
     Ok(WorkspaceTask { id: task.task.id.clone(), starter: tree_id(&starter) })
 }
 
@@ -105,6 +106,16 @@ pub(super) fn own_value(name: &str) -> String {
 }
 
 /// The brief as everybody sees it, with what is needed to work on the task below.
+/// Where a workspace has the brief of a task.
+pub fn brief_path(task: &TaskId) -> String {
+    format!("briefs/{task}.md")
+}
+
+/// Where a workspace has what everybody may know of a task's checkpoints.
+pub fn checkpoints_path(task: &TaskId) -> String {
+    format!(".gradus/tasks/{task}.yaml")
+}
+
 fn brief(course: &Course, task: &CourseTask) -> Result<String, Vec<Diagnostic>> {
     let file = format!("{}/brief.md", task.dir);
     let mut values = task.values(course, &Scope::Course);

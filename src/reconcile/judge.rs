@@ -12,6 +12,7 @@ use crate::checkpoint::outcome::Outcome;
 use crate::course::CourseTask;
 use crate::course::draw::Drawn;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
+use crate::course::publish::{brief_path, checkpoints_path};
 use crate::course::task::ReviewBy;
 use crate::forge::pull::{Pull, Readiness};
 use crate::grade::report::{CheckpointResult, Report};
@@ -246,10 +247,15 @@ impl Standing<'_> {
     }
 }
 
-/// Whether upstream's files of the task are no longer those that the learner started from.
+/// Whether what upstream says of the task is no longer what the learner started from: its files, its brief, the
+/// checkpoints that everybody may see. A checkout of the workspace (`OpenCourse::in_dir`) knows of the files only.
 fn changed(course: &OpenCourse, submission: &Submission, task: &TaskId) -> bool {
-    let dir = task.dir();
-    submission.base.as_ref().is_some_and(|base| base.below(&dir) != course.workspace.below(&dir))
+    let (dir, texts) = (task.dir(), [brief_path(task), checkpoints_path(task)]);
+    let now = &course.workspace;
+    submission.base.as_ref().is_some_and(|base| {
+        base.below(&dir) != now.below(&dir)
+            || texts.iter().any(|path| now.get(path).is_some_and(|text| base.get(path) != Some(text)))
+    })
 }
 
 pub(super) fn attempt(book: &Book, course: &CourseId, task: &TaskId, files: &TreeId) -> u32 {

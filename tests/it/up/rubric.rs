@@ -119,6 +119,12 @@ fn a_changed_rubric_takes_nothing_from_anybody_unless_an_instructor_says_why() {
     assert_eq!(row["decisions"][0]["by"], "grace");
     let up = Up::start(world.command(&listen));
     up.eventually("the new verdict", || Some(()).filter(|()| state(&up) == "failure"));
+    // Nothing of hers broke: the course changed, and the review says so before it says what is wrong.
+    let review = up.reviews(1).pop().unwrap();
+    let second = review.lines().nth(2).unwrap_or_default();
+    assert!(second.starts_with("**This task changed after your branch began.**"), "{review}");
+    clone.git(&["fetch", "origin", "gradus/workspace"]);
+    clone.git(&["merge", "--no-edit", "FETCH_HEAD"]);
     clone.answer("4", "aurora");
     clone.hand_in();
     assert_eq!(grades(&world)["items"][0]["score"], 7, "a better verdict counts again");
