@@ -1,6 +1,6 @@
 //! Answers to commands: Markdown, and what goes into the gradebook with it. Pure.
 
-use super::command::{Command, INSTRUCTORS, Target, USAGE};
+use super::command::{Command, INSTRUCTORS, Target, USAGE, passed_over};
 use super::courses::OpenCourse;
 use super::earlier::earlier;
 use super::grader::{GradedTask, Grading};
@@ -23,6 +23,9 @@ use crate::store::time::Time;
 
 /// Most differences shown by `/explain`; the review has all of them.
 const MAX_EVIDENCE: usize = 10;
+
+/// Most characters shown of a command that was not done.
+const MAX_COMMAND: usize = 80;
 
 /// What an answer is made of.
 pub struct About<'a> {
@@ -105,6 +108,15 @@ impl From<String> for Answer {
     fn from(text: String) -> Self {
         Self { text, ..Self::default() }
     }
+}
+
+/// What is said of further commands in the comment, as a paragraph of its own.
+pub fn not_done(body: &str) -> String {
+    let further = passed_over(body);
+    let Some(first) = further.first() else { return String::new() };
+    let more = if further.len() > 1 { format!(" and {} more", further.len() - 1) } else { String::new() };
+    let line: String = first.chars().take(MAX_COMMAND).collect();
+    format!("\n\nNot done: {}{more}. A comment is one command: send each as its own.", safe::code(&line))
 }
 
 /// Answers a command.

@@ -111,6 +111,11 @@ pub fn parse(body: &str) -> Option<Command> {
     spoken(body).find_map(command)
 }
 
+/// The lines of a comment with commands after the first one. One comment is one command; these are not done.
+pub fn passed_over(body: &str) -> Vec<&str> {
+    spoken(body).filter(|line| command(line).is_some()).skip(1).map(str::trim).collect()
+}
+
 /// Lines that the author says: neither quoted nor code.
 fn spoken(body: &str) -> impl Iterator<Item = &str> {
     let mut fence: Option<(char, usize)> = None;
@@ -302,6 +307,17 @@ mod tests {
             assert_eq!(parse(body), None, "{body}");
         }
         assert_eq!(parse("```\n/hint\n```\n/regrade"), Some(Command::Regrade));
+    }
+
+    #[test]
+    fn commands_after_the_first_are_named() {
+        assert_eq!(
+            passed_over("so:\n/hint\n> /regrade\n /explain replicas \n/etc/x\n/progress"),
+            ["/explain replicas", "/progress"]
+        );
+        for body in ["", "/hint", "thanks\n/hint", "/hint\n```\n/hint\n```"] {
+            assert!(passed_over(body).is_empty(), "{body}");
+        }
     }
 
     #[test]

@@ -97,7 +97,8 @@ impl<F: Forge, G: Grader> Reconciler<F, G> {
             Some(issue) => self.forge.open_issue(&issue.marker, &issue.title, &issue.body).await?,
             None => None,
         };
-        self.replied(key, comment.id, &marker, &answer.with_issue(issue.as_deref())).await
+        let text = answer.with_issue(issue.as_deref()) + &answer::not_done(&comment.body);
+        self.replied(key, comment.id, &marker, &text).await
     }
 
     async fn replied(&self, key: &PullKey, to: CommentId, marker: &Marker, text: &str) -> Result<()> {
