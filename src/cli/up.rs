@@ -61,6 +61,7 @@ pub struct Args {
 pub fn run(args: Args) -> ExitCode {
     tracing_subscriber::fmt()
         .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
         .with_env_filter(tracing_subscriber::EnvFilter::try_from_env("GRADUS_LOG").unwrap_or_else(|_| "warn".into()))
         .init();
     let result = tokio::runtime::Builder::new_multi_thread()
