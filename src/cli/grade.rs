@@ -1,16 +1,19 @@
 //! `gradus grade`: grade a working tree, a commit or a task directory.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use super::output::Graded;
 use super::output::{Format, exit_code, render};
 use super::snippet::Colour;
-use super::subject::{Subject, Where};
+use super::subject::{Item, Subject, Where, shown};
 use super::{EXIT_USAGE, trouble};
 use crate::checkpoint::LOOKS_AT_COMMITS;
+use crate::checkpoint::outcome::Outcome;
 use crate::review::safe::plain;
 use crate::review::words::count;
 use crate::sandbox::{Sandbox, Strictness};
+use crate::submission::ignored;
 use crate::submission::shell::word;
 
 /// Longest path or sentence of a note in characters.
@@ -40,6 +43,7 @@ pub fn run(args: Args) -> ExitCode {
     };
     near_misses(&subject);
     if subject.items.is_empty() {
+        ignored(&subject, &[]);
         eprintln!("error: nothing to grade: no file below tasks/TASK-ID/ is changed; name a task by `--task ID`");
         return ExitCode::from(EXIT_USAGE);
     }
@@ -53,6 +57,7 @@ pub fn run(args: Args) -> ExitCode {
         eprintln!("note: everything here is committed: `gradus grade --commit HEAD` judges what the commits did, too");
     }
     unadded(&subject);
+    ignored(&subject, &graded);
     if let Some(gap) = sandbox.gap() {
         eprintln!("note: {gap}");
     }
@@ -76,6 +81,41 @@ fn unadded(subject: &Subject) {
             item.drawn.task.id
         );
     }
+}
+
+/// Says which files lie in a task that is not passed and were left out, since Git ignores them; where nothing was graded,
+/// in any task.
+pub fn ignored(subject: &Subject, graded: &[Graded<'_>]) {
+    if subject.submission.commit.is_some() {
+        return;
+    }
+    let open = |item: &&Item| {
+        graded.iter().any(|one| one.report.task == item.drawn.task.id && one.report.outcome != Outcome::Pass)
+    };
+    let dirs: Vec<String> = match subject.items.as_slice() {
+        [] => vec![shown(&subject.root.join("tasks"))],
+        items => items.iter().filter(open).map(|item| item.shown_as.clone()).collect(),
+    };
+    for shown in dirs {
+        let dir = if shown.is_empty() { Path::new(".") } else { Path::new(&shown) };
+        // What cannot be looked at is no reason to withhold a result.
+        let mut files = ignored::ignored(dir).unwrap_or_default();
+        files.retain(|file| !is_litter(file));
+        files.sort();
+        let Some(first) = files.first() else { continue };
+        let more = if files.len() > 1 { format!(" and {} more", files.len() - 1) } else { String::new() };
+        let path = word(&format!("{shown}{first}")).to_string();
+        eprintln!("note: not looked at: {path}{more}: Git ignores it, so no commit would hold it");
+        eprintln!("      git check-ignore -v {path}  # the rule that does");
+        eprintln!("      git add -f {path}  # hand it in all the same");
+    }
+}
+
+/// Whether a file is such as editors and systems leave behind.
+fn is_litter(file: &str) -> bool {
+    let name = file.rsplit('/').next().unwrap_or(file);
+    let kind = name.rsplit_once('.').map_or("", |(_, kind)| kind);
+    name.starts_with('.') || name.ends_with('~') || matches!(kind, "swp" | "log" | "tmp" | "bak" | "orig" | "pyc")
 }
 
 /// Says what was probably meant.

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use notify::{Event, EventKind, RecursiveMode, Watcher};
 
-use super::grade::near_misses;
+use super::grade::{ignored, near_misses};
 use super::output::{Format, render};
 use super::snippet::Colour;
 use super::subject::Where;
@@ -72,12 +72,14 @@ fn grade(what: &Where, sandbox: &Sandbox) {
         }
         Ok(subject) if subject.items.is_empty() => {
             near_misses(&subject);
+            ignored(&subject, &[]);
             println!("Nothing to grade yet: no file below tasks/TASK-ID/ is changed.");
         }
         Ok(subject) => {
             near_misses(&subject);
             let graded = subject.grade(sandbox, Format::Text.advising());
             print!("{}", render(&graded, Format::Text, Colour::of(&out)));
+            ignored(&subject, &graded);
         }
     }
 }

@@ -8,6 +8,7 @@ pub mod deadline;
 pub mod diff;
 pub mod heads;
 pub mod history;
+pub mod ignored;
 pub mod incoming;
 pub mod limits;
 mod names;

@@ -105,3 +105,21 @@ fn files_that_git_does_not_know_count_and_are_named_before_they_are_forgotten() 
     clone.git(&["add", "-A", "tasks/alpha/"]);
     assert!(!graded().contains("not in Git yet"));
 }
+
+#[test]
+fn an_answer_that_git_ignores_is_named_and_how_to_hand_it_in() {
+    let clone = Clone::new();
+    started(&clone, &["alpha"]);
+    clone.write(".git/info/exclude", "*.local.txt\n*.log\n");
+    clone.write("tasks/alpha/answer.local.txt", "alpha\n");
+    clone.write("tasks/alpha/noise.log", "-\n");
+    let graded = || String::from_utf8(clone.gradus(&["grade"]).stderr).unwrap();
+    let told = graded();
+    assert!(told.contains("nothing to grade") && told.contains("git add -f tasks/alpha/answer.local.txt"), "{told}");
+    clone.write("tasks/alpha/other.txt", "x\n");
+    let told = graded();
+    assert!(told.contains("not looked at: tasks/alpha/answer.local.txt: Git ignores it"), "{told}");
+    assert!(!told.contains("noise.log"), "{told}");
+    clone.write("tasks/alpha/answer.txt", "alpha\n");
+    assert!(!graded().contains("Git ignores it"), "who passes is not bothered");
+}
