@@ -91,7 +91,7 @@ fn start(args: &Args) -> Result<String, Stop> {
     let located = locate::find(&top, None, args.task.as_ref());
     let course = match located {
         Ok(Located { course, home: Home::Workspace(_), .. }) => course,
-        Ok(_) | Err(LocateError::Nothing(_)) => return Err(Stop::NoWorkspace(top)),
+        Ok(_) | Err(LocateError::Nothing(_) | LocateError::NoTaskNearby { .. }) => return Err(Stop::NoWorkspace(top)),
         Err(error) => return Err(error.into()),
     };
     let situation = begin::observe(&repository)?;

@@ -8,7 +8,8 @@ use super::diagnostics::render;
 use super::snippet::Colour;
 use crate::course::diagnostic::Diagnostic;
 use crate::course::id::{CheckpointId, CourseId, TaskId};
-use crate::course::locate::LocateError;
+use crate::course::locate::{LocateError, RESTORE};
+use crate::course::publish::WORKSPACE_FILE;
 use crate::submission::ReadError;
 use crate::submission::tree::Tree;
 
@@ -116,6 +117,9 @@ impl Trouble {
             Trouble::Course(LocateError::Broken { home, tree, problems }) => {
                 diagnostics("error", home, tree, problems);
                 eprintln!("error: the course in {} is broken", home.display());
+                if home.join(WORKSPACE_FILE).is_file() {
+                    eprintln!("help: if you changed `.gradus`, put back what was published: {RESTORE}");
+                }
                 ExitCode::from(EXIT_USAGE)
             }
             other => fail(other),

@@ -56,6 +56,17 @@ pub enum LocateError {
     /// Nothing was found.
     #[error("no course belongs to {}: go into a clone of a workspace, or name the course by `--course DIR`", .0.display())]
     Nothing(PathBuf),
+    /// A clone of a workspace without what it carries of the course.
+    #[error("{} has no `.gradus` any more: `{RESTORE}` brings it back", .0.display())]
+    Stripped(PathBuf),
+    /// No course nearby has the task.
+    #[error("no course in ./courses has a task `{task}`{}", near.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default())]
+    NoTaskNearby {
+        /// Which task.
+        task: String,
+        /// A task that was perhaps meant.
+        near: Option<String>,
+    },
     /// Not the directory of a course.
     #[error("{} is no course: it holds neither course.yaml nor .gradus/workspace.yaml", .0.display())]
     NoCourse(PathBuf),
@@ -86,6 +97,9 @@ pub enum LocateError {
         problems: Vec<Diagnostic>,
     },
 }
+
+/// What puts back what was published, in a clone.
+pub const RESTORE: &str = "git checkout origin/main -- .gradus";
 
 fn shown(paths: &[PathBuf]) -> String {
     paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
@@ -167,7 +181,6 @@ fn home_at(dir: &Path) -> Option<Home> {
 
 /// The course in `./courses/` that holds the task, which the path names by its last part unless it is asked for.
 fn nearby(path: &Path, task: Option<&TaskId>) -> Result<Home, LocateError> {
-    let nothing = || LocateError::Nothing(path.to_owned());
     let named: Vec<String> = match task {
         Some(task) => vec![task.to_string()],
         None => path.iter().rev().map(|part| part.to_string_lossy().into_owned()).collect(),
@@ -184,7 +197,22 @@ fn nearby(path: &Path, task: Option<&TaskId>) -> Result<Home, LocateError> {
             (None, _) => {}
         }
     }
-    Err(nothing())
+    if let Some(dir) = path.ancestors().find(|dir| is_stripped(dir)) {
+        return Err(LocateError::Stripped(dir.to_owned()));
+    }
+    match task {
+        Some(task) if !courses.is_empty() => {
+            let tasks = tasks_nearby();
+            let near = super::diagnostic::nearest(task.as_str(), tasks.iter().map(String::as_str));
+            Err(LocateError::NoTaskNearby { task: task.to_string(), near: near.map(str::to_owned) })
+        }
+        _ => Err(LocateError::Nothing(path.to_owned())),
+    }
+}
+
+/// Whether a directory looks like a clone of a workspace whose `.gradus/` was deleted.
+fn is_stripped(dir: &Path) -> bool {
+    dir.join(".git").exists() && dir.join("tasks").is_dir() && dir.join("briefs").is_dir()
 }
 
 /// Whether a directory is in a course or a workspace.
@@ -284,5 +312,18 @@ mod tests {
         assert!(matches!(find(&lone, Some(&lone), None), Err(LocateError::NoCourse(_))));
         let wrong = find(&lone, Some(&dir.path().join("demo")), Some(&task("replica")));
         assert!(matches!(wrong, Err(LocateError::NoTask { near: Some(near), .. }) if near == "replicas"));
+    }
+
+    #[test]
+    fn a_clone_whose_gradus_was_deleted_is_told_from_any_other_directory() {
+        let dir = tempfile::tempdir().expect("a directory");
+        std::fs::create_dir_all(dir.path().join("tasks/replicas")).expect("made");
+        let found = |at: &str| find(&dir.path().join(at), None, None);
+        assert!(matches!(found("tasks/replicas"), Err(LocateError::Nothing(_))));
+        for part in [".git", "briefs"] {
+            std::fs::create_dir(dir.path().join(part)).expect("made");
+        }
+        let top = dir.path().canonicalize().expect("there");
+        assert!(matches!(found("tasks/replicas"), Err(LocateError::Stripped(at)) if at == top));
     }
 }
