@@ -348,6 +348,10 @@ spec:
             "no file matches `web.yaml`, where Deployment `web` is looked for; nearest is `web.yml`: its extension differs"
         );
         assert_eq!(place, "web.yml:1");
+        let (message, _) = said(&[("other.yaml", "kind: Job\nmetadata: {name: web}\n"), ("renamed.yaml", TWO)]);
+        assert!(message.ends_with("is looked for; there is one in `renamed.yaml`"), "{message}");
+        let (message, _) = said(&[("other.yaml", "kind: Job\nmetadata: {name: web}\n")]);
+        assert!(message.ends_with("is looked for"), "{message}");
         assert_eq!(said(&[("web.yaml", "kind: Job\nmetadata: {name: x}\n")]).1, "web.yaml:1");
         let nearest = judge(&check, &tree(&[("web.yaml", "kind: Deployment\nmetadata: {name: wep}\n")]));
         assert_eq!(nearest.evidence[0].actual, Some(json!("Deployment wep")));

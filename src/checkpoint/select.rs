@@ -347,6 +347,16 @@ fn why_not(select: &Select, value: &Value) -> Vec<String> {
     reasons
 }
 
+/// The first file of the task that holds what is looked for, whatever it is called.
+fn elsewhere<'c>(context: &Context<'c>, select: &Select, dialect: Dialect) -> Option<&'c str> {
+    select.kind.as_ref()?;
+    let holds = |file: &File<'c>| {
+        let mut objects = file.objects(dialect).objects.iter().map(|object| Selected::new(*file, object));
+        objects.any(|object| fits_object(select, None, object.value))
+    };
+    context.yaml.all().find(holds).map(|file| file.path())
+}
+
 /// The files of a selection.
 #[derive(Default)]
 struct Survey<'c> {
@@ -413,6 +423,8 @@ impl<'c> Survey<'c> {
             } else if let Some((path, why)) = globs.nearest(context.files) {
                 evidence.message += &format!("; nearest is `{path}`: {why}");
                 evidence.place = top_of(path);
+            } else if let Some(path) = elsewhere(context, source.select, dialect) {
+                evidence.message += &format!("; there is one in `{path}`");
             }
             return evidence;
         }
