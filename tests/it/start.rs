@@ -107,6 +107,19 @@ fn files_that_git_does_not_know_count_and_are_named_before_they_are_forgotten() 
 }
 
 #[test]
+fn what_the_workspace_carries_of_the_course_can_be_put_back() {
+    let clone = Clone::new();
+    let told = || String::from_utf8(clone.gradus(&["grade", "--task", "alpha"]).stderr).unwrap();
+    let restore = "git checkout origin/main -- .gradus";
+    clone.write(".gradus/workspace.yaml", "apiversion: x\n");
+    assert!(told().contains(restore), "{}", told());
+    std::fs::remove_dir_all(clone.dir.path().join(".gradus")).unwrap();
+    assert!(told().contains("has no `.gradus` any more") && told().contains(restore), "{}", told());
+    clone.git(&restore.split(' ').skip(1).collect::<Vec<_>>());
+    assert!(!told().contains(restore), "{}", told());
+}
+
+#[test]
 fn an_answer_that_git_ignores_is_named_and_how_to_hand_it_in() {
     let clone = Clone::new();
     started(&clone, &["alpha"]);

@@ -253,6 +253,7 @@ fn commands_are_answered_in_the_conversation() {
         ("/regrade", "with the same result"),
         ("/dispute replicas two are enough", "Noted in the gradebook"),
         ("/hnit", "Did you mean `/hint`?"),
+        ("/progress\n/explain replicas", "Not done: `/explain replicas`. A comment is one command"),
     ] {
         let found = up.ask(1, command);
         assert!(found.contains(answer), "{command}: {found}");
