@@ -79,12 +79,38 @@ fn move_branch(repository: &Repository, moved: &Moved) -> Result<(), String> {
         // Gone already: what was wanted.
         (None, None) => Ok(()),
     };
-    result.map_err(|error| match error.code() {
-        ErrorCode::Exists | ErrorCode::Modified | ErrorCode::NotFound => {
-            "it has moved meanwhile: fetch, and push again".to_owned()
+    result.map_err(|error| {
+        if moved.new.is_some()
+            && let Some(other) = in_the_way(repository, &moved.branch)
+        {
+            return format!(
+                "Git keeps no `{}` beside the branch `{other}`: push under another name, as in `git push origin \
+                 HEAD:refs/heads/my-answer`",
+                moved.branch
+            );
         }
-        ErrorCode::Locked => "somebody else is moving it: push again".to_owned(),
-        _ => error.message().to_owned(),
+        match error.code() {
+            ErrorCode::Exists | ErrorCode::Modified | ErrorCode::NotFound => {
+                "it has moved meanwhile: fetch, and push again".to_owned()
+            }
+            ErrorCode::Locked => "somebody else is moving it: push again".to_owned(),
+            _ => {
+                // Git's words hold places on this machine.
+                tracing::error!(branch = %moved.branch, %error, "a branch was not moved");
+                "our fault: the log of `gradus up` says more".to_owned()
+            }
+        }
+    })
+}
+
+/// A branch whose name is a directory of this one's, or the other way round: Git keeps one of them.
+fn in_the_way(repository: &Repository, branch: &Branch) -> Option<String> {
+    let name = branch.to_string();
+    let above = name.match_indices('/').map(|(at, _)| name[..at].to_owned());
+    let is_there = |branch: &String| repository.find_reference(&format!("refs/heads/{branch}")).is_ok();
+    above.into_iter().find(is_there).or_else(|| {
+        let mut below = repository.references_glob(&format!("refs/heads/{name}/*")).ok()?;
+        below.names().find_map(|found| found.ok()?.strip_prefix("refs/heads/").map(str::to_owned))
     })
 }
 
@@ -132,8 +158,14 @@ mod tests {
         assert_eq!(go(&[moved("a", Some(&one), Some(&two)), moved("b", Some(&two), None)]), [Ok(()), Ok(())]);
         assert_eq!((at("a"), at("b")), (Some(two.clone()), None));
         assert_eq!(go(&[moved("a", Some(&two), Some(&one))]), [Ok(())], "backwards too: a push by force");
-        let below = go(&[moved("a/b", None, Some(&one))]).remove(0).unwrap_err();
-        assert!(!below.is_empty() && at("a").is_some(), "{below}");
+        let told = |branch: &str| go(&[moved(branch, None, Some(&one))]).remove(0).unwrap_err();
+        let below = told("a/b/c");
+        assert!(below.starts_with("Git keeps no `a/b/c` beside the branch `a`: push under another name"), "{below}");
+        assert_eq!(go(&[moved("d/e", None, Some(&one))]), [Ok(())]);
+        assert!(told("d").contains("no `d` beside the branch `d/e`"));
+        git.run(&["pack-refs", "--all"]);
+        assert!(told("d").contains("no `d` beside the branch `d/e`") && told("a/b").contains("beside the branch `a`"));
+        assert!(at("a").is_some() && at("d/e").is_some() && at("d").is_none());
     }
 
     #[test]
