@@ -105,7 +105,6 @@ pub(super) fn own_value(name: &str) -> String {
     format!("‹{name}›")
 }
 
-/// The brief as everybody sees it, with what is needed to work on the task below.
 /// Where a workspace has the brief of a task.
 pub fn brief_path(task: &TaskId) -> String {
     format!("briefs/{task}.md")
@@ -116,6 +115,7 @@ pub fn checkpoints_path(task: &TaskId) -> String {
     format!(".gradus/tasks/{task}.yaml")
 }
 
+/// The brief as everybody sees it, with what is needed to work on the task below.
 fn brief(course: &Course, task: &CourseTask) -> Result<String, Vec<Diagnostic>> {
     let file = format!("{}/brief.md", task.dir);
     let mut values = task.values(course, &Scope::Course);

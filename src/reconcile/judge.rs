@@ -247,14 +247,15 @@ impl Standing<'_> {
     }
 }
 
-/// Whether what upstream says of the task is no longer what the learner started from: its files, its brief, the
-/// checkpoints that everybody may see. A checkout of the workspace (`OpenCourse::in_dir`) knows of the files only.
+/// Whether what upstream says of the task is no longer what the learner started from: its files and, where upstream is
+/// here, its brief and the checkpoints that everybody may see. On a forge another version of ours may have published those,
+/// in other words.
 fn changed(course: &OpenCourse, submission: &Submission, task: &TaskId) -> bool {
     let (dir, texts) = (task.dir(), [brief_path(task), checkpoints_path(task)]);
     let now = &course.workspace;
     submission.base.as_ref().is_some_and(|base| {
         base.below(&dir) != now.below(&dir)
-            || texts.iter().any(|path| now.get(path).is_some_and(|text| base.get(path) != Some(text)))
+            || (course.published.is_some() && texts.iter().any(|path| base.get(path) != now.get(path)))
     })
 }
 

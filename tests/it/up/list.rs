@@ -54,6 +54,7 @@ fn marks_on_the_page_of_a_task_are_those_of_the_points_beside_them() {
     let world = World::new();
     let up = world.up();
     let clone = pushed(&world, &up, "ada", "work", "3");
+    assert!(!up.reviews(1)[0].contains("changed after your branch began"), "nobody changed it");
     let passed = up.get("/courses/tiny/tasks/first").1;
     clone.answer("2", "aurora");
     assert!(clone.hand_in().contains("Not yet"));
