@@ -16,7 +16,9 @@ pub fn ignored(dir: &Path) -> Result<Vec<String>, ReadError> {
         return Ok(Vec::new());
     };
     let mut options = StatusOptions::new();
+    // Ignored files of a directory that Git does not know at all are seen only when new ones are asked for, too.
     options.show(StatusShow::Workdir).include_ignored(true).recurse_ignored_dirs(false);
+    options.include_untracked(true).recurse_untracked_dirs(true);
     options.no_refresh(true).disable_pathspec_match(true);
     if inside != Path::new("") {
         options.pathspec(&inside);
