@@ -12,7 +12,6 @@ use super::ask::{Desk, Listed, NOTHING};
 use super::posting::{Before, ReviewId, before, doubled, line_comments};
 use super::wire::{NewLineComment, NewReview, WireLineComment, WireReview, WireState, event};
 use crate::review::{Review, ReviewEvent};
-use crate::store::time::Time;
 use crate::submission::sha::CommitId;
 
 /// Why a review was not posted.
@@ -39,19 +38,27 @@ pub enum PostError {
 struct Attempt<'a> {
     event: ReviewEvent,
     comments: Vec<NewLineComment<'a>>,
+    /// Whether the forge had trouble with exactly this before.
+    again: bool,
 }
 
 impl Attempt<'_> {
-    /// What to try instead, when there is something.
-    fn less(&self, error: &Failure) -> Option<Self> {
+    /// What to try next, when there is something.
+    fn next(&self, error: &Failure) -> Option<Self> {
         let refused = |status| error.refused(status).is_some();
+        let comments = || self.comments.clone();
         // Nobody may approve or reject their own pull request, nor a closed one.
         if self.event != ReviewEvent::Comment && refused(StatusCode::UNPROCESSABLE_ENTITY) {
-            return Some(Self { event: ReviewEvent::Comment, comments: self.comments.clone() });
+            return Some(Self { event: ReviewEvent::Comment, comments: comments(), again: self.again });
         }
-        // A line that is not there is answered with 500 (measured on 1.26.0). The body says everything too.
-        let placed = refused(StatusCode::UNPROCESSABLE_ENTITY) || refused(StatusCode::INTERNAL_SERVER_ERROR);
-        (placed && !self.comments.is_empty()).then(|| Self { event: self.event, comments: Vec::new() })
+        // A line that is not there is answered with 500 (measured on 1.26.0), and so is trouble that passes, such as a
+        // database that is locked: what fails twice is taken for the former. The body says everything too.
+        let trouble = refused(StatusCode::INTERNAL_SERVER_ERROR);
+        if self.comments.is_empty() || !(trouble || refused(StatusCode::UNPROCESSABLE_ENTITY)) {
+            return None;
+        }
+        let comments = if trouble && !self.again { comments() } else { Vec::new() };
+        Some(Self { event: self.event, comments, again: true })
     }
 }
 
@@ -86,24 +93,23 @@ impl Desk {
             Before::Busy => return Err(PostError::Busy),
             Before::Nothing { debris } => self.sweep(number, &debris).await?,
         }
-        let mut attempt = Attempt { event: review.event, comments: line_comments(&review.comments) };
+        let mut attempt = Attempt { event: review.event, comments: line_comments(&review.comments), again: false };
         while let Err(error) = self.create(number, head, &body, &attempt).await {
-            let Some(less) = attempt.less(&error) else { return Err(error.into()) };
-            tracing::warn!(pull = %number, %error, "the forge does not take all of a review; trying with less");
+            let Some(next) = attempt.next(&error) else { return Err(error.into()) };
+            tracing::warn!(pull = %number, %error, "the forge does not take a review as it is; trying once more");
             let seen = self.reviews(number).await?;
-            // What is pending now is what we have just begun.
-            match before(&seen.entries, me, is_it, Time(i64::MAX)) {
-                Before::Posted { .. } => break,
-                Before::Nothing { debris } => self.sweep(number, &debris).await?,
-                Before::Busy => return Err(PostError::Busy),
+            if let Before::Posted { .. } = before(&seen.entries, me, is_it, seen.at) {
+                break;
             }
-            attempt = less;
+            // What was stored stays pending, and the next attempt adopts it: to clear it away would take what another
+            // daemon is storing right now. What is there twice then is taken away in the end.
+            attempt = next;
         }
         let seen = self.reviews(number).await?;
         let Before::Posted { keep, extra } = before(&seen.entries, me, is_it, seen.at) else {
             return Err(PostError::Vanished);
         };
-        self.tidy(number, keep, &extra, review.comments.len()).await?;
+        self.tidy(number, keep, &extra, attempt.comments.len()).await?;
         if self.head(number).await?.is_some_and(|now| now != head.as_str()) {
             self.delete(number, &self.review(number, keep)).await?;
             return Err(PostError::Superseded);

@@ -151,6 +151,36 @@ impl Academy {
         all.filter(|review| review["state"] == "PENDING").count()
     }
 
+    /// The numbers of its issues and pull requests in Gitea's database.
+    fn issues(&self) -> String {
+        let name = &self.name;
+        format!(
+            "(SELECT issue.id FROM issue JOIN repository ON repository.id = issue.repo_id WHERE repository.name = '{name}')"
+        )
+    }
+
+    /// Makes pending reviews older than the time within which somebody may still be writing them.
+    pub async fn age_pending(&self) {
+        let older = "created_unix = created_unix - 31, updated_unix = updated_unix - 31";
+        let statement = format!("UPDATE review SET {older} WHERE type = 0 AND issue_id IN {}", self.issues());
+        self.server.sql(statement).await;
+    }
+
+    /// Makes the server answer 500 where it would store a comment of which this holds, an expression about `NEW`.
+    pub async fn trouble(&self, when: &str) {
+        let (name, issues) = (&self.name, self.issues());
+        let when = format!("NEW.issue_id IN {issues} AND {when}");
+        let body = "SELECT RAISE(ABORT, 'trouble')";
+        let statement =
+            format!("CREATE TRIGGER \"trouble in {name}\" BEFORE INSERT ON comment WHEN {when} BEGIN {body}; END");
+        self.server.sql(statement).await;
+    }
+
+    /// Ends it.
+    pub async fn end_of_trouble(&self) {
+        self.server.sql(format!("DROP TRIGGER \"trouble in {}\"", self.name)).await;
+    }
+
     /// Path, line and text of the line comments of a review.
     pub fn line_comments(&self, pull: i64, review: i64) -> Vec<(String, u64, String)> {
         let found = self.ask("ada", "GET", &format!("/pulls/{pull}/reviews/{review}/comments"), None, 200);

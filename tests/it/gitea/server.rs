@@ -55,16 +55,15 @@ impl Server {
     }
 
     fn start() -> Self {
-        // Another program may take the port between our look and Gitea's.
         let program = Program::find();
         (0..3).find_map(|_| Self::try_start(&program)).expect("Gitea starts on a free port")
     }
 
     fn try_start(program: &Program) -> Option<Self> {
         let dir = tempfile::Builder::new().prefix("gradus-gitea-").tempdir().unwrap().keep();
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
         let config = dir.join("app.ini");
-        fs::write(&config, settings(&dir, port, program.files.as_deref())).unwrap();
+        let configure = |port| fs::write(&config, settings(&dir, port, program.files.as_deref())).unwrap();
+        configure(0);
         let alone = |mut command: Command| {
             command.env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default()).env("HOME", &dir);
             command.env("GITEA_WORK_DIR", &dir).env("GIT_CONFIG_NOSYSTEM", "1");
@@ -83,6 +82,9 @@ impl Server {
         let token = ["--admin", "--must-change-password=false", "--access-token", "--access-token-scopes", "all"];
         let made = admin(&[&["admin", "user", "create"][..], &named, &token].concat());
         let root = made.split_whitespace().find(|word| word.len() == 40).expect("a token is printed").to_owned();
+        // As late as can be: another program may take it.
+        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        configure(port);
         let args = [OsStr::new("web"), OsStr::new("--config"), config.as_os_str()];
         let keeper = alone(kept::command(&dir, &program.path, args)).spawn().unwrap();
         let (authority, bot, database) = (format!("127.0.0.1:{port}"), String::new(), dir.join("gitea.db"));
@@ -125,13 +127,14 @@ impl Server {
         self.ask("root", "POST", "/admin/users", Some(user), 201);
     }
 
-    /// Changes the database, as time would.
-    pub async fn sql(&self, statement: &'static str) {
+    /// Changes the database, as time or trouble would. All tests of the program share it: a statement is about one
+    /// workspace only.
+    pub async fn sql(&self, statement: String) {
         use sqlx::Connection;
         let options = sqlx::sqlite::SqliteConnectOptions::new().filename(&self.database);
         let options = options.busy_timeout(Duration::from_secs(10));
         let mut connection = sqlx::SqliteConnection::connect_with(&options).await.unwrap();
-        sqlx::query(statement).execute(&mut connection).await.unwrap();
+        sqlx::query(sqlx::AssertSqlSafe(statement)).execute(&mut connection).await.unwrap();
         connection.close().await.unwrap();
     }
 
@@ -215,6 +218,8 @@ OFFLINE_MODE = true
 DB_TYPE = sqlite3
 PATH = {dir}/gitea.db
 SQLITE_JOURNAL_MODE = WAL
+SQLITE_TIMEOUT = 20000
+MAX_OPEN_CONNS = 1
 [repository]
 ROOT = {dir}/repositories
 [security]

@@ -70,6 +70,7 @@ fn an_operator_follows_the_page_from_nothing_to_the_first_review() {
     let run = |program: &str, arguments: &[&str]| -> Output {
         let mut command = Command::new(program);
         command.args(arguments).current_dir(dir.path());
+        command.env("GIT_CONFIG_NOSYSTEM", "1").env("GIT_CONFIG_GLOBAL", "/dev/null");
         command.env("GRADUS_KEY", "a-key-of-thirty-two-bytes-or-more-0123").env("GRADUS_LOG", "warn,gradus=info");
         command.output().unwrap()
     };
