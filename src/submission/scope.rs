@@ -218,16 +218,24 @@ fn nothing(submission: &Submission, changes: &BTreeMap<&str, Change>, branch: Op
                 }
                 _ => work,
             };
-            (format!("{first}{more}"), "no task looks at it", remedy)
+            // Of a task that is there a change would have been looked at.
+            let of_a_task = first.strip_prefix("tasks/").and_then(|rest| rest.split_once('/'));
+            let why = match of_a_task {
+                Some((id, _)) => format!("the course has no task `{id}`, or has it no more"),
+                None => "no task looks at it".to_owned(),
+            };
+            (format!("{first}{more}"), why, remedy)
         }
         (None, Some([.., last])) => {
             let found = format!("{} {}", last.id.short(), last.subject());
-            (found, "the commits change no file", format!("git status\n{hand_in}"))
+            (found, "the commits change no file".to_owned(), format!("git status\n{hand_in}"))
         }
-        (None, Some([])) => (branch.unwrap_or("this head").to_owned(), "the branch has no commit of its own", work),
-        (None, None) => ("the working tree".to_owned(), "nothing differs from `main`", work),
+        (None, Some([])) => {
+            (branch.unwrap_or("this head").to_owned(), "the branch has no commit of its own".to_owned(), work)
+        }
+        (None, None) => ("the working tree".to_owned(), "nothing differs from `main`".to_owned(), work),
     };
-    NearMiss { found, meant: "a change below `tasks/TASK-ID/`".to_owned(), why: why.to_owned(), remedy }
+    NearMiss { found, meant: "a change below `tasks/TASK-ID/`".to_owned(), why, remedy }
 }
 
 /// Places that a file could be meant for; more help nobody.
@@ -619,8 +627,10 @@ mod tests {
 
     #[test]
     fn nothing_gradable_says_what_was_looked_for() {
-        let cases: [(&[&str], &str, &str); 3] = [
+        let gone = "tasks/nobody-knows-it/app.yaml";
+        let cases: [(&[&str], &str, &str); 4] = [
             (&["~README.md"], "README.md", "no task looks at it"),
+            (&[&format!("~{gone}")], gone, "the course has no task `nobody-knows-it`, or has it no more"),
             (&["~README.md", "+notes.md"], "README.md and 1 more", "no task looks at it"),
             (&[], "2222222 Work", "the commits change no file"),
         ];
