@@ -88,6 +88,15 @@ pub fn task(course: &Course, task: &CourseTask) -> Findings {
         let warning = Diagnostic::new(format!("{}/mutants", task.dir), "the task has no mutant");
         findings.warnings.push(warning.help("add wrong answers: `gradus test` asks for one per checkpoint at least"));
     }
+    let named = task.hidden_paths();
+    let is_named = |path: &str| {
+        let path = path.strip_suffix(".hbs").unwrap_or(path);
+        named.iter().any(|(_, named)| named == path)
+    };
+    for path in task.files.paths().filter(|path| path.starts_with("hidden/") && !is_named(path)) {
+        let warning = Diagnostic::new(format!("{}/{path}", task.dir), "no checkpoint reads this hidden file");
+        findings.warnings.push(warning.help("name it in a checkpoint, or remove it"));
+    }
     findings
 }
 

@@ -964,6 +964,18 @@ fn a_task_without_proofs_is_warned_about() {
 }
 
 #[test]
+fn a_hidden_file_that_nothing_reads_is_warned_about() {
+    insta::assert_snapshot!(added(&format!("{TASK}/hidden/case.yaml.hbs"), b"- {limit: 10}\n"), @r"
+    warning: no checkpoint reads this hidden file
+    --> demo/d1-first/module-1-1/tasks/replicas/hidden/case.yaml.hbs
+     |
+     = help: name it in a checkpoint, or remove it
+
+    no errors, 1 warning
+    ");
+}
+
+#[test]
 fn an_overlay_holds_differences_only() {
     insta::assert_snapshot!(added(&format!("{TASK}/solution/note.txt"), b"Braces of others: {{ .Values.x }}\n"), @r"
     error: the same as in the starter
