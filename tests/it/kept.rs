@@ -5,15 +5,17 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-/// Runs a program until standard input ends, and removes its directory.
+/// Runs a program until it or standard input ends, and removes its directory.
 const KEEPER: &str = r#"
 dir=$1
 shift
-"$@" >"$dir/log" 2>&1 &
+exec 3<&0
+"$@" >"$dir/log" 2>&1 </dev/null 3<&- &
 program=$!
-while kill -0 $program 2>/dev/null && read -r _; do :; done
-kill -9 $program 2>/dev/null
+{ while read -r _ <&3; do :; done; kill -9 $program 2>/dev/null; } &
+reader=$!
 wait $program
+kill $reader 2>/dev/null
 rm -rf "$dir"
 "#;
 

@@ -57,6 +57,7 @@ async fn heads_are_real_commits_that_anybody_fetches_by_their_number() {
 async fn git(dir: &std::path::Path, arguments: &[&str]) -> (bool, String) {
     let mut git = tokio::process::Command::new("git");
     git.current_dir(dir).args(arguments).env("GIT_TERMINAL_PROMPT", "0").env("GIT_CONFIG_NOSYSTEM", "1");
+    git.env("GIT_CONFIG_GLOBAL", "/dev/null");
     let out = git.output().await.unwrap();
     (out.status.success(), format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr)))
 }

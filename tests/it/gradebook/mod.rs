@@ -6,6 +6,7 @@ mod github;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 use gradus::forge::pull::User;
 use gradus::gradebook::entry::Entry;
@@ -93,7 +94,10 @@ fn shared(daemons: &Daemons, wrong: &[(Option<&str>, &str)], right: &str) {
                 let gradebook = daemons.open(daemon);
                 for number in first..first + 2 {
                     write(&gradebook, [number]);
-                    while gradebook.exchange().is_err() {}
+                    let deadline = Instant::now() + Duration::from_secs(120);
+                    while let Err(error) = gradebook.exchange() {
+                        assert!(Instant::now() < deadline, "{daemon}: {error}");
+                    }
                 }
             });
         }

@@ -113,8 +113,8 @@ async fn it_starts_although_a_cluster_of_somebody_elses_cannot_be_used_and_takes
     assert!(serve.get("/healthz").1.starts_with("degraded\n"));
     for name in ["lab-2", "lab-3"] {
         let file = world.path(&format!("{name}.kubeconfig")).display().to_string();
-        let logged = serve.logged();
-        assert!(logged.lines().any(|line| line.contains("lent to nobody") && line.contains(&file)), "{file}: {logged}");
+        let said = |line: &str| line.contains("lent to nobody") && line.contains(&file);
+        world.until(&file, |_| serve.logged().lines().any(said)).await;
     }
     // Everything else works.
     let at = world.open("ada", 3, "none");

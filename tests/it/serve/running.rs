@@ -131,6 +131,8 @@ async fn an_empty_store_and_many_pull_requests_need_the_operators_word() {
     // Said once: the store knows the workspace now.
     let serve = world.serve(&[]);
     world.until("running", |_| serve.get("/healthz").1.contains("everything compared")).await;
+    // What the one before was at is gone on with.
+    world.at_rest(&serve).await;
     assert_eq!(serve.stop("TERM").0, Some(0));
     world.hub.finish();
 }
@@ -196,7 +198,9 @@ fn environments_of_children(parent: u32, stop: &std::sync::atomic::AtomicBool) -
                 // Until it is another program its memory is still ours.
                 let program = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
                 let ours = String::from_utf8_lossy(&program).contains("serve");
-                if let (false, Ok(environment)) = (ours, std::fs::read(format!("/proc/{child}/environ"))) {
+                let environment = std::fs::read(format!("/proc/{child}/environ")).unwrap_or_default();
+                // One that has ended has none.
+                if !ours && !environment.is_empty() {
                     seen.insert(child.to_owned(), String::from_utf8_lossy(&environment).into_owned());
                 }
             }
