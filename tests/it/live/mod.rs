@@ -7,6 +7,7 @@ mod courses;
 mod elsewhere;
 mod external;
 mod generator;
+mod impersonation;
 mod install;
 mod mid;
 mod moved;

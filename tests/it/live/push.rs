@@ -4,13 +4,14 @@ use kube::api::PostParams;
 use serde_json::json;
 
 use super::alone;
+use super::impersonation::Impersonation;
 use super::shop::{Shop, settings, web};
 
 #[test]
 fn two_learners_push_at_once_and_each_is_told_of_their_own_namespace_and_the_hostile_one_of_every_line() {
     alone(async {
         let shop = Shop::new().await;
-        shop.impersonate(true).await;
+        let _as_before = Impersonation::on();
         let [ada, eve] = ["ada", "eve"].map(|name| shop.academy.learner(name));
         // Half right, and what is missing is made by hand.
         ada.clone.branch("work");
@@ -66,6 +67,5 @@ fn two_learners_push_at_once_and_each_is_told_of_their_own_namespace_and_the_hos
             let web = shop.api("Deployment", &shop.environment(learner)).get("web").await.unwrap();
             assert_eq!(web.data["status"]["readyReplicas"], 3, "{learner}");
         }
-        shop.impersonate(false).await;
     });
 }

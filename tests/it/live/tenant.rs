@@ -30,6 +30,9 @@ pub const SERVER: &str = "https://kubernetes.default.svc";
 /// The directory of manifests in a repository.
 pub const PATH: &str = "tasks/shop/manifests";
 
+/// How long something is waited for that takes seconds; this machine may be busy.
+pub const PATIENCE: Duration = Duration::from_secs(90);
+
 /// A change of a commit: text to write, or none to delete.
 pub type Change<'a> = (&'a str, Option<&'a str>);
 
@@ -82,7 +85,7 @@ impl Tenant {
             offered: watch::channel("0".repeat(40).parse().unwrap()).0,
             asked_at: std::sync::Mutex::new(SystemClock.now()),
             uid: std::sync::Mutex::default(),
-            budget: Duration::from_secs(90),
+            budget: PATIENCE,
             namespace: std::sync::Mutex::default(),
         };
         tenant.namespace.lock().unwrap().clone_from(&tenant.name);
@@ -92,7 +95,8 @@ impl Tenant {
         tenant
     }
 
-    /// Waits no longer than that.
+    /// Waits no longer than that, counted from the offer: for a gate that stays closed only. One that must open has the whole
+    /// time, however busy the machine is.
     pub fn within(mut self, budget: Duration) -> Self {
         self.budget = budget;
         self
@@ -214,7 +218,11 @@ impl Tenant {
                 tracked_as: self.name.clone(),
                 project: self.name.clone(),
                 sources: vec![(self.repository.clone(), PATH.into())],
-                destination: Destination { server: SERVER.into(), name: String::new(), namespace: self.name.clone() },
+                destination: Destination {
+                    server: SERVER.into(),
+                    name: String::new(),
+                    namespace: self.namespace.lock().unwrap().clone(),
+                },
                 policy: Policy::default(),
             },
             needs: needs.to_vec(),
@@ -250,6 +258,19 @@ impl Tenant {
             eprintln!("{}", now.map(|now| now.data["status"].to_string()).unwrap_or_default());
         }
         ending
+    }
+
+    /// Waits until the gate stays closed for a reason like this one; another one after [`PATIENCE`]. Argo CD may come to what is
+    /// wrong later than the budget ends, after which each wait tells at once how it is.
+    pub async fn closes(&self, commit: &CommitId, needs: &[Object], like: impl Fn(&Reason) -> bool) -> Reason {
+        let begun = std::time::Instant::now();
+        loop {
+            let reason = self.wait(commit, needs).await.expect_err("the gate opened");
+            if like(&reason) || begun.elapsed() > PATIENCE {
+                return reason;
+            }
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
     }
 
     /// Step 9.

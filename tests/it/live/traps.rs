@@ -15,7 +15,10 @@ use super::beside;
 use super::tenant::{Change, PATH, Tenant, map};
 
 fn closed(ending: Result<gradus::gitops::gate::Proof, Reason>) -> (Blame, String) {
-    let reason = ending.expect_err("the gate opened");
+    told(&ending.expect_err("the gate opened"))
+}
+
+fn told(reason: &Reason) -> (Blame, String) {
     (reason.blame(), reason.to_string())
 }
 
@@ -99,8 +102,10 @@ fn a_sync_that_waits_for_health_for_ever_is_applied_but_not_healthy() {
         let tenant = Tenant::new("ill").await.within(Duration::from_secs(15));
         let stuck = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web}\nspec:\n  selector: {matchLabels: {app: web}}\n  template:\n    metadata: {labels: {app: web}}\n    spec: {nodeSelector: {no: such}, containers: [{name: web, image: web}]}\n";
         let later = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: a, annotations: {argocd.argoproj.io/sync-wave: \"1\"}}\n";
-        let (_, ending) = tenant.run(&[("web.yaml", Some(stuck)), ("a.yaml", Some(later))], &[tenant.map("a")]).await;
-        let (blame, words) = closed(ending);
+        let commit = tenant.push(&[("web.yaml", Some(stuck)), ("a.yaml", Some(later))]);
+        tenant.offer(&commit).await;
+        let ill = |reason: &Reason| reason.blame() == Blame::NotHealthy;
+        let (blame, words) = told(&tenant.closes(&commit, &[tenant.map("a")], ill).await);
         assert!(blame == Blame::NotHealthy && words.contains("Deployment"), "{blame:?} {words}");
     });
 }
@@ -259,8 +264,9 @@ fn an_application_that_is_taken_away_ends_the_wait_and_is_ours() {
 #[test]
 fn a_commit_that_was_never_handed_on_is_waited_for_and_ours() {
     beside(async {
-        let tenant = Tenant::new("lost").await.within(Duration::from_secs(5));
+        let tenant = Tenant::new("lost").await;
         tenant.run(&[("a.yaml", Some(&map("a", "1")))], &[tenant.map("a")]).await.1.unwrap();
+        let tenant = tenant.within(Duration::from_secs(5));
         let newer = tenant.push(&[("a.yaml", Some(&map("a", "2")))]);
         tenant.pretend(&newer);
         let (blame, words) = closed(tenant.wait(&newer, &[tenant.map("a")]).await);
@@ -277,10 +283,8 @@ fn an_object_of_two_applications_is_ours() {
         let theirs = map("a", "2");
         let commit = other.push(&[("a.yaml", Some(&theirs))]);
         other.offer(&commit).await;
-        let mut question = other.question(&commit, &[one.map("a")]);
-        question.application.destination.namespace.clone_from(&one.name);
-        let ending = drive(&question, &other.cluster(), &SystemClock).await;
-        let (blame, words) = closed(ending);
+        let two = |reason: &Reason| matches!(reason, Reason::Shared(_));
+        let (blame, words) = told(&other.closes(&commit, &[one.map("a")], two).await);
         assert_eq!(blame, Blame::Ours, "{words}");
         assert!(words.contains("two Applications"), "{words}");
     });

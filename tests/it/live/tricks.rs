@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use gradus::gitops::preflight::{Rule, preflight};
+use gradus::gitops::reason::Reason;
 use gradus::submission::tree::Tree;
 
 use super::beside;
@@ -48,7 +49,7 @@ fn a_source_override_changes_which_files_are_read() {
 #[test]
 fn a_hook_runs_has_no_standing_and_keeps_the_gate_shut_where_it_counts() {
     beside(async {
-        let tenant = Tenant::new("hook").await.within(Duration::from_secs(8));
+        let tenant = Tenant::new("hook").await;
         let hook = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: hook, annotations: {argocd.argoproj.io/hook: PreSync}}\ndata: {value: \"1\"}\n";
         let commit = refused(&tenant, &[("a.yaml", Some(&map("a", "1"))), ("h.yaml", Some(hook))], Rule::Annotation);
         tenant.offer(&commit).await;
@@ -58,6 +59,7 @@ fn a_hook_runs_has_no_standing_and_keeps_the_gate_shut_where_it_counts() {
         let resources = now.data["status"]["resources"].as_array().unwrap();
         let hook = resources.iter().find(|one| one["name"] == "hook").unwrap();
         assert!(hook["hook"] == true && hook.get("status").is_none(), "{hook}");
+        let tenant = tenant.within(Duration::from_secs(8));
         let reason = tenant.wait(&commit, &[tenant.map("hook")]).await.unwrap_err();
         assert!(reason.to_string().contains("is not as this commit says"), "{reason}");
     });
@@ -66,14 +68,17 @@ fn a_hook_runs_has_no_standing_and_keeps_the_gate_shut_where_it_counts() {
 #[test]
 fn an_object_that_forbids_its_pruning_stays_and_keeps_the_gate_shut() {
     beside(async {
-        let tenant = Tenant::new("kept").await.within(Duration::from_secs(12));
+        let tenant = Tenant::new("kept").await;
         let kept = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: b, annotations: {argocd.argoproj.io/sync-options: Prune=false}}\ndata: {value: \"1\"}\n";
         let commit = refused(&tenant, &[("a.yaml", Some(&map("a", "1"))), ("b.yaml", Some(kept))], Rule::Annotation);
         tenant.offer(&commit).await;
         tenant.wait(&commit, &[tenant.map("a"), tenant.map("b")]).await.unwrap();
-        let (_, ending) = tenant.run(&[("b.yaml", None)], &[tenant.map("a"), tenant.map("b")]).await;
-        let reason = ending.unwrap_err();
-        assert!(reason.to_string().contains(&format!("{}/b", tenant.name)), "{reason}");
+        let tenant = tenant.within(Duration::from_secs(12));
+        let commit = tenant.push(&[("b.yaml", None)]);
+        tenant.offer(&commit).await;
+        let stays = |reason: &Reason| reason.to_string().contains(&format!("{}/b", tenant.name));
+        let reason = tenant.closes(&commit, &[tenant.map("a"), tenant.map("b")], stays).await;
+        assert!(stays(&reason), "{reason}");
         assert_eq!(tenant.value("b", "value").await.as_deref(), Some("1"));
     });
 }
