@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use super::disk;
 use super::part::Part;
 use super::plan::Process;
+use super::probe;
 use super::process::{self, Ended, Identity, TICK};
 use super::state;
 
@@ -92,13 +93,18 @@ pub enum Trouble {
 impl Trouble {
     /// Whether another port may help.
     pub fn port_taken(&self) -> bool {
-        matches!(self, Trouble::Died { tail, .. } if tail.contains(TAKEN))
+        matches!(self, Trouble::Died { tail, .. } if is_taken(tail))
     }
+}
+
+/// Some begin it with a capital letter.
+fn is_taken(tail: &str) -> bool {
+    tail.to_ascii_lowercase().contains(TAKEN)
 }
 
 /// What helps, where the end of a log tells.
 fn remedy(tail: &str) -> &'static str {
-    if tail.contains(TAKEN) { "\nAnother program took its port in the meantime: try again" } else { "" }
+    if is_taken(tail) { "\nAnother program took its port in the meantime: try again" } else { "" }
 }
 
 /// Processes that were started here. They go on when this is dropped.
@@ -170,7 +176,7 @@ impl Crew {
                 if !left.contains(&part) {
                     continue;
                 }
-                match member.process.ready.ask() {
+                match member.process.ready.ask(probe::MOMENT) {
                     Ok(()) => {
                         member.greet(ready);
                         left.retain(|other| *other != part);
@@ -193,7 +199,7 @@ impl Crew {
     /// Tells who became healthy meanwhile.
     pub fn greet(&mut self, ready: &mut dyn FnMut(Part, Duration)) {
         for member in self.members.iter_mut().filter(|member| !member.greeted) {
-            if member.process.ready.ask().is_ok() {
+            if member.process.ready.ask(probe::MOMENT).is_ok() {
                 member.greet(ready);
             }
         }
@@ -300,7 +306,7 @@ mod tests {
             died("the disk is on fire"),
             "etcd ended (exit status: 1) instead of starting; the end of its log, /d/etcd.log:\nthe disk is on fire"
         );
-        let taken = died("bind: address already in use");
+        let taken = died("bind: Address already in use");
         assert!(taken.ends_with("in use\nAnother program took its port in the meantime: try again"), "{taken}");
     }
 }

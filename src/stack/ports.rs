@@ -16,6 +16,21 @@ const LAST: u16 = 31_999;
 /// How long a port may still be held by somebody who was ended a moment ago.
 const PATIENCE: Duration = Duration::from_secs(1);
 
+/// How often what needs ports is started when somebody took those that were free a moment ago.
+const TRIES: usize = 3;
+
+/// Starts again, with other ports, when one was taken between our look and the start of whoever listens on it.
+pub fn until_ours<T, E>(taken: impl Fn(&E) -> bool, mut start: impl FnMut() -> Result<T, E>) -> Result<T, E> {
+    let mut tries = TRIES;
+    loop {
+        tries -= 1;
+        match start() {
+            Err(error) if taken(&error) && tries > 0 => {}
+            result => return result,
+        }
+    }
+}
+
 /// Whether nobody listens on a port, or nobody does any more within a moment.
 pub fn is_free(port: u16) -> bool {
     let begun = Instant::now();
@@ -54,6 +69,24 @@ fn from<const N: usize>(start: u64) -> io::Result<[u16; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_start_is_repeated_a_few_times_and_only_where_other_ports_may_help() {
+        let starts = |ends: &mut dyn FnMut(usize) -> Result<(), &'static str>| {
+            let mut starts = 0;
+            let ended = until_ours(
+                |error| *error == "taken",
+                || {
+                    starts += 1;
+                    ends(starts)
+                },
+            );
+            (starts, ended)
+        };
+        assert_eq!(starts(&mut |start| if start < 2 { Err("taken") } else { Ok(()) }), (2, Ok(())));
+        assert_eq!(starts(&mut |_| Err("taken")), (TRIES, Err("taken")));
+        assert_eq!(starts(&mut |_| Err("on fire")), (1, Err("on fire")));
+    }
 
     #[test]
     fn ports_are_free_and_different() {

@@ -11,8 +11,11 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-/// A part that is healthy answers far sooner.
-const PATIENCE: Duration = Duration::from_secs(2);
+/// A part that is healthy answers far sooner, and who waits for it asks again.
+pub const MOMENT: Duration = Duration::from_secs(2);
+
+/// For who asks only once: the machine may be very busy. A part that ended refuses at once.
+pub const PATIENCE: Duration = Duration::from_secs(10);
 
 /// How many bytes of an answer count.
 const MAX_ANSWER: u64 = 4096;
@@ -55,20 +58,20 @@ pub enum Unwell {
 }
 
 impl Probe {
-    /// Asks once.
-    pub fn ask(&self) -> Result<(), Unwell> {
+    /// Asks once; the answer may take so long.
+    pub fn ask(&self, patience: Duration) -> Result<(), Unwell> {
         match self {
             Probe::Http(url) => {
                 let (host, path) = split(url)?;
-                expect("200", &get(connect(host, PATIENCE)?, host, path)?)
+                expect("200", &get(connect(host, patience)?, host, path)?)
             }
             Probe::Https { url, authority } => {
                 let (host, path) = split(url)?;
-                let stream = rustls::StreamOwned::new(client(authority, None)?, connect(host, PATIENCE)?);
+                let stream = rustls::StreamOwned::new(client(authority, None)?, connect(host, patience)?);
                 expect("200", &get(stream, host, path)?)
             }
             Probe::Redis(address) => {
-                let mut stream = connect(address, PATIENCE)?;
+                let mut stream = connect(address, patience)?;
                 stream.write_all(b"PING\r\n")?;
                 let mut answer = [0; 7];
                 stream.read_exact(&mut answer)?;
@@ -92,7 +95,7 @@ fn split(url: &str) -> io::Result<(&str, &str)> {
 /// Connects to a part; it may think for so long.
 fn connect(address: &str, patience: Duration) -> io::Result<TcpStream> {
     let address: SocketAddr = address.parse().map_err(io::Error::other)?;
-    let stream = TcpStream::connect_timeout(&address, PATIENCE)?;
+    let stream = TcpStream::connect_timeout(&address, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.set_write_timeout(Some(patience))?;
     Ok(stream)
@@ -204,19 +207,19 @@ mod tests {
 
     #[test]
     fn healthy_is_whoever_says_so() {
-        let http = |answer| Probe::Http(format!("http://{}/healthz", server(answer))).ask();
+        let http = |answer| Probe::Http(format!("http://{}/healthz", server(answer))).ask(MOMENT);
         assert!(http("HTTP/1.1 200 OK\r\n\r\nok").is_ok());
         let says = http("HTTP/1.1 503 Service Unavailable\r\n\r\n200").unwrap_err().to_string();
         assert_eq!(says, "answers `HTTP/1.1 503 Service Unavailable`");
-        assert!(Probe::Redis(server("-NOAUTH Authentication required.\r\n")).ask().is_ok());
-        assert!(Probe::Redis(server("+PONG\r\n")).ask().is_ok());
-        assert!(Probe::Redis(server("HTTP/1.1 400 Bad Request\r\n")).ask().is_err());
+        assert!(Probe::Redis(server("-NOAUTH Authentication required.\r\n")).ask(MOMENT).is_ok());
+        assert!(Probe::Redis(server("+PONG\r\n")).ask(MOMENT).is_ok());
+        assert!(Probe::Redis(server("HTTP/1.1 400 Bad Request\r\n")).ask(MOMENT).is_err());
     }
 
     #[test]
     fn nobody_at_the_port_is_not_healthy() {
         let free = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        assert!(matches!(Probe::Http(format!("http://{free}/")).ask(), Err(Unwell::Silent(_))));
-        assert!(matches!(Probe::Redis(free.to_string()).ask(), Err(Unwell::Silent(_))));
+        assert!(matches!(Probe::Http(format!("http://{free}/")).ask(MOMENT), Err(Unwell::Silent(_))));
+        assert!(matches!(Probe::Redis(free.to_string()).ask(MOMENT), Err(Unwell::Silent(_))));
     }
 }

@@ -14,6 +14,7 @@ use super::lock::Lock;
 use super::name::Name;
 use super::part::Part;
 use super::plan::{Command, Endpoints, Failing, Plan, Ports, Process, Spec, Step, short_enough};
+use super::ports;
 use super::process::{self, Identity, TICK};
 use super::programs::Programs;
 use super::state::{self, Phase, Running, State};
@@ -75,6 +76,10 @@ impl UpError {
     pub fn is_stopped(&self) -> bool {
         matches!(self, Self::Trouble(Trouble::Stopped))
     }
+
+    fn port_taken(&self) -> bool {
+        matches!(self, Self::Trouble(trouble) if trouble.port_taken())
+    }
 }
 
 /// A running stack, which ends when this is dropped.
@@ -106,12 +111,18 @@ impl Stack {
         fs::create_dir_all(&spec.data).map_err(|error| io("make the data directory", error))?;
         let data = spec.data.canonicalize().map_err(|error| io("find the data directory", error))?;
         let spec = &Spec { data, ..spec.clone() };
-        let dir = spec.dir();
-        if !short_enough(&dir) {
-            return Err(UpError::TooDeep(dir));
+        if !short_enough(&spec.dir()) {
+            return Err(UpError::TooDeep(spec.dir()));
         }
         let lock = Lock::take(spec).map_err(|error| io("lock the stack", error))?;
         let Some(_lock) = lock else { return Err(UpError::Busy(spec.name.clone())) };
+        ports::until_ours(UpError::port_taken, || Self::start_all(spec, programs, stop, tell))
+    }
+
+    /// Starts every part, where nothing of the name is up; what is left of an earlier try is ended first.
+    fn start_all(spec: &Spec, programs: &Programs, stop: &Stop, tell: &mut dyn FnMut(Event)) -> Result<Self, UpError> {
+        let dir = spec.dir();
+        let io = |what: &str, source| Trouble::Io { what: what.to_owned(), dir: spec.data.clone(), source };
         clean(spec, tell)?;
         let keys = Keys::generate()?;
         let ports = Ports::find().map_err(|error| io("find free ports", error))?;

@@ -4,6 +4,7 @@ use std::io;
 
 use super::part::Part;
 use super::plan::{Endpoints, Spec};
+use super::probe;
 use super::state::{Phase, State};
 
 /// How a part is.
@@ -57,7 +58,7 @@ pub fn status(spec: &Spec) -> io::Result<Option<Status>> {
     let Some(state) = State::read(&spec.dir())? else { return Ok(None) };
     let parts = state.parts.iter().map(|running| PartStatus {
         part: running.part,
-        health: match running.probe.ask() {
+        health: match running.probe.ask(probe::PATIENCE) {
             // Somebody else may have its port by now.
             _ if !running.process.lives() => Health::Dead,
             Ok(()) => Health::Healthy,

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::{PlanesError, until_ports_are_ours};
+use super::PlanesError;
 use crate::stack::crew::{Crew, Stop, Trouble};
 use crate::stack::keys::EtcdKeys;
 use crate::stack::plan::etcd::{self, Durability, Etcd, EtcdAt, EtcdPorts};
@@ -60,7 +60,7 @@ impl Shared {
                 Err(trouble) => tracing::warn!(%trouble, "the etcd of control planes is started again"),
             }
         }
-        until_ports_are_ours(|| {
+        ports::until_ours(Trouble::port_taken, || {
             self.end();
             let started = self.start(programs, stop);
             if started.is_err() {

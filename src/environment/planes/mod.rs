@@ -34,9 +34,6 @@ use crate::stack::{Programs, Stop};
 /// Held by the owner of a directory; besides it says that the directory is ours.
 const LOCK: &str = "planes.lock";
 
-/// How often a part is started again with other ports when somebody took those that were free a moment ago.
-const TRIES: usize = 3;
-
 /// What somebody wants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Spec {
@@ -147,18 +144,6 @@ async fn blocking<T: Send + 'static>(
 /// What we guard stays whole when somebody panics.
 fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Starts again when a port is not free any more.
-fn until_ports_are_ours<T>(mut start: impl FnMut() -> Result<T, Trouble>) -> Result<T, Trouble> {
-    let mut tries = TRIES;
-    loop {
-        tries -= 1;
-        match start() {
-            Err(trouble) if trouble.port_taken() && tries > 0 => {}
-            result => return result,
-        }
-    }
 }
 
 impl Inner {

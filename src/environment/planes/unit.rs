@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::PlanesError;
 use super::pool::{Holder, Id};
-use super::{PlanesError, until_ports_are_ours};
 use crate::stack::crew::{Crew, Stop, Trouble};
 use crate::stack::keys::PlaneKeys;
 use crate::stack::node::Admin;
@@ -123,7 +123,7 @@ impl Unit {
                 Err(trouble) => tracing::warn!(%trouble, plane = self.prefix, "a control plane is started again"),
             }
         }
-        until_ports_are_ours(|| {
+        ports::until_ours(Trouble::port_taken, || {
             self.end();
             let started = self.start(etcd, programs, stop);
             if started.is_err() {
