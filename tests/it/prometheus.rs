@@ -20,15 +20,15 @@ use tokio::net::TcpListener;
 use crate::live::asks::{judge, kind, messages};
 use crate::{http, kept};
 
-/// What is scraped: of each namespace, what its one target tells, and Prometheus itself.
+/// A file is read before its changes are watched, so it is read again soon. What is scraped: of each namespace, what its one target tells, and Prometheus itself.
 const CONFIG: &str = "
 global: {scrape_interval: 500ms, scrape_timeout: 500ms}
 scrape_configs:
   - job_name: self
     scrape_native_histograms: true
-    file_sd_configs: [{files: [self.json]}]
+    file_sd_configs: [{files: [self.json], refresh_interval: 1s}]
   - job_name: learners
-    file_sd_configs: [{files: [learners.json]}]
+    file_sd_configs: [{files: [learners.json], refresh_interval: 1s}]
 ";
 
 /// How long one waits for what is expected.
@@ -59,12 +59,10 @@ impl Prometheus {
         let begun = Instant::now();
         let at = loop {
             let log = fs::read_to_string(dir.join("log")).unwrap_or_default();
-            if log.contains("Server is ready to receive web requests") {
-                let at = log
-                    .lines()
-                    .find(|line| line.contains("Listening on"))
-                    .and_then(|line| line.split("address=").nth(1));
-                break at.unwrap().split_whitespace().next().unwrap().parse().unwrap();
+            // It says the two in any order, and a line may be half written.
+            let ready = log.contains("Server is ready to receive web requests");
+            if let Some(at) = listens(&log).filter(|_| ready) {
+                break at;
             }
             assert!(begun.elapsed() < PATIENCE, "Prometheus does not start: {log}");
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -95,6 +93,12 @@ impl Prometheus {
             tokio::time::sleep(Duration::from_millis(200)).await;
         }
     }
+}
+
+/// Where it says that it listens.
+fn listens(log: &str) -> Option<SocketAddr> {
+    let said = log.split_once("Listening on")?.1.split_once("address=")?.1;
+    said.split_once(char::is_whitespace)?.0.parse().ok()
 }
 
 /// What a target tells from now on.

@@ -17,6 +17,7 @@ use super::shop::Shop;
 use super::tenant::resource;
 use crate::gitea::academy::{Academy, Learner};
 use crate::planes::world::{client, kill_below};
+use crate::until::until;
 
 /// How long a review may take; the first one waits for an API server to start.
 const PATIENCE: Duration = Duration::from_secs(240);
@@ -202,14 +203,15 @@ fn a_learners_application_heals_and_prunes_as_its_policy_says_and_drift_proves_i
         let mutant = work.drawn.mutants["no-heal"].files.clone();
         let (pull, head) = work.push(&mutant);
         let plane = place.kubeconfig();
-        within("the act", async || replicas(&plane, &environment).await == Some(7.into())).await;
+        until("the act", async || replicas(&plane, &environment).await == Some(7.into())).await;
         place.shop.daemon.take().unwrap().stop("KILL");
         place.shop.serve().await;
         let told = told(&place.shop, pull, &head, 8).await;
         assert_eq!(to_fix(&told), ["heals"], "{told}");
         assert!(told.contains("Not yet: 6 of 8 points"), "{told}");
         assert!(told.contains("after Deployment `storefront` was scaled to 7: `replicas` is 7, must be 3"), "{told}");
-        assert_ne!(replicas(&plane, &environment).await, Some(7.into()), "it is as it was");
+        let after = replicas(&plane, &environment).await;
+        assert!(after.as_ref().is_some_and(|after| *after != 7), "it is as it was: {after:?}");
         place.end(&[environment]).await;
     });
 }
@@ -219,14 +221,6 @@ async fn replicas(kubeconfig: &Path, environment: &str) -> Option<Value> {
     let client = client(&std::fs::read_to_string(kubeconfig).unwrap()).await;
     let api: Api<DynamicObject> = Api::namespaced_with(client, environment, &resource("apps", "v1", "Deployment"));
     api.get("storefront").await.ok().map(|storefront| storefront.data["spec"]["replicas"].clone())
-}
-
-async fn within(what: &str, mut ask: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !ask().await {
-        assert!(begun.elapsed() < PATIENCE, "{what} does not come");
-        tokio::time::sleep(Duration::from_millis(100)).await;
-    }
 }
 
 async fn application(work: &mut Work<'_>) {

@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::beside;
 use super::tenant::{PATH, Tenant, map, resource};
 use crate::planes::world::{Ground, client};
+use crate::until::until;
 
 const ROLE: &str =
     "apiVersion: rbac.authorization.k8s.io/v1\nkind: ClusterRole\nmetadata: {name: tenant-viewer}\nrules: []\n";
@@ -152,9 +153,7 @@ fn a_cluster_of_somebody_elses_is_one_environments_at_a_time_and_left_as_it_was(
         );
         let labels = namespaces.get("theirs").await.unwrap().metadata.labels.unwrap_or_default();
         assert!(!labels.keys().any(|key| key.starts_with("gradus.dev/")), "{labels:?}");
-        while !first.take_away(&his).await.unwrap() {
-            tokio::time::sleep(Duration::from_millis(500)).await;
-        }
+        until("his is taken away", async || first.take_away(&his).await.unwrap()).await;
         assert_eq!(there().await[4..], [true; 3]);
         let secrets: Api<DynamicObject> =
             Api::namespaced_with(tenant.client.clone(), "argocd", &resource("", "v1", "Secret"));

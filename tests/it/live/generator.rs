@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
-use std::time::Duration;
 
 use gradus::config::secret::Secret;
 use gradus::forge::pull::{PullNumber, Workspace};
@@ -22,6 +21,7 @@ use serde_json::json;
 
 use super::beside;
 use super::tenant::{PATH, SERVER, Tenant, map, resource};
+use crate::until::until;
 
 const TOKEN: &str = "a-token-of-the-tests-0123456789";
 
@@ -80,9 +80,7 @@ fn the_controller_makes_and_moves_the_application_that_the_generator_names_and_a
             let status = set.get(&tenant.name).await.unwrap().data["status"].to_string();
             status.contains("ErrorOccurred\",\"status\":\"True\"") || status.contains("503")
         };
-        while !failed().await {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        until("the controller says that it was refused", failed).await;
         assert!(tenant.applications().get_opt(&tenant.name).await.unwrap().is_some());
         assert_eq!(tenant.value("a", "value").await.as_deref(), Some("2"));
         set.delete(&tenant.name, &Default::default()).await.unwrap();

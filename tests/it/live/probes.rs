@@ -20,6 +20,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::asks::{Ground, kind, messages, tree};
 use super::beside;
 use crate::prometheus::Prometheus;
+use crate::until::until;
 
 /// An address of this machine that an API server may ask. A machine that has none is given one, which takes root.
 fn address() -> IpAddr {
@@ -172,9 +173,8 @@ impl Web {
         ground.make(&SERVICE.replace("PORT", &port.to_string())).await;
         // It is made by a controller, and needed by Pods.
         let account = ground.kinds.find("", "ServiceAccount").await.unwrap().unwrap();
-        while ground.kinds.api(&account, &ground.name).get_opt("default").await.unwrap().is_none() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let api = ground.kinds.api(&account, &ground.name);
+        until("the account of Pods", async || api.get_opt("default").await.unwrap().is_some()).await;
         Self { ground, workload }
     }
 
@@ -184,9 +184,8 @@ impl Web {
         self.ground.make(&POD.replace("TRACKED", tracked).replace("POD", name)).await;
         let pods = self.ground.kinds.find("", "Pod").await.unwrap().unwrap();
         let api = self.ground.kinds.api(&pods, &self.ground.name);
-        while api.get(name).await.unwrap().data["status"]["podIP"].is_null() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
+        let runs = async || !api.get(name).await.unwrap().data["status"]["podIP"].is_null();
+        until("kwok gives the Pod an address", runs).await;
         let status = json!({ "status": { "podIP": at, "podIPs": [{ "ip": at }] } });
         api.patch_status(name, &PatchParams::default(), &Patch::Merge(status)).await.unwrap();
     }

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Ends the stack when standard input ends, which it does however the test program ends.
+/// Ends the stack when standard input ends, which it does however the test program ends. `down` is refused while `up` is
+/// still under way.
 const KEEPER: &str = r#"
 while read -r _; do :; done
-"$1" stack down --name "$2" --data "$3" >/dev/null 2>&1
+until "$1" stack down --name "$2" --data "$3" >/dev/null 2>&1; do sleep 1; done
 rm -rf "$3"
 "#;
 
@@ -37,6 +38,14 @@ impl Stack {
         // Sockets below it have short names only.
         let data = tempfile::Builder::new().prefix("gradus-live-").tempdir_in("/tmp").unwrap().keep();
         let gradus = env!("CARGO_BIN_EXE_gradus");
+        let keeper = Command::new("sh")
+            .args(["-c", KEEPER, "keeper", gradus, "it"])
+            .arg(&data)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
         for verb in ["build", "up"] {
             let mut command = Command::new(gradus);
             command.args(["stack", verb]);
@@ -46,14 +55,6 @@ impl Stack {
             let output = command.output().unwrap();
             assert!(output.status.success(), "gradus stack {verb}: {}", String::from_utf8_lossy(&output.stderr));
         }
-        let keeper = Command::new("sh")
-            .args(["-c", KEEPER, "keeper", gradus, "it"])
-            .arg(&data)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
         Self::at(data.join("it"), Some(keeper))
     }
 

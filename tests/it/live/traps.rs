@@ -13,6 +13,7 @@ use serde_json::json;
 
 use super::beside;
 use super::tenant::{Change, PATH, Tenant, map};
+use crate::until::until;
 
 fn closed(ending: Result<gradus::gitops::gate::Proof, Reason>) -> (Blame, String) {
     told(&ending.expect_err("the gate opened"))
@@ -86,9 +87,8 @@ fn a_push_behind_a_sync_that_waits_for_ever_is_applied_and_not_held_up() {
             let now = tenant.applications().get(&tenant.name).await.unwrap();
             now.data.pointer("/status/operationState/message").and_then(|message| message.as_str().map(str::to_owned))
         };
-        while !running().await.is_some_and(|message| message.contains("waiting for healthy state")) {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        let waits = async || running().await.is_some_and(|message| message.contains("waiting for healthy state"));
+        until("the sync waits for health", waits).await;
         let second = tenant.push(&[("web.yaml", None), ("a.yaml", Some(&map("a", "2")))]);
         tenant.offer(&second).await;
         tenant.wait(&second, &[tenant.map("a")]).await.unwrap();
@@ -231,9 +231,7 @@ fn drift_while_evidence_is_taken_discards_it_and_the_healed_state_opens_again() 
         let proof = ending.unwrap();
         let drift = json!({ "data": { "value": "by hand" } });
         tenant.config_maps().patch("a", &PatchParams::default(), &Patch::Merge(drift)).await.unwrap();
-        while tenant.value("a", "value").await.as_deref() != Some("1") {
-            tokio::time::sleep(Duration::from_millis(200)).await;
-        }
+        until("the drift is healed", async || tenant.value("a", "value").await.as_deref() == Some("1")).await;
         // Argo CD heals first and writes of it afterwards: until then nothing but the object's version tells.
         let deadline = Instant::now() + Duration::from_secs(20);
         let again = loop {

@@ -11,6 +11,7 @@ use serde_json::json;
 use super::alone;
 use super::stack::Stack;
 use super::tenant::{Tenant, map};
+use crate::until::until;
 
 const CONTROLLER: &str = "argocd-application-controller";
 
@@ -24,9 +25,8 @@ fn a_controller_that_is_killed_in_a_sync_and_comes_back_opens_in_the_end() {
         let changes: Vec<_> = many.iter().map(|(file, text)| (file.as_str(), Some(text.as_str()))).collect();
         let commit = tenant.push(&changes);
         tenant.offer(&commit).await;
-        while tenant.applications().get(&tenant.name).await.unwrap().data.get("operation").is_none() {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
+        let syncs = async || tenant.applications().get(&tenant.name).await.unwrap().data.get("operation").is_some();
+        until("a sync", syncs).await;
         let stack = Stack::shared();
         let killed = stack.kill(CONTROLLER);
         tokio::time::sleep(Duration::from_secs(1)).await;

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
@@ -22,6 +22,8 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::process::ended;
 
 /// A directory; whatever still runs there is ended with it.
 pub struct Ground {
@@ -96,13 +98,7 @@ impl Ground {
         let [pid] = pids[..] else { panic!("{program}: {all:?}") };
         kill_process(Pid::from_raw(pid.cast_signed()).unwrap(), Signal::KILL).unwrap();
         // Not before that its owner can know.
-        let ended = || {
-            let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-            stat.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with('Z'))
-        };
-        while !ended() {
-            std::thread::sleep(Duration::from_millis(10));
-        }
+        ended(pid);
     }
 
     fn running(&self) -> Vec<(u32, String)> {
@@ -112,7 +108,7 @@ impl Ground {
     /// All keys of etcd.
     pub fn keys(&self) -> Vec<String> {
         let all = self.running();
-        let (etcd, _) = all.iter().find(|(_, name)| name == "etcd").unwrap();
+        let (etcd, _) = all.iter().find(|(_, name)| name == "etcd").unwrap_or_else(|| panic!("no etcd: {all:?}"));
         let args = fs::read_to_string(format!("/proc/{etcd}/cmdline")).unwrap();
         let address = args.split('\0').find_map(|arg| arg.strip_prefix("--listen-client-urls=https://")).unwrap();
         let question = json!({"key": STANDARD.encode("\0"), "range_end": STANDARD.encode("\0"), "keys_only": true});
@@ -143,6 +139,8 @@ impl Ground {
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         let answer = String::from_utf8(answer).unwrap();
+        // Else a refusal would be a list of nothing, of which everything is true.
+        assert!(answer.lines().next().is_some_and(|line| line.contains(" 200 ")), "{answer}");
         serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap_or_else(|_| panic!("{answer}"))
     }
 }
@@ -217,6 +215,13 @@ pub async fn runs(plane: &Plane, name: &str) {
 pub async fn delete_node(plane: &Plane) {
     let nodes: Api<Node> = Api::all(client(plane.kubeconfig()).await);
     nodes.delete("simulated", &DeleteParams::default()).await.unwrap();
+}
+
+/// A plane has the address that it had, for whoever keeps its kubeconfig; another one only when somebody took its port.
+pub fn is_where_it_was(server: &str, before: &str) {
+    let port: u16 = before.rsplit_once(':').unwrap().1.parse().unwrap();
+    let taken = || TcpListener::bind(("127.0.0.1", port)).is_err();
+    assert!(server == before || taken(), "{server}, and nobody is at {before}");
 }
 
 /// Whether there is a namespace.

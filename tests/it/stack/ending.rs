@@ -3,13 +3,13 @@
 use std::fs;
 use std::io::{BufRead, BufReader, Read};
 use std::os::unix::fs::PermissionsExt;
-use std::process::Child;
 
 use gradus::stack::component::cache_of_user;
 use gradus::stack::{Optional, Part, Programs, Spec, Stack, Stop, Trouble, UpError, status};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::machine::{Machine, shared};
+use crate::process::{Killed, ended};
 
 /// As little as a stack can be.
 const SMALL: [&str; 4] = ["--without", "pods", "argocd", "gitea"];
@@ -28,9 +28,9 @@ fn signal(pid: u32, signal: Signal) {
 }
 
 /// `gradus stack up` as far as the first healthy part, and the rest of what it says.
-fn half_way(machine: &Machine) -> (Child, impl BufRead + use<>) {
-    let mut up = machine.command(&[&["up"], &SMALL[..]].concat()).spawn().unwrap();
-    let mut said = BufReader::new(up.stdout.take().unwrap());
+fn half_way(machine: &Machine) -> (Killed, impl BufRead + use<>) {
+    let mut up = Killed(machine.command(&[&["up"], &SMALL[..]].concat()).spawn().unwrap());
+    let mut said = BufReader::new(up.0.stdout.take().unwrap());
     let mut line = String::new();
     while !line.contains("etcd") {
         line.clear();
@@ -70,6 +70,8 @@ fn a_part_that_was_killed_is_shown_and_the_next_start_begins_anew() {
     let part = |part| machine.state().parts.into_iter().find(|running| running.part == part).unwrap().process.pid;
     let (etcd, api) = (part(Part::Etcd), part(Part::KubeApiserver));
     signal(etcd, Signal::KILL);
+    // The signal is sent; it takes effect a moment later.
+    ended(etcd);
     let status = machine.gradus(&["status"]);
     assert_eq!(status.code, 1);
     let line = status.text.lines().find(|line| line.starts_with("etcd ")).unwrap();
@@ -93,9 +95,8 @@ fn a_part_that_was_killed_is_shown_and_the_next_start_begins_anew() {
 #[test]
 fn a_start_that_was_killed_half_way_leaves_nothing_behind_after_the_next() {
     let machine = Machine::new();
-    let (mut up, _said) = half_way(&machine);
-    up.kill().unwrap();
-    up.wait().unwrap();
+    let (up, _said) = half_way(&machine);
+    drop(up);
     assert!(machine.processes().contains(&"etcd".to_owned()));
     let status = machine.gradus(&["status"]);
     assert!(status.code == 1 && status.text.contains("cut off"), "{}", status.text);
@@ -116,8 +117,8 @@ fn a_start_that_was_killed_half_way_leaves_nothing_behind_after_the_next() {
 fn ctrl_c_while_a_stack_is_started_ends_what_was_started() {
     let machine = Machine::new();
     let (mut up, mut said) = half_way(&machine);
-    signal(up.id(), Signal::INT);
-    assert_eq!(up.wait().unwrap().code(), Some(1));
+    signal(up.0.id(), Signal::INT);
+    assert_eq!(up.0.wait().unwrap().code(), Some(1));
     let mut rest = String::new();
     said.read_to_string(&mut rest).unwrap();
     assert!(!rest.contains("KUBECONFIG"), "{rest}");

@@ -78,7 +78,7 @@ impl Machine {
 
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(PROGRAM);
-        command.arg("stack").args(args).arg("--data").arg(&self.data);
+        command.arg("stack").args(args).arg("--data").arg(&self.data).env_remove("GRADUS_STACK_NAME");
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }
@@ -108,14 +108,21 @@ impl Machine {
 
     /// Runs the stack's kubectl.
     pub fn kubectl(&self, args: &[&str]) -> Said {
+        said(&mut self.kubectl_command(args))
+    }
+
+    fn kubectl_command(&self, args: &[&str]) -> Command {
         let Endpoints { kubectl, kubeconfig, .. } = self.endpoints();
-        said(Command::new(kubectl).args(args).env("KUBECONFIG", kubeconfig).env("HOME", self.dir().join("tmp")))
+        let mut command = Command::new(kubectl);
+        command.args(args).env("KUBECONFIG", kubeconfig).env("HOME", self.dir().join("tmp"));
+        command
     }
 
     /// An object of the cluster.
     pub fn get(&self, args: &[&str]) -> Option<Value> {
-        let answer = self.kubectl(&[&["get", "--output=json"], args].concat());
-        (answer.code == 0).then(|| serde_json::from_str(&answer.text).unwrap())
+        let output = self.kubectl_command(&[&["get", "--output=json"], args].concat()).output().unwrap();
+        // Not what it warns of besides.
+        output.status.success().then(|| serde_json::from_slice(&output.stdout).unwrap())
     }
 
     /// What runs and belongs to a stack here, found without its state.
