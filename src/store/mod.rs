@@ -12,6 +12,7 @@ pub mod budget;
 pub mod conversation;
 pub mod doubts;
 pub mod flags;
+pub mod flock;
 pub mod gauges;
 pub mod heads;
 pub mod journal;

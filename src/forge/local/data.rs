@@ -13,10 +13,9 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{FlockOperation, flock};
-
 use super::repositories::{Lent, Repositories};
 use crate::course::id::{CourseId, Learner};
+use crate::store::flock::{self, Holder, Sharing};
 use crate::submission::bare::release;
 
 const LOCK: &str = "gradus.lock";
@@ -72,9 +71,8 @@ impl DataDir {
         }
         let lock = root.join(LOCK);
         let file = File::options().create(true).truncate(false).write(true).open(&lock).map_err(fail("open", &lock))?;
-        match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataError::InUse(root)),
-            other => other.map_err(io::Error::from).map_err(fail("lock", &lock))?,
+        if flock::lock(&file, Sharing::Alone, flock::LEFT).map_err(fail("lock", &lock))? == Holder::Other {
+            return Err(DataError::InUse(root));
         }
         for name in ["upstream", "forks", "gradebook"] {
             let dir = root.join(name);

@@ -15,11 +15,15 @@ use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::FlockOperation;
 
 use crate::course::id::CourseId;
 use crate::forge::pull::Workspace;
+use crate::store::flock::{self, Holder, Sharing};
 use crate::submission::bare::release;
+
+/// How long somebody waits to be alone: as [`flock::LEFT`], but whoever has company starts as fast.
+const TURN: Duration = Duration::from_millis(200);
 
 /// The directory, kept from being used by `gradus up` until this value is dropped.
 #[derive(Debug)]
@@ -57,7 +61,7 @@ impl Data {
         fs::DirBuilder::new().recursive(true).mode(0o700).create(root).map_err(fail("create", root))?;
         let path = root.join("gradus.lock");
         let lock = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail("open", &path))?;
-        let alone = flock(&lock, FlockOperation::NonBlockingLockExclusive).is_ok();
+        let alone = flock::lock(&lock, Sharing::Alone, TURN).map_err(fail("lock", &path))? == Holder::Us;
         let repositories = ["mirrors", "courses", "gradebook"].map(|name| root.join(name));
         for dir in &repositories {
             fs::create_dir_all(dir).map_err(fail("create", dir))?;
@@ -65,18 +69,9 @@ impl Data {
                 release(dir).map_err(fail("tidy", dir))?;
             }
         }
-        let mut shared = flock(&lock, FlockOperation::NonBlockingLockShared);
-        for _ in 0..20 {
-            if shared != Err(rustix::io::Errno::WOULDBLOCK) {
-                break;
-            }
-            // Another daemon tidies up at this moment, unless it is `gradus up`, which lasts.
-            std::thread::sleep(Duration::from_millis(50));
-            shared = flock(&lock, FlockOperation::NonBlockingLockShared);
-        }
-        match shared {
-            Err(rustix::io::Errno::WOULDBLOCK) => return Err(DataError::InUse(root.to_owned())),
-            other => other.map_err(io::Error::from).map_err(fail("lock", &path))?,
+        // Another daemon may be tidying up at this moment; `gradus up` lasts.
+        if flock::lock(&lock, Sharing::Shared, flock::LEFT).map_err(fail("lock", &path))? == Holder::Other {
+            return Err(DataError::InUse(root.to_owned()));
         }
         Ok(Self { root: root.to_owned(), _lock: lock })
     }
@@ -116,13 +111,12 @@ pub fn join(database: &Path) -> Result<(File, Company), DataError> {
         move |source: io::Error| DataError::Io { what, path, source }
     };
     let file = File::options().create(true).truncate(false).write(true).open(&path).map_err(fail("open"))?;
-    let company = match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Company::Alone,
-        Err(rustix::io::Errno::WOULDBLOCK) => Company::Others,
-        Err(error) => return Err(fail("lock")(error.into())),
+    let company = match flock::lock(&file, Sharing::Alone, TURN).map_err(fail("lock"))? {
+        Holder::Us => Company::Alone,
+        Holder::Other => Company::Others,
     };
     // Somebody else may come in between and find themselves alone: then we hold nothing yet either.
-    flock(&file, FlockOperation::LockShared).map_err(io::Error::from).map_err(fail("lock"))?;
+    rustix::fs::flock(&file, FlockOperation::LockShared).map_err(io::Error::from).map_err(fail("lock"))?;
     Ok((file, company))
 }
 
@@ -143,9 +137,9 @@ mod tests {
         let one = Data::open(&root).unwrap();
         let other = Data::open(&root).unwrap();
         let lock = File::open(root.join("gradus.lock")).unwrap();
-        assert_eq!(flock(&lock, FlockOperation::NonBlockingLockExclusive), Err(rustix::io::Errno::WOULDBLOCK));
+        assert_eq!(flock::lock(&lock, Sharing::Alone, Duration::ZERO).unwrap(), Holder::Other);
         drop((one, other));
-        flock(&lock, FlockOperation::NonBlockingLockExclusive).unwrap();
+        assert_eq!(flock::lock(&lock, Sharing::Alone, Duration::from_secs(20)).unwrap(), Holder::Us);
         assert!(matches!(Data::open(&root), Err(DataError::InUse(_))));
     }
 
