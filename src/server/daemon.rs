@@ -56,6 +56,8 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Whether there will be environments.
     pub live: Environing,
+    /// How long a push waits for its reviews.
+    pub patience: Duration,
 }
 
 /// Whether there will be environments.
@@ -161,6 +163,7 @@ impl Daemon {
             address,
             order,
             courses,
+            patience: config.patience,
             stopping,
         });
         Ok(Self { app, listener, reconciler: Arc::new(reconciler), environments, stop })

@@ -19,6 +19,7 @@ pub mod webhooks;
 
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
@@ -58,6 +59,8 @@ pub struct Shared {
     pub order: Vec<CourseId>,
     /// What is served.
     pub courses: Arc<Courses>,
+    /// How long a push waits for its reviews.
+    pub patience: Duration,
     /// True once we are ending.
     pub stopping: watch::Receiver<bool>,
 }

@@ -142,7 +142,7 @@ enum Screen {
 /// Opens a browser.
 async fn session(driver: &str, profile: &Path, screen: Screen) -> Client {
     let mut options = json!({"args": [
-        "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
+        "--headless", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync",
         "--disable-background-networking", "--disable-component-update", "--window-size=1280,1000",
         // Clicks must not chase a page that scrolls smoothly.
         "--force-prefers-reduced-motion",
@@ -167,7 +167,7 @@ impl Tour {
         }
         let mut up = Command::new(env!("CARGO_BIN_EXE_gradus"));
         up.args(["up", "--listen", "127.0.0.1:0", "--learner", "ada", "--course"]).arg(dir.path().join("tour"));
-        up.arg("--data").arg(dir.path().join("data"));
+        up.args(["--push-waits", "120", "--data"]).arg(dir.path().join("data"));
         let (server, line) = Group::start(&mut up, "listening http://");
         let address = line.trim_start_matches("listening ").trim().trim_end_matches('/').to_owned();
 

@@ -61,6 +61,7 @@ pub(super) fn prove(
             instructor: None,
             sandbox: Sandbox::Child(launcher),
             live: Environing::Later,
+            patience: Duration::from_secs(10),
         })
         .await?;
         let asked = ending::asked()?;

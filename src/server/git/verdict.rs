@@ -1,7 +1,5 @@
 //! After a push: records what moved, waits a little for the reviews, and tells the learner.
 
-use std::time::Duration;
-
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -14,16 +12,13 @@ use crate::reconcile::pulse::Event;
 use crate::server::App;
 use crate::store::StoreError;
 
-/// How long a push waits for its reviews.
-const WAIT: Duration = Duration::from_secs(10);
-
 /// Records what a push moved, asks for it to be graded, and tells what comes of it.
 pub async fn tell(app: &App, received: &Received, voice: Voice, out: &Out) -> Result<(), LocalError> {
     // Before anything can happen: nothing is missed.
     let mut events = app.pulse.listen();
     let recorded = app.forge.received(received).await?;
     app.announce(&recorded);
-    let deadline = Instant::now() + WAIT;
+    let deadline = Instant::now() + app.patience;
     let several = recorded.len() > 1;
     for recorded in &recorded {
         let text = text(app, recorded, &mut events, deadline).await?;

@@ -72,8 +72,9 @@ fn a_push_that_breaks_off_leaves_nothing() {
     for length in [3, 60, body.len() - 40, body.len() - 1] {
         let mut stream = begin(&up, body.len());
         stream.write_all(&body[..length]).unwrap();
-        std::thread::sleep(Duration::from_millis(50));
-        stream.shutdown(Shutdown::Both).unwrap();
+        stream.shutdown(Shutdown::Write).unwrap();
+        // It has noticed when it hangs up; whether it says something before is its own matter.
+        let _ = std::io::copy(&mut stream, &mut std::io::sink());
     }
     up.eventually("an end of all git processes", || {
         let fork = world.data().join("forks/ada/tiny.git/objects");

@@ -85,7 +85,8 @@ fn a_bad_rubric_is_stopped_mended_previewed_and_applied() {
 
     let up = Up::start(world.command(&listen));
     up.eventually("the pass", || Some(()).filter(|()| state(&up) == "success"));
-    assert_eq!(grades(&world)["items"][0]["score"], 7);
+    // The status is told first.
+    up.eventually("the score", || Some(()).filter(|()| grades(&world)["items"][0]["score"] == 7));
     let reviews = up.reviews(1).len();
     let again = says(&world, &["regrade", "--apply", "--data", "data", "--course", "tiny"]);
     assert!(again.contains("0 gain, 0 lose, 1 unchanged") && again.contains("0 to be graded again"), "{again}");
