@@ -59,6 +59,7 @@ fn a_pull_request_is_answered_once_and_never_checked_out() {
     assert_eq!(statuses.len(), 1);
     assert!(first.summary.contains(&format!("/acme/hello/pull/{}", at.number)), "{}", first.summary);
     assert!(first.log.contains("answered: Not yet: 0 of 6 points"), "{}", first.log);
+    assert!(!first.seen.is_empty(), "the runner's disk was looked at");
     for name in ["conftest.sh", ".envrc", ".githooks", "Makefile"] {
         assert!(!first.seen.contains(name), "{name} is on the runner's disk:\n{}", first.seen);
     }

@@ -199,8 +199,8 @@ fn environments_of_children(parent: u32, stop: &std::sync::atomic::AtomicBool) -
                 let program = std::fs::read(format!("/proc/{child}/cmdline")).unwrap_or_default();
                 let ours = String::from_utf8_lossy(&program).contains("serve");
                 let environment = std::fs::read(format!("/proc/{child}/environ")).unwrap_or_default();
-                // One that has ended has none.
-                if !ours && !environment.is_empty() {
+                // One that has ended has none, whatever it had.
+                if !ours && (!environment.is_empty() || !seen.contains_key(child)) {
                     seen.insert(child.to_owned(), String::from_utf8_lossy(&environment).into_owned());
                 }
             }

@@ -41,6 +41,25 @@ fn respond(status: u16, headers: &[(&str, &str)], body: Value) -> http::Response
 }
 
 impl World {
+    /// Waits until so many requests have reached the forge.
+    async fn was_asked(&self, times: usize) {
+        self.until(|world| world.forge.asked.load(Ordering::SeqCst) >= times).await;
+    }
+
+    /// Waits until so many read the same thing together.
+    async fn read_by(&self, readers: usize) {
+        self.until(|world| lock(&world.api.flights).values().any(|flight| flight.strong_count() == readers)).await;
+    }
+
+    async fn until(&self, holds: impl Fn(&Self) -> bool) {
+        let wait = async {
+            while !holds(self) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), wait).await.expect("it does not come to that");
+    }
+
     async fn new(
         answers: impl Fn(usize, &http::Request<Body>) -> http::Response<Body> + Send + Sync + 'static,
     ) -> Self {
@@ -144,11 +163,12 @@ async fn the_same_read_at_the_same_time_is_asked_once() {
         tokio::spawn(async move { api.get::<usize>(&url).await.unwrap() })
     };
     let (one, two) = (read(&world), read(&world));
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.read_by(2).await;
+    world.was_asked(1).await;
     // A write of ours happens: who reads now wants to see it.
     world.write().await.unwrap();
     let three = read(&world);
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.was_asked(3).await;
     gate.add_permits(10);
     assert_eq!((one.await.unwrap(), two.await.unwrap(), three.await.unwrap()), (1, 1, 3));
     // What was answered is over: nobody is given it later.
@@ -163,10 +183,10 @@ async fn who_gives_up_reading_leaves_the_others_an_answer() {
     let world = World::with(|number, _| respond(200, &[], json!(number)), token, Some(gate.clone())).await;
     let (api, url) = (world.api.clone(), world.url("thing"));
     let first = tokio::spawn(async move { api.get::<usize>(&url).await });
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.was_asked(1).await;
     let (api, url) = (world.api.clone(), world.url("thing"));
     let second = tokio::spawn(async move { api.get::<usize>(&url).await });
-    tokio::time::sleep(Duration::from_millis(20)).await;
+    world.read_by(2).await;
     first.abort();
     gate.add_permits(10);
     assert_eq!(second.await.unwrap().unwrap(), 2);
