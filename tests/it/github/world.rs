@@ -188,6 +188,9 @@ impl World {
                 Err(ForgeError { class: ErrorClass::Retry, .. }) if tries < 30 => {
                     self.clock.advance(Duration::from_secs(2 << tries.min(8)));
                 }
+                // The clock is everybody's: while this request was under way somebody else waited for longer than a signed
+                // one lasts.
+                Err(error) if tries < 30 && error.to_string().contains("'exp'") => {}
                 other => return other,
             }
         }
