@@ -55,6 +55,7 @@ pub fn run<'a>(
     let mut frames = Frames::default();
     let mut allowed = start;
     let mut since = Instant::now();
+    let mut late = false;
     let mut buffer = vec![0; 64 << 10];
     loop {
         while let Some(frame) = frames.next().map_err(Death::Nonsense)? {
@@ -62,15 +63,19 @@ pub fn run<'a>(
                 return Err(Death::Refused(why));
             }
             match hear(frame) {
-                Next::Within(time) => (allowed, since) = (time, Instant::now()),
+                Next::Within(time) => (allowed, since, late) = (time, Instant::now(), false),
                 Next::Enough => return Ok(()),
                 Next::Unexpected => return Err(Death::Nonsense("it answered out of turn".to_owned())),
             }
         }
+        if late {
+            return Err(Death::TimedOut(allowed));
+        }
         let left = allowed.saturating_sub(since.elapsed());
+        late = left.is_zero();
         let ready = child.wait(left).map_err(|error| Death::Ended(error.to_string()))?;
-        // An answer that is there counts, also when it was we who were late.
-        if left.is_zero() && !ready.output {
+        // An answer that is there counts, also when it was we who were late; one that is still to come does not.
+        if late && !ready.output {
             return Err(Death::TimedOut(allowed));
         }
         if ready.output {

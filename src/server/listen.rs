@@ -79,7 +79,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
             Err(error) => {
                 // Out of file descriptors: give back what is held before asking again.
                 tracing::error!(%error, "cannot accept a connection");
-                tokio::time::sleep(Duration::from_millis(300)).await;
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
         }
     }
@@ -136,7 +136,7 @@ mod tests {
         let mut stream = TcpStream::connect(address).await.unwrap();
         for _ in 0..4 {
             assert!(ask(&mut stream).await.ends_with("hello"));
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(300)).await;
         }
         let mut rest = Vec::new();
         timeout(Duration::from_secs(5), stream.read_to_end(&mut rest)).await.expect("it is still open").unwrap();
